@@ -1,0 +1,124 @@
+"""The stacks that unihub is tested in. `nox` runs those whose Python is present."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PYTHONS = ("3.7", "3.11", "3.12", "3.13")
+
+
+def _put_pyenv_on_path() -> None:
+    """pyenv's shims refuse the versions that are not active, so name them all."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    folders = [
+        str(sorted(versions.glob(f"{python}.*"))[-1] / "bin")
+        for python in PYTHONS
+        if any(versions.glob(f"{python}.*"))
+    ]
+    os.environ["PATH"] = os.pathsep.join([*folders, os.environ["PATH"]])
+
+
+_put_pyenv_on_path()
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = False
+nox.options.sessions = ["lint", "tf1", "tf215", "keras3", "keras2"]
+
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": None}
+TEST_TOOLS = ("pytest", "hypothesis")
+
+# The last releases that go with TensorFlow 1.15, and with 2.15 before Keras 3.
+TF1 = (
+    "tensorflow==1.15.5",
+    "tensorflow-hub==0.12.0",
+    "tensorflow-estimator==1.15.1",
+    "protobuf<3.21",
+    "wrapt==1.16.0",
+)
+TF215 = (
+    "tensorflow==2.15.1",
+    "tensorflow-hub==0.15.0",
+    "wrapt<1.15",
+    "setuptools<70",
+)
+NEWEST = ("tensorflow", "tensorflow-hub", "keras", "setuptools")
+
+
+def _install(session: nox.Session, *packages: str) -> None:
+    session.install("--upgrade", *packages, *TEST_TOOLS, f"{ROOT}")
+
+
+def _run_tests(session: nox.Session, **env: str) -> None:
+    session.run("pytest", *session.posargs, env={**QUIET, **env})
+    session.run("unihub", "demo", env={**QUIET, **env})
+
+
+@nox.session(python="3.7")
+def tf1(session: nox.Session) -> None:
+    """TensorFlow 1.15: the TF1 column, beside the real hub.Module."""
+    _install(session, *TF1)
+    _run_tests(session)
+
+
+@nox.session(python="3.11")
+def tf215(session: nox.Session) -> None:
+    """TensorFlow 2.15: Keras 2, the real hub.Module in compat mode."""
+    _install(session, *TF215)
+    _run_tests(session)
+
+
+@nox.session(python=["3.12", "3.13"])
+def keras3(session: nox.Session) -> None:
+    """The newest of everything: what pip install gives today."""
+    _install(session, *NEWEST)
+    _run_tests(session)
+
+
+@nox.session(python="3.12")
+def keras2(session: nox.Session) -> None:
+    """The newest of everything, with tf_keras as tf.keras."""
+    _install(session, *NEWEST)
+    _run_tests(session, TF_USE_LEGACY_KERAS="1")
+
+
+@nox.session(python="3.12")
+def lint(session: nox.Session) -> None:
+    """ruff and mypy."""
+    session.install("ruff", "mypy", "nox", "click", "rich", "packaging", "pytest", "hypothesis")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session(python="3.12")
+def bench(session: nox.Session) -> None:
+    """The benchmarks, side by side with their peers."""
+    _install(session, *NEWEST)
+    session.run("python", "-m", "benchmarks", *session.posargs, env=QUIET)
+
+
+@nox.session(python=["3.7", "3.11", "3.12"])
+def fixtures(session: nox.Session) -> None:
+    """Writes tests/fixtures/models and unihub/demo_models anew, with real TensorFlow."""
+    stack, scripts = {
+        "3.7": (TF1, ("make_tf1", "make_tf2")),
+        "3.11": (TF215, ("make_keras2",)),
+        "3.12": (NEWEST, ("make_keras3",)),
+    }[str(session.python)]
+    session.install(*stack)
+    session.chdir("tests")
+    for script in scripts:
+        session.run("python", "-m", f"fixtures.{script}", env=QUIET)
+
+
+@nox.session(python=False)
+def clean(session: nox.Session) -> None:
+    """Removes what the sessions left behind."""
+    for folder in (".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"):
+        shutil.rmtree(ROOT / folder, ignore_errors=True)
