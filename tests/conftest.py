@@ -1,0 +1,52 @@
+"""Models and stacks, for every test."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+MODELS = ROOT / "tests" / "fixtures" / "models"
+SHARED_MODELS = Path(os.environ.get("UNIHUB_SHARED_MODELS", ROOT.parent / "shared" / "models"))
+
+
+@pytest.fixture(scope="session")
+def models() -> Path:
+    """The folder of the project's own fixtures."""
+    return MODELS
+
+
+@pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """The folder of models that others made."""
+    if not SHARED_MODELS.is_dir():
+        pytest.skip(f"no models at {SHARED_MODELS}: set UNIHUB_SHARED_MODELS to their folder")
+    return SHARED_MODELS
+
+
+@pytest.fixture
+def graph():
+    """An explicit graph: TF1 in TensorFlow 1.15, TF1_COMPAT in TensorFlow 2."""
+    import tensorflow as tf
+
+    with tf.Graph().as_default() as graph:
+        yield graph
+
+
+@pytest.fixture
+def eager():
+    """Skips where TensorFlow does not execute eagerly."""
+    import tensorflow as tf
+
+    if not tf.executing_eagerly():
+        pytest.skip(f"TensorFlow {tf.__version__} is in graph mode here")
+
+
+def pytest_report_header() -> str:
+    from unihub.runtime import environment
+
+    here = environment()
+    hub = here.hub.version if here.hub else "none"
+    return f"tensorflow {here.tensorflow}, tf.keras is {here.keras.value}, tensorflow_hub {hub}"

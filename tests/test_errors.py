@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import importlib
+import pickle
+import pkgutil
+import re
+
+import pytest
+
+import unihub
+from unihub import errors
+from unihub.errors import Message, UnihubError, listed, nearest
+
+
+class LampBroken(UnihubError, LookupError):
+    message = Message("lamp-broken", "{lamp!r} is dark.", "it fell.\nTwice.", "replace({lamp!r})")
+
+
+def test_message_has_three_parts():
+    assert str(LampBroken(lamp="desk")) == (
+        "lamp-broken: 'desk' is dark.\n"
+        "  why: it fell.\n       Twice.\n"
+        "  do:  replace('desk')"
+    )
+
+
+def test_parts_are_attributes():
+    error = LampBroken(lamp="desk")
+    assert (error.code, error.what, error.do, error.facts) == (
+        "lamp-broken",
+        "'desk' is dark.",
+        "replace('desk')",
+        {"lamp": "desk"},
+    )
+
+
+def test_hostile_facts_cannot_forge_lines_or_flood():
+    error = LampBroken(lamp="a\n  do:  rm -rf ~\x1b[2J" + "x" * 10_000)
+    assert str(error).count("\n") == 3
+    assert "\x1b" not in str(error)
+    assert len(str(error)) < 2_000
+
+
+def test_braces_in_facts_are_text():
+    assert LampBroken(lamp="{lamp}").what == "'{lamp}' is dark."
+
+
+def test_errors_survive_pickling():
+    error = pickle.loads(pickle.dumps(LampBroken(lamp="desk")))
+    assert (type(error), str(error)) == (LampBroken, str(LampBroken(lamp="desk")))
+
+
+def test_matrix_refusal_survives_pickling():
+    refusal = errors.MatrixRefusal(LampBroken.message, lamp="desk")
+    assert str(pickle.loads(pickle.dumps(refusal))) == str(refusal)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        ([], "none"),
+        (["a", "b"], "'a', 'b'"),
+        (range(14), "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more"),
+    ],
+)
+def test_listed(names, expected):
+    assert listed(names) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("serving_defualt", "serving_default"), ("zzz", "default"), (3, "default")]
+)
+def test_nearest(word, expected):
+    assert nearest(word, ["default", "serving_default"]) == expected
+
+
+def test_nearest_of_nothing():
+    assert nearest("x", []) == ""
+
+
+def all_error_classes():
+    """Every error class of the modules that can be imported in this stack."""
+    for module in pkgutil.walk_packages(unihub.__path__, "unihub."):
+        if module.name != "unihub.__main__":
+            try:
+                importlib.import_module(module.name)
+            except UnihubError:
+                # A module for another stack says so when it is imported.
+                continue
+    found, todo = [], [UnihubError]
+    while todo:
+        for cls in todo.pop().__subclasses__():
+            todo.append(cls)
+            if cls.__module__.startswith("unihub.") and "message" in vars(cls):
+                found.append(cls)
+    return found
+
+
+def test_codes_are_unique_and_kebab_case():
+    codes = [cls.message.code for cls in all_error_classes()]
+    assert sorted(set(codes)) == sorted(codes)
+    assert [code for code in codes if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", code)] == []
+
+
+def test_every_error_is_also_a_builtin():
+    strange = [
+        cls.__name__
+        for cls in all_error_classes()
+        if not any(base.__module__ == "builtins" and base not in (Exception, BaseException, object)
+                   for base in cls.__mro__)
+    ]
+    assert strange == []
+
+
+def test_every_code_has_a_golden_file(golden_folder):
+    from unihub.matrix import ROWS
+
+    codes = {cls.message.code for cls in all_error_classes()}
+    codes |= {row.refusal.code for row in ROWS if row.refusal}
+    assert sorted(code for code in codes if not (golden_folder / f"{code}.txt").exists()) == []
+
+
+@pytest.fixture
+def golden_folder():
+    from conftest import ROOT
+
+    return ROOT / "tests" / "golden"

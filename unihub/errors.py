@@ -1,0 +1,121 @@
+"""Every error that unihub raises: what happened, why, and a line to paste.
+
+One class per code. Each class is also the builtin that tensorflow_hub raises
+in the same situation, so that existing ``except`` clauses still match.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Any, ClassVar, Iterable, Sequence, Tuple
+
+_LONGEST_FACT = 400
+_MOST_CHOICES = 12
+
+
+@dataclass(frozen=True)
+class Message:
+    """The text of an error, with ``{name}`` where a fact of the case goes.
+
+    Attributes:
+        code: stable kebab-case name of the error.
+        what: what happened, one sentence.
+        why: the cause, and the evidence found for it.
+        do: what to do about it, with code or a command to paste.
+    """
+
+    code: str
+    what: str
+    why: str
+    do: str
+
+    def filled(self, **facts: Any) -> Message:
+        """Returns the message with each fact in its place.
+
+        Facts may come from a hostile model: control characters are escaped
+        and long text is cut.
+        """
+        shown = {name: _presentable(fact) for name, fact in facts.items()}
+        return Message(
+            self.code,
+            self.what.format(**shown),
+            self.why.format(**shown),
+            self.do.format(**shown),
+        )
+
+    def __str__(self) -> str:
+        why, do = (text.replace("\n", "\n       ") for text in (self.why, self.do))
+        return f"{self.code}: {self.what}\n  why: {why}\n  do:  {do}"
+
+
+class UnihubError(Exception):
+    """Base of every error that unihub raises on purpose.
+
+    Attributes:
+        code: stable kebab-case name, for programs.
+        what, why, do: the three parts of the message, for people.
+        facts: the values that the message was filled with.
+    """
+
+    message: ClassVar[Message]
+
+    def __init__(self, **facts: Any) -> None:
+        self._set(self.message, facts)
+
+    def _set(self, message: Message, facts: dict) -> None:
+        filled = message.filled(**facts)
+        self.code = filled.code
+        self.what, self.why, self.do = filled.what, filled.why, filled.do
+        self.facts = facts
+        Exception.__init__(self, str(filled))
+
+    def __str__(self) -> str:
+        return str(Message(self.code, self.what, self.why, self.do))
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _rebuild, (type(self), self.facts)
+
+
+class MatrixRefusal(UnihubError, ValueError, NotImplementedError):
+    """The compatibility matrix rules the combination out.
+
+    tensorflow_hub raises ValueError (KerasLayer), RuntimeError (Module in
+    eager mode) or NotImplementedError for these; this is all three.
+    """
+
+    def __init__(self, refusal: Message, **facts: Any) -> None:
+        self.refusal = refusal
+        self._set(refusal, facts)
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _rebuild, (type(self), self.facts, self.refusal)
+
+
+def _rebuild(cls: type, facts: dict, *positional: Any) -> UnihubError:
+    error: UnihubError = cls(*positional, **facts)
+    return error
+
+
+def listed(names: Iterable[Any]) -> str:
+    """Names for a message: quoted, in order, the tail counted beyond a dozen."""
+    names = list(names)
+    if not names:
+        return "none"
+    text = ", ".join(repr(name) for name in names[:_MOST_CHOICES])
+    rest = len(names) - _MOST_CHOICES
+    return f"{text} and {rest} more" if rest > 0 else text
+
+
+def nearest(word: Any, names: Sequence[str]) -> str:
+    """The name spelt most like ``word``, or the first one when none is close."""
+    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
+    return close[0] if close else (names[0] if names else "")
+
+
+def _presentable(fact: Any) -> Any:
+    if not isinstance(fact, str):
+        return fact
+    if len(fact) > _LONGEST_FACT:
+        fact = fact[:_LONGEST_FACT] + "…"
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in fact)

@@ -1,0 +1,155 @@
+"""The matrix as a table: for a terminal, a README, a notebook."""
+
+from __future__ import annotations
+
+import io
+from html import escape
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
+
+from unihub.matrix import Cell, Format, Operation, Runtime, Status
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_HANDLE = "handle"
+_WIDTH = 120
+
+Column = Tuple[Runtime, ...]
+Describe = Callable[[Cell], str]
+
+
+def plain(cells: Sequence[Cell], width: int = _WIDTH) -> str:
+    """The table as text, ``width`` characters wide."""
+    from rich.console import Console
+
+    text = io.StringIO()
+    Console(file=text, width=width, color_system=None, highlight=False).print(rich_table(cells))
+    return text.getvalue()
+
+
+def rich_table(cells: Sequence[Cell], describe: Optional[Describe] = None) -> Table:
+    """The table for a rich console, each cell's text by ``describe``."""
+    from rich.markup import escape as escape_markup
+    from rich.table import Table
+
+    columns = merged_columns(cells)
+    table = Table(show_lines=True)
+    table.add_column("format")
+    table.add_column("operation")
+    for column in columns:
+        table.add_column(column_title(column), ratio=1, overflow="fold")
+    for format, operation, row in _rows(cells, columns):
+        texts = [escape_markup((describe or _as_text)(cell)) for cell in row]
+        table.add_row(format.title, operation.title, *texts)
+    return table
+
+
+def markdown(cells: Sequence[Cell]) -> str:
+    """The table in Markdown."""
+    columns = merged_columns(cells)
+    head = ["format", "operation", *map(column_title, columns)]
+    lines = [_markdown_row(head), _markdown_row(["---"] * len(head))]
+    for format, operation, row in _rows(cells, columns):
+        lines.append(
+            _markdown_row([format.title, operation.title, *map(_as_markdown, row)])
+        )
+    return "\n".join(lines) + "\n"
+
+
+def html(cells: Sequence[Cell]) -> str:
+    """The table in HTML; it takes its colours from the page, light or dark."""
+    columns = merged_columns(cells)
+    head = "".join(
+        f"<th>{escape(title)}</th>"
+        for title in ["format", "operation", *map(column_title, columns)]
+    )
+    body = "".join(
+        f"<tr><th>{escape(format.title)}</th><th>{escape(operation.title)}</th>"
+        + "".join(f"<td>{_as_html(cell)}</td>" for cell in row)
+        + "</tr>"
+        for format, operation, row in _rows(cells, columns)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def merged_columns(cells: Sequence[Cell]) -> List[Column]:
+    """Neighbouring runtimes that the same rows decide share a column."""
+    rows_of: Dict[Runtime, list] = {}
+    for cell in cells:
+        rows_of.setdefault(cell.runtime, []).append(cell.row)
+    columns: List[Column] = []
+    for runtime in Runtime:
+        if runtime not in rows_of:
+            continue
+        if columns and rows_of[columns[-1][-1]] == rows_of[runtime]:
+            columns[-1] += (runtime,)
+        else:
+            columns.append((runtime,))
+    return columns
+
+
+def column_title(column: Column) -> str:
+    return " and ".join(runtime.title for runtime in column)
+
+
+def _rows(
+    cells: Sequence[Cell], columns: Sequence[Column]
+) -> List[Tuple[Format, Operation, List[Cell]]]:
+    by_place = {(cell.format, cell.operation, cell.runtime): cell for cell in cells}
+    return [
+        (format, operation, [by_place[format, operation, column[0]] for column in columns])
+        for format in Format
+        for operation in Operation
+        if (format, operation, columns[0][0]) in by_place
+    ]
+
+
+def code_lines(cell: Cell) -> List[str]:
+    """The line of code for each API of a cell, with ``handle`` for the handle."""
+    return [
+        route.code.replace("{handle!r}", _HANDLE).replace("{{", "{").replace("}}", "}")
+        for route in cell.routes
+    ]
+
+
+def _as_text(cell: Cell) -> str:
+    if cell.refusal is not None:
+        return f"refused: {_reason(cell)}\ninstead: {cell.refusal.do}"
+    lines = [
+        f"{cell.status.value}, {route.api}: {code}"
+        for route, code in zip(cell.routes, code_lines(cell))
+    ]
+    return "\n".join([*lines, cell.note] if cell.note else lines)
+
+
+def _as_markdown(cell: Cell) -> str:
+    if cell.refusal is not None:
+        return f"**refused**: {_reason(cell)}. Instead: {cell.refusal.do}"
+    lines = [
+        f"**{cell.status.value}**, {route.api}: `{code}`"
+        for route, code in zip(cell.routes, code_lines(cell))
+    ]
+    return "<br>".join([*lines, cell.note] if cell.note else lines).replace("|", "\\|")
+
+
+def _as_html(cell: Cell) -> str:
+    if cell.refusal is not None:
+        return (
+            f"<b>{Status.REFUSED.value}</b>: {escape(_reason(cell))}"
+            f"<br>instead: {escape(cell.refusal.do)}"
+        )
+    lines = [
+        f"<b>{cell.status.value}</b>, {route.api}: <code>{escape(code)}</code>"
+        for route, code in zip(cell.routes, code_lines(cell))
+    ]
+    return "<br>".join([*lines, escape(cell.note)] if cell.note else lines)
+
+
+def _reason(cell: Cell) -> str:
+    """The refusal's reason, without the part that speaks of one model."""
+    assert cell.refusal is not None
+    return cell.refusal.why.partition(" (")[0].rstrip(".")
+
+
+def _markdown_row(texts: Sequence[str]) -> str:
+    return "| " + " | ".join(texts) + " |"
