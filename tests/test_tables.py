@@ -37,4 +37,4 @@ def test_readme_has_the_table_that_the_rows_give():
 
 @pytest.mark.parametrize("format", Format)
 def test_titles_name_every_format(format):
-    assert format.title in str(unihub.matrix())
+    assert format.label in str(unihub.matrix())

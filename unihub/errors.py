@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Any, ClassVar, Iterable, Sequence, Tuple
+from typing import Any, ClassVar, Dict, Iterable, Sequence, Tuple
 
 _LONGEST_FACT = 400
 _MOST_CHOICES = 12
@@ -60,10 +60,15 @@ class UnihubError(Exception):
 
     message: ClassVar[Message]
 
+    # AutoGraph and Keras rebuild an error that leaves a traced function or a
+    # layer from its text alone, unless it bears their mark.
+    ag_pass_through = True
+    _keras_call_info_injected = True
+
     def __init__(self, **facts: Any) -> None:
         self._set(self.message, facts)
 
-    def _set(self, message: Message, facts: dict) -> None:
+    def _set(self, message: Message, facts: Dict[str, Any]) -> None:
         filled = message.filled(**facts)
         self.code = filled.code
         self.what, self.why, self.do = filled.what, filled.why, filled.do
@@ -92,7 +97,7 @@ class MatrixRefusal(UnihubError, ValueError, NotImplementedError):
         return _rebuild, (type(self), self.facts, self.refusal)
 
 
-def _rebuild(cls: type, facts: dict, *positional: Any) -> UnihubError:
+def _rebuild(cls: type, facts: Dict[str, Any], *positional: Any) -> UnihubError:
     error: UnihubError = cls(*positional, **facts)
     return error
 

@@ -26,8 +26,8 @@ class Format(str, Enum):
     TF1_SAVED_MODEL = "tf1_saved_model"
 
     @property
-    def title(self) -> str:
-        return _TITLES[self]
+    def label(self) -> str:
+        return _LABELS[self]
 
 
 class Runtime(str, Enum):
@@ -44,8 +44,8 @@ class Runtime(str, Enum):
     TF2 = "tf2"
 
     @property
-    def title(self) -> str:
-        return _TITLES[self]
+    def label(self) -> str:
+        return _LABELS[self]
 
 
 class Operation(str, Enum):
@@ -56,8 +56,8 @@ class Operation(str, Enum):
     CREATION = "creation"
 
     @property
-    def title(self) -> str:
-        return _TITLES[self]
+    def label(self) -> str:
+        return _LABELS[self]
 
 
 class Status(str, Enum):
@@ -68,7 +68,7 @@ class Status(str, Enum):
     REFUSED = "refused"
 
 
-_TITLES = {
+_LABELS = {
     Format.TF1_HUB: "TF1 Hub format",
     Format.TF2_SAVED_MODEL: "TF2 SavedModel",
     Format.TF1_SAVED_MODEL: "TF1 SavedModel",
@@ -181,8 +181,7 @@ ROWS: Tuple[Row, ...] = (
             what="{handle} is in TF1 Hub format, which TF2 cannot fine-tune.",
             why="its train graph, update ops and regularizers live in graph "
             "collections that TF2 does not load. (found: {evidence})",
-            do="call tf.compat.v1.disable_v2_behavior() first; or use a TF2 "
-            "version of the model.",
+            do="call tf.compat.v1.disable_v2_behavior() first; or use a TF2 version of the model.",
         ),
     ),
     Row(
@@ -273,8 +272,7 @@ ROWS: Tuple[Row, ...] = (
             Route(
                 "load",
                 _LOAD,
-                'm = unihub.load({handle!r}, api="load"); '
-                'm.signatures["serving_default"](inputs)',
+                'm = unihub.load({handle!r}, api="load"); m.signatures["serving_default"](inputs)',
             ),
         ),
         note="As a Module made by create_module_spec_from_saved_model.",
@@ -323,8 +321,7 @@ ROWS: Tuple[Row, ...] = (
             what="{handle} is a TF1 SavedModel, which TF2 cannot fine-tune.",
             why="it holds signatures only, without a callable, a training mode or "
             "regularization losses. (found: {evidence})",
-            do="call tf.compat.v1.disable_v2_behavior() first; or use a TF2 "
-            "version of the model.",
+            do="call tf.compat.v1.disable_v2_behavior() first; or use a TF2 version of the model.",
         ),
         source="tensorflow_hub 0.15: KerasLayer refuses trainable=True with a signature",
     ),

@@ -6,7 +6,7 @@ import io
 from html import escape
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
 
-from unihub.matrix import Cell, Format, Operation, Runtime, Status
+from unihub.matrix import Cell, Format, Operation, Row, Runtime, Status
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,7 +40,7 @@ def rich_table(cells: Sequence[Cell], describe: Optional[Describe] = None) -> Ta
         table.add_column(column_title(column), ratio=1, overflow="fold")
     for format, operation, row in _rows(cells, columns):
         texts = [escape_markup((describe or _as_text)(cell)) for cell in row]
-        table.add_row(format.title, operation.title, *texts)
+        table.add_row(format.label, operation.label, *texts)
     return table
 
 
@@ -50,9 +50,7 @@ def markdown(cells: Sequence[Cell]) -> str:
     head = ["format", "operation", *map(column_title, columns)]
     lines = [_markdown_row(head), _markdown_row(["---"] * len(head))]
     for format, operation, row in _rows(cells, columns):
-        lines.append(
-            _markdown_row([format.title, operation.title, *map(_as_markdown, row)])
-        )
+        lines.append(_markdown_row([format.label, operation.label, *map(_as_markdown, row)]))
     return "\n".join(lines) + "\n"
 
 
@@ -64,7 +62,7 @@ def html(cells: Sequence[Cell]) -> str:
         for title in ["format", "operation", *map(column_title, columns)]
     )
     body = "".join(
-        f"<tr><th>{escape(format.title)}</th><th>{escape(operation.title)}</th>"
+        f"<tr><th>{escape(format.label)}</th><th>{escape(operation.label)}</th>"
         + "".join(f"<td>{_as_html(cell)}</td>" for cell in row)
         + "</tr>"
         for format, operation, row in _rows(cells, columns)
@@ -74,7 +72,7 @@ def html(cells: Sequence[Cell]) -> str:
 
 def merged_columns(cells: Sequence[Cell]) -> List[Column]:
     """Neighbouring runtimes that the same rows decide share a column."""
-    rows_of: Dict[Runtime, list] = {}
+    rows_of: Dict[Runtime, List[Row]] = {}
     for cell in cells:
         rows_of.setdefault(cell.runtime, []).append(cell.row)
     columns: List[Column] = []
@@ -89,7 +87,7 @@ def merged_columns(cells: Sequence[Cell]) -> List[Column]:
 
 
 def column_title(column: Column) -> str:
-    return " and ".join(runtime.title for runtime in column)
+    return " and ".join(runtime.label for runtime in column)
 
 
 def _rows(
