@@ -1,0 +1,1 @@
+"""Reads SavedModels bounded and without TensorFlow or protobuf; `unihub.formats` is its front."""

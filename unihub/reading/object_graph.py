@@ -1,0 +1,150 @@
+"""What the root object of a TF2 SavedModel offers."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from keyword import iskeyword
+from typing import Deque, Dict, List, Optional, Set, Tuple
+
+from unihub.reading.message import Message
+
+_CALL = "__call__"
+_KINDS = (
+    "user_object",
+    "asset",
+    "function",
+    "variable",
+    "bare_concrete_function",
+    "constant",
+    "resource",
+    "captured_tensor",
+)
+_FUNCTIONS = ("function", "bare_concrete_function")
+_SIGNATURES = "signature_map"
+# Containers whose elements are reached by subscript rather than attribute.
+_LISTS = ("trackable_list_wrapper", "trackable_tuple_wrapper")
+_DICTS = ("trackable_dict_wrapper",)
+# Of Keras: beside __call__ the same function twice again, and its own records.
+# The losses are functions too, and belong to the interface of the root.
+_NOT_OFFERED = (
+    "call_and_return_all_conditional_losses",
+    "call_and_return_conditional_losses",
+    "keras_api",
+    "regularization_losses",
+)
+_MOST_CALLABLES = 100
+_MOST_VISITED = 10_000
+_LONGEST_PATH = 200
+
+
+@dataclass(frozen=True)
+class ObjectGraph:
+    """What the root object of a TF2 SavedModel offers.
+
+    Attributes:
+        callable: whether it has a ``__call__``.
+        children: names of its attributes.
+        callables: how to reach the callable objects below it, nearest first:
+            ``"encoder.embed"``, ``"heads[0]"``, ``"heads['a']"``. Names that no
+            Python attribute can have, or that are private, are left out, and
+            everything beyond the first 100.
+        variables, trainable_variables, regularization_losses: how many its
+            lists of these names hold; 0 where it has no such list.
+        has_training_argument: whether its ``__call__`` takes ``training``.
+
+    Source: https://www.tensorflow.org/hub/reusable_saved_models.
+    """
+
+    callable: bool
+    children: Tuple[str, ...]
+    callables: Tuple[str, ...]
+    variables: int
+    trainable_variables: int
+    regularization_losses: int
+    has_training_argument: bool
+
+
+def read_object_graph(graph: Message) -> Optional[ObjectGraph]:
+    """The interface of the root of a SavedObjectGraph; None if it has no objects."""
+    if not graph.count("nodes"):
+        return None
+    root = graph.item("nodes", 0)
+    children = _children(root, graph)
+    call = graph.item("nodes", children[_CALL]) if _CALL in children else None
+    return ObjectGraph(
+        callable=call is not None,
+        children=tuple(children),
+        callables=_callables(graph, root, children),
+        variables=_list_length("variables", children, graph),
+        trainable_variables=_list_length("trainable_variables", children, graph),
+        regularization_losses=_list_length("regularization_losses", children, graph),
+        has_training_argument=call is not None and "training" in _arguments(call),
+    )
+
+
+def _children(node: Message, graph: Message) -> Dict[str, int]:
+    references = (
+        (child.text("local_name"), child.number("node_id")) for child in node.messages("children")
+    )
+    nodes = graph.count("nodes")
+    return {name: index for name, index in references if 0 <= index < nodes}
+
+
+def _list_length(name: str, children: Dict[str, int], graph: Message) -> int:
+    return graph.item("nodes", children[name]).count("children") if name in children else 0
+
+
+def _arguments(function: Message) -> List[str]:
+    """The names of a function's arguments, positional and keyword-only."""
+    spec = function.message("function").message("function_spec").message("fullargspec")
+    names: List[str] = []
+    for pair in spec.message("named_tuple_value").messages("values"):
+        if pair.text("key") in ("args", "kwonlyargs"):
+            values = pair.message("value").message("list_value").messages("values")
+            names += [value.text("string_value") for value in values]
+    return names
+
+
+def _callables(graph: Message, root: Message, children: Dict[str, int]) -> Tuple[str, ...]:
+    found: List[str] = []
+    seen: Set[int] = {0}
+    waiting: Deque[Tuple[int, str]] = deque()
+
+    def enqueue(children: Dict[str, int], path: str, container: str) -> None:
+        for name, child in children.items():
+            child_path = _path(path, name, container)
+            if child_path and child not in seen and len(seen) < _MOST_VISITED:
+                seen.add(child)
+                waiting.append((child, child_path))
+
+    enqueue(children, "", _identifier(root))
+    while waiting and len(found) < _MOST_CALLABLES:
+        index, path = waiting.popleft()
+        node = graph.item("nodes", index)
+        kind = node.which(*_KINDS)
+        if kind in _FUNCTIONS:
+            found.append(path)
+        elif kind == "user_object" and _identifier(node) != _SIGNATURES:
+            children = _children(node, graph)
+            if _CALL in children:
+                found.append(path)
+            enqueue(children, path, _identifier(node))
+    return tuple(found)
+
+
+def _identifier(node: Message) -> str:
+    return node.message("user_object").text("identifier")
+
+
+def _path(parent: str, name: str, container: str) -> str:
+    """The expression that reaches a child; empty if there is none to offer."""
+    if name in _NOT_OFFERED or len(parent) + len(name) > _LONGEST_PATH:
+        return ""
+    if container in _LISTS:
+        return f"{parent}[{name}]" if name.isascii() and name.isdecimal() else ""
+    if container in _DICTS:
+        return f"{parent}[{name!r}]"
+    if not name.isidentifier() or iskeyword(name) or name.startswith("_"):
+        return ""
+    return f"{parent}.{name}" if parent else name
