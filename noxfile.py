@@ -117,6 +117,23 @@ def fixtures(session: nox.Session) -> None:
         session.run("python", "-m", f"fixtures.{script}", env=QUIET)
 
 
+@nox.session(python=["3.7", "3.12"])
+def odd_installations(session: nox.Session) -> None:
+    """What is said where TensorFlow or tensorflow_hub is missing, too old or unfit."""
+    tests = "tests/odd_installations.py"
+    if session.python == "3.7":
+        session.install("tensorflow==1.14.0", "protobuf<3.21", *TEST_TOOLS, "packaging", "click")
+        session.install("--no-deps", f"{ROOT}")
+        session.install("importlib-metadata", "rich", "wrapt")
+        session.run("pytest", "--noconftest", tests, "-k", "1_14", env=QUIET)
+        return
+    _install(session, *NEWEST)
+    session.install("tensorflow-hub==0.15.0")
+    session.run("pytest", tests, "-k", "0_15", env=QUIET)
+    session.run("uv", "pip", "uninstall", "tensorflow-hub", external=True)
+    session.run("pytest", tests, "-k", "no_tensorflow_hub", env=QUIET)
+
+
 @nox.session(python=False)
 def clean(session: nox.Session) -> None:
     """Removes what the sessions left behind."""

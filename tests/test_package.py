@@ -1,0 +1,33 @@
+"""The names of the package itself."""
+
+from __future__ import annotations
+
+import pytest
+import tensorflow as tf
+
+import unihub
+from unihub.routes.module import module_api
+
+
+def test_every_name_is_there():
+    missing = [name for name in unihub.__all__ if not hasattr(unihub, name)]
+    assert missing == []
+
+
+def test_dir_lists_them():
+    assert set(unihub.__all__) <= set(dir(unihub))
+
+
+def test_the_module_api_is_one_family():
+    assert unihub.Module is module_api().Module
+    assert unihub.create_module_spec is module_api().create_module_spec
+
+
+def test_the_keras_layer_is_of_the_keras_in_use():
+    if tf.executing_eagerly():
+        assert issubclass(unihub.KerasLayer, tf.keras.layers.Layer)
+
+
+def test_other_names_are_missing():
+    with pytest.raises(AttributeError, match="no_such_name"):
+        unihub.no_such_name  # noqa: B018

@@ -1,0 +1,361 @@
+"""The one join: handle → folder → format → cell of the matrix → route → object."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+from enum import Enum
+from typing import Any, Dict, Optional, Tuple, Type, TypeVar, Union
+
+from unihub import fetch, formats, matrix, selection
+from unihub.errors import MatrixRefusal, Message, UnihubError, listed, nearest
+from unihub.formats import SavedModel
+from unihub.matrix import Cell, Format, Operation, Route, Runtime
+from unihub.request import Request
+from unihub.runtime import current_runtime
+
+_Choice = TypeVar("_Choice", bound=Enum)
+_APIS = ("module", "load", "keras")
+
+# The keyword arguments that each API takes beyond those of load() itself.
+_ARGUMENTS = {
+    "module": ("name",),
+    "load": (),
+    "keras": ("arguments", "output_shape", "name", "dtype", "input_shape", "batch_input_shape"),
+}
+
+
+class UnknownChoice(UnihubError, ValueError):
+    """An argument has a value that is none of its choices."""
+
+    message = Message(
+        code="unknown-choice",
+        what="{argument}={value!r} is not known.",
+        why="{argument} is one of {choices}.",
+        do="{argument}={example!r}",
+    )
+
+
+class ApiNotInCell(UnihubError, ValueError, RuntimeError):
+    """The matrix serves this cell, but not by the API that was asked for."""
+
+    message = Message(
+        code="api-not-in-cell",
+        what="api={api!r} cannot be used for {operation} of {handle} here.",
+        why="for a {format} in {runtime} the matrix offers {choices}. (found: {evidence})",
+        do="{remedy}",
+    )
+
+
+class ModuleNeedsGraph(UnihubError, RuntimeError, ValueError):
+    """hub.Module was asked for where TensorFlow executes eagerly."""
+
+    message = Message(
+        code="module-needs-graph",
+        what='api="module" cannot be used while TensorFlow executes eagerly.',
+        why="hub.Module adds variables and ops to a graph and runs them in a session. "
+        "(handle: {handle})",
+        do="call tf.compat.v1.disable_v2_behavior() first; or unihub.load({handle!r}, "
+        "api={example!r})",
+    )
+
+
+class NotReusable(UnihubError, ValueError):
+    """A TF2 SavedModel without the interface that fine-tuning needs."""
+
+    message = Message(
+        code="not-reusable-saved-model",
+        what="{handle} cannot be fine-tuned{how}.",
+        why="fine-tuning goes through the __call__ of a Reusable SavedModel, which knows "
+        "training mode, trainable variables and losses. (found: {found})",
+        do="{remedy}",
+    )
+
+
+class CreationIsSaving(UnihubError, ValueError):
+    """op="creation" was given to load()."""
+
+    message = Message(
+        code="creation-is-saving",
+        what='load() cannot do op="creation".',
+        why="creation writes a new model, and load() reads one. (handle: {handle})",
+        do="unihub.save(obj, {handle!r})",
+    )
+
+
+class PathExists(UnihubError, AssertionError, ValueError):
+    """The folder to write is not empty."""
+
+    message = Message(
+        code="path-exists",
+        what="{path} holds something already.",
+        why="a model is written into a new or an empty folder, so that nothing is lost.",
+        do="unihub.save(obj, {path!r} + '-new')",
+    )
+
+
+class UnexpectedArgument(UnihubError, TypeError):
+    """A keyword argument that the chosen API does not take."""
+
+    message = Message(
+        code="unexpected-argument",
+        what="load() got {argument}, which api={api!r} does not take.",
+        why="beyond load()'s own arguments it takes {choices}.",
+        do="{remedy}",
+    )
+
+
+def load(
+    handle: Union[str, os.PathLike[str]],
+    tags: Optional[selection.Tags] = None,
+    options: Any = None,
+    *,
+    op: Union[str, Operation] = Operation.INFERENCE,
+    api: Optional[str] = None,
+    signature: Optional[str] = None,
+    output_key: Optional[str] = None,
+    as_dict: Optional[bool] = None,
+    training: Optional[bool] = None,
+    **kwargs: Any,
+) -> Any:
+    """Loads any TensorFlow Hub model the way that suits this TensorFlow.
+
+    Reads the model's format, looks up the cell of the compatibility matrix for
+    it, the running TensorFlow and ``op``, and serves it by that cell's API:
+    hub.Module, tf.saved_model.load or a KerasLayer. A superset of
+    ``tensorflow_hub.load(handle, tags, options)``.
+
+    Args:
+        handle: a folder, or the URL of a model.
+        tags: of the MetaGraph to use (one str or several); by default the
+            evident one: "train" when fine-tuning a TF1 format that has it,
+            else none, "serve", or the only one.
+        options: a tf.saved_model.LoadOptions, for the APIs that take it.
+        op: "inference" or "fine_tuning".
+        api: "module", "load" or "keras", to pin one of the cell's APIs.
+        signature: name of the signature to call; by default the model's own
+            ``__call__``, else "default", "serving_default" or the only one.
+        output_key: name of the one output to return; by default a sole output
+            or the one called "default" is returned by itself.
+        as_dict: True to return all outputs as a dict.
+        training: False to fine-tune a TF1 format without its train graph (to
+            evaluate); TF2 SavedModels take it on each call instead.
+        **kwargs: for the API: ``name`` for a Module; ``name``, ``dtype``,
+            ``arguments``, ``output_shape`` and so on for a KerasLayer.
+
+    Returns:
+        What the API returns: a Module, the object that tf.saved_model.load
+        gives, or a Keras layer. ``m(inputs)`` works on each; where the loaded
+        object is not callable itself, it is wrapped so that it is.
+
+    Raises:
+        MatrixRefusal: when the matrix rules it out.
+        UnihubError: one class per cause; each is also the builtin that
+            tensorflow_hub raises there.
+
+    Source: https://www.tensorflow.org/hub/model_compatibility.
+
+    Example:
+        >>> half_plus_two = unihub.load("path/to/half_plus_two")
+        >>> half_plus_two(tf.constant([2.0]))
+    """
+    operation = chosen(Operation, op, "op")
+    if api is not None and api not in _APIS:
+        raise UnknownChoice(
+            argument="api", value=api, choices=listed(_APIS), example=nearest(api, _APIS)
+        )
+    model = formats.read_saved_model(fetch.resolve(handle))
+    text = os.fspath(handle)
+    if operation is Operation.CREATION:
+        raise CreationIsSaving(handle=text)
+    cell = decided_cell(text, model.format, operation, evidence=model.evidence)
+    route = _route(cell, api, text, model)
+    _check_arguments(route.api, kwargs)
+    request = Request(
+        handle=text,
+        model=model,
+        meta_graph=selection.choose_meta_graph(model, text, operation, training, tags),
+        tags_given=tags is not None,
+        operation=operation,
+        signature=signature,
+        output_key=output_key,
+        as_dict=as_dict,
+        options=options,
+        arguments=kwargs,
+    )
+    if operation is Operation.FINE_TUNING and model.format is Format.TF2_SAVED_MODEL:
+        _check_reusable(request)
+    return _target(route)(request)
+
+
+def save(
+    target: Any,
+    path: Union[str, os.PathLike[str]],
+    *,
+    format: Union[str, Format, None] = None,
+    **kwargs: Any,
+) -> SavedModel:
+    """Writes a model, where the matrix lets this TensorFlow create its format.
+
+    Args:
+        target: a trackable object (TF2 SavedModel); a module_fn, ModuleSpec or
+            Module (TF1 Hub format); a session (TF1 SavedModel).
+        path: the folder to write.
+        format: "tf2_saved_model", "tf1_hub" or "tf1_saved_model"; by default
+            what the target is written as.
+        **kwargs: ``signatures``, ``options`` and ``session`` for a TF2
+            SavedModel; ``session``, ``checkpoint_path``, ``tags_and_args`` and
+            ``drop_collections`` for TF1 Hub; ``inputs`` and ``outputs`` (dicts
+            of tensors) for a TF1 SavedModel.
+
+    Returns:
+        What was read back from the folder: its format, tags and signatures,
+        whether it is callable, its trainable variables and losses.
+
+    Raises:
+        MatrixRefusal: when the matrix rules it out.
+        PathExists: when the folder holds something already.
+
+    Source: the creation rows of https://www.tensorflow.org/hub/model_compatibility.
+
+    Example:
+        >>> unihub.save(tf.Module(), "path/to/empty").format.value
+        'tf2_saved_model'
+    """
+    folder = os.fspath(path)
+    wanted = _format_of(target) if format is None else chosen(Format, format, "format")
+    cell = decided_cell(folder, wanted, Operation.CREATION)
+    if os.path.isdir(folder) and os.listdir(folder):
+        raise PathExists(path=folder)
+    _target(cell.routes[0])(target, folder, **kwargs)
+    return formats.read_saved_model(folder)
+
+
+def support(
+    format: Union[str, Format],
+    runtime: Union[str, Runtime, None] = None,
+    operation: Union[str, Operation] = Operation.INFERENCE,
+) -> Cell:
+    """One cell of the matrix: what it offers, or why it is refused.
+
+    Args:
+        format: "tf1_hub", "tf2_saved_model" or "tf1_saved_model".
+        runtime: "tf1", "tf1_compat" or "tf2"; by default the present one.
+        operation: "inference", "fine_tuning" or "creation".
+
+    Returns:
+        The cell, with ``status``, ``routes``, ``refusal``, ``note``, ``source``.
+
+    Raises:
+        UnknownChoice: for any other word.
+
+    Source: https://www.tensorflow.org/hub/model_compatibility.
+
+    Example:
+        >>> unihub.support("tf1_hub", "tf2", "fine_tuning").status.value
+        'refused'
+    """
+    column = current_runtime() if runtime is None else chosen(Runtime, runtime, "runtime")
+    return matrix.CELLS[
+        chosen(Format, format, "format"), column, chosen(Operation, operation, "operation")
+    ]
+
+
+def chosen(choices: Type[_Choice], value: Any, argument: str) -> _Choice:
+    """The member that a word names; hyphens do for underscores.
+
+    Raises:
+        UnknownChoice: names the choices and the nearest.
+    """
+    if isinstance(value, choices):
+        return value
+    names = [str(choice.value) for choice in choices]
+    word = str(value).replace("-", "_").lower()
+    if word in names:
+        return choices(word)
+    raise UnknownChoice(
+        argument=argument, value=value, choices=listed(names), example=nearest(word, names)
+    )
+
+
+def decided_cell(handle: str, format: Format, operation: Operation, evidence: str = "") -> Cell:
+    """The cell for the present runtime.
+
+    Raises:
+        MatrixRefusal: when its status is REFUSED.
+    """
+    cell = matrix.CELLS[format, current_runtime(), operation]
+    if cell.refusal is not None:
+        raise MatrixRefusal(cell.refusal, handle=handle, evidence=evidence)
+    return cell
+
+
+def _format_of(target: Any) -> Format:
+    """TF1 Hub for what makes modules, TF2 for what is tracked."""
+    if inspect.isfunction(target) or hasattr(target, "get_signature_names"):
+        return Format.TF1_HUB
+    return Format.TF2_SAVED_MODEL
+
+
+def _route(cell: Cell, api: Optional[str], handle: str, model: SavedModel) -> Route:
+    if api is None:
+        return cell.routes[0]
+    for route in cell.routes:
+        if route.api == api:
+            return route
+    example = cell.routes[0]
+    if api == "module" and cell.runtime is Runtime.TF2:
+        raise ModuleNeedsGraph(handle=handle, example=example.api)
+    raise ApiNotInCell(
+        api=api,
+        operation=cell.operation.label,
+        handle=handle,
+        format=cell.format.label,
+        runtime=cell.runtime.label,
+        choices=listed(cell.apis),
+        evidence=model.evidence,
+        remedy=example.code.format(handle=handle),
+    )
+
+
+def _check_arguments(api: str, arguments: Dict[str, Any]) -> None:
+    for argument in arguments:
+        if argument not in _ARGUMENTS[api]:
+            raise _unexpected(argument, api)
+
+
+def _unexpected(argument: str, api: str) -> UnexpectedArgument:
+    own: Tuple[str, ...] = ("op", "api", "signature", "output_key", "as_dict", "training")
+    names = own + _ARGUMENTS[api]
+    remedy = f"{nearest(argument, names)}=..."
+    if argument == "trainable":
+        remedy = 'op="fine_tuning"'
+    return UnexpectedArgument(
+        argument=argument, api=api, choices=listed(_ARGUMENTS[api]), remedy=remedy
+    )
+
+
+def _check_reusable(request: Request) -> None:
+    graph = request.meta_graph
+    if request.signature is None and selection.is_callable(graph):
+        return
+    parts = graph.object_graph.callables if graph.object_graph else ()
+    if request.signature is not None:
+        how, found = f" through its signature {request.signature!r}", "signature="
+    else:
+        how, found = "", f"no __call__; callable parts: {listed(parts)}"
+    if request.signature is not None and selection.is_callable(graph):
+        found = "a __call__ beside the signatures"
+        remedy = f'unihub.load({request.handle!r}, op="fine_tuning")'
+    elif parts:
+        remedy = f"unihub.KerasLayer(unihub.load({request.handle!r}).{parts[0]}, trainable=True)"
+    else:
+        remedy = "save the model with a @tf.function __call__ and its variables: "
+        remedy += "https://www.tensorflow.org/hub/reusable_saved_models"
+    raise NotReusable(handle=request.handle, how=how, found=found, remedy=remedy)
+
+
+def _target(route: Route) -> Any:
+    module, _, function = route.target.partition(":")
+    return getattr(importlib.import_module(module), function)

@@ -1,0 +1,72 @@
+"""api="keras": a KerasLayer of the Keras that the caller uses."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Dict
+
+from unihub import runtime, selection
+from unihub.matrix import Runtime
+from unihub.request import Request
+from unihub.routes.load import explained
+from unihub.routes.operations import register_ops
+from unihub.routes.tensorflow_hub import import_tensorflow_hub
+
+
+def keras_layer_class() -> Any:
+    """The KerasLayer that fits the Keras in use.
+
+    Keras 2 and tf_keras take tensorflow_hub's, Keras 3 takes ours.
+    """
+    if _keras3_in_use():
+        return importlib.import_module("unihub.keras3.layer").KerasLayer
+    return import_tensorflow_hub("a KerasLayer").KerasLayer
+
+
+def keras_module() -> Any:
+    """The Keras that `keras_layer_class` belongs to."""
+    flavour = runtime.current_keras()
+    if flavour is runtime.Keras.KERAS3 and not _keras3_in_use():
+        return importlib.import_module("tf_keras")
+    return importlib.import_module("tensorflow").keras
+
+
+def load_keras_layer(request: Request) -> Any:
+    """Serves a cell of the matrix by a KerasLayer.
+
+    Returns:
+        The layer, trainable when fine-tuning.
+    """
+    register_ops(request.handle, request.meta_graph.ops)
+    keywords = {**_selected(request), **request.arguments}
+    if request.options is not None:
+        keywords["load_options"] = request.options
+    if request.tags_given or len(request.model.meta_graphs) > 1:
+        keywords["tags"] = list(request.meta_graph.tags)
+    with explained(request.handle, request.meta_graph):
+        layer = keras_layer_class()(request.handle, trainable=request.fine_tuning, **keywords)
+    if "signature" in keywords and getattr(layer, "_has_training_argument", False):
+        # tensorflow_hub 0.12 asks the whole object whether it takes `training`,
+        # and then passes it to the signature, which does not.
+        layer._has_training_argument = False
+    return layer
+
+
+def _keras3_in_use() -> bool:
+    # Keras 3 has no graph mode: there tf_keras is the one to build models with.
+    eager = runtime.current_runtime() is Runtime.TF2
+    return eager and runtime.current_keras() is runtime.Keras.KERAS3
+
+
+def _selected(request: Request) -> Dict[str, Any]:
+    """The layer's arguments for the signature and its output, as told or evident."""
+    signature = selection.choose_signature(request.meta_graph, request.handle, request.signature)
+    if signature is None:
+        # A layer picks an item of the dict that a callable returns.
+        return {} if request.output_key is None else {"output_key": request.output_key}
+    output_key = selection.choose_output(
+        signature, request.handle, request.output_key, request.as_dict
+    )
+    if output_key is None:
+        return {"signature": signature.name, "signature_outputs_as_dict": True}
+    return {"signature": signature.name, "output_key": output_key}

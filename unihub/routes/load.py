@@ -1,0 +1,212 @@
+"""api="load": the object that tf.saved_model.load gives."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import Any, Callable, Iterator, Optional, Union
+
+import tensorflow as tf
+from packaging.version import Version
+
+from unihub import fetch, formats, selection
+from unihub.errors import Message, UnihubError, listed
+from unihub.formats import MetaGraph, SavedModel
+from unihub.matrix import Format
+from unihub.request import Request
+from unihub.routes.operations import register_ops
+from unihub.routes.proxy import CallableObject
+from unihub.routes.signature import SignatureFunction
+
+_RESTORING_COLLECTION = "saved_model_initializers"
+
+
+class LoadFailed(UnihubError, RuntimeError, ValueError, OSError):
+    """TensorFlow could not load what is otherwise a well-formed model."""
+
+    message = Message(
+        code="load-failed",
+        what="TensorFlow {version} could not load {handle}.",
+        why="it says: {reason}. (written by TensorFlow {writer})",
+        do="{remedy}",
+    )
+
+
+class ReferenceVariables(UnihubError, NotImplementedError):
+    """TensorFlow 1.15 loads reference variables that nothing can initialise."""
+
+    message = Message(
+        code="reference-variables",
+        what="TensorFlow {version} cannot use {handle} by api='load' in graph mode.",
+        why="its reference variables end up inside of functions, where no session "
+        "initialises them. (found: {names})",
+        do="unihub.load({handle!r}, api='module')",
+    )
+
+
+class OptionsNotSupported(UnihubError, NotImplementedError):
+    """LoadOptions are newer than the running TensorFlow."""
+
+    message = Message(
+        code="options-not-supported",
+        what="options= was given, and TensorFlow {version} does not know it.",
+        why="tf.saved_model.LoadOptions came with TensorFlow 2.3.",
+        do="unihub.load({handle!r})",
+    )
+
+
+def load_saved_model(request: Request) -> Any:
+    """Serves a cell of the matrix by `tf.saved_model.load`.
+
+    Returns:
+        The loaded object itself where it is callable and no signature was
+        asked for; else the same object made callable through the signature.
+    """
+    loaded = load_meta_graph(request.handle, request.model, request.meta_graph, request.options)
+    if request.signature is None and selection.is_callable(request.meta_graph):
+        names = list(request.meta_graph.signatures)
+        selection.choose_output(None, request.handle, request.output_key, request.as_dict, names)
+        return loaded
+    if not request.meta_graph.signatures:
+        return loaded
+    return CallableObject(loaded, _call_of(request, loaded))
+
+
+def load_object(
+    handle: Union[str, os.PathLike[str]],
+    tags: Optional[selection.Tags] = None,
+    options: Any = None,
+) -> Any:
+    """The loaded object of a handle, as tensorflow_hub's ``load`` gives it.
+
+    Args:
+        handle: a folder or URL.
+        tags: of the MetaGraph to load; the evident one when None.
+        options: tf.saved_model.LoadOptions, or None.
+
+    Returns:
+        What tf.saved_model.load returns.
+    """
+    model = formats.read_saved_model(fetch.resolve(handle))
+    text = os.fspath(handle)
+    meta_graph = selection.choose_meta_graph(model, text, tags=tags)
+    return load_meta_graph(text, model, meta_graph, options)
+
+
+def load_meta_graph(handle: str, model: SavedModel, meta_graph: MetaGraph, options: Any) -> Any:
+    """Loads one MetaGraph of a SavedModel, with its ops' packages imported.
+
+    Raises:
+        MissingOps: when this TensorFlow lacks an op of the graph.
+        OptionsNotSupported: when options are given before TensorFlow 2.3.
+        LoadFailed: when TensorFlow raises anything.
+    """
+    register_ops(handle, meta_graph.ops)
+    keywords = {}
+    if options is not None:
+        if not hasattr(tf.saved_model, "LoadOptions"):
+            raise OptionsNotSupported(version=tf.__version__, handle=handle)
+        keywords["options"] = options
+    with explained(handle, meta_graph):
+        # load_v2 is tf.saved_model.load, under the name that 1.15 has as well.
+        loaded = tf.compat.v1.saved_model.load_v2(
+            model.path, tags=list(meta_graph.tags), **keywords
+        )
+    # tensorflow_hub's KerasLayer reads this mark on objects passed to it.
+    loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
+    if not _eager_outside_functions():
+        _offer_initializers(handle, loaded)
+    return loaded
+
+
+@contextlib.contextmanager
+def explained(handle: str, meta_graph: MetaGraph) -> Iterator[None]:
+    """Says which model it was when TensorFlow fails to load one.
+
+    Raises:
+        LoadFailed: in the place of whatever TensorFlow raises.
+    """
+    try:
+        yield
+    except UnihubError:
+        raise
+    # TensorFlow raises nearly every type here, without the handle in any.
+    except Exception as error:
+        raise LoadFailed(
+            version=tf.__version__,
+            handle=handle,
+            reason=f"{type(error).__name__}: {_first_line(error)}",
+            writer=meta_graph.tensorflow_version or "unknown",
+            remedy=_remedy(handle, meta_graph.tensorflow_version),
+        ) from error
+
+
+def _remedy(handle: str, writer: str) -> str:
+    if writer and Version(writer) > Version(tf.__version__):
+        return f'pip install "tensorflow>={writer}"'
+    return f"tf.compat.v1.saved_model.load_v2({handle!r})  # for TensorFlow's own traceback"
+
+
+def _eager_outside_functions() -> bool:
+    with tf.init_scope():
+        return bool(tf.executing_eagerly())
+
+
+def _offer_initializers(handle: str, loaded: Any) -> None:
+    """Makes tables_initializer() restore what no variables_initializer() reaches.
+
+    In graph mode the reference variables of a TF1 graph stay inside of the
+    loaded functions. TensorFlow 2 collects an op that restores them, under a
+    name that no script knows; 1.15 keeps their values for one call only.
+    """
+    graph = getattr(loaded, "graph", None)
+    if graph is None:
+        return
+    v1 = tf.compat.v1
+    inside = [
+        variable
+        for variable in graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)
+        if variable.graph is graph
+    ]
+    if not inside:
+        return
+    restoring = v1.get_collection(_RESTORING_COLLECTION)
+    if not restoring:
+        names = listed(variable.op.name for variable in inside)
+        raise ReferenceVariables(version=tf.__version__, handle=handle, names=names)
+    known = v1.get_collection(v1.GraphKeys.TABLE_INITIALIZERS)
+    for tensor in restoring:
+        if tensor.op not in known:
+            v1.add_to_collection(v1.GraphKeys.TABLE_INITIALIZERS, tensor.op)
+
+
+def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:
+    """The signature to call, or what says why none is evident.
+
+    Loading must succeed then too: the caller may go on with ``.signatures``.
+    """
+    try:
+        signature = selection.choose_signature(
+            request.meta_graph, request.handle, request.signature
+        )
+    except selection.AmbiguousSignature as error:
+        return _Undecided(error)
+    assert signature is not None
+    output_key = selection.choose_output(
+        signature, request.handle, request.output_key, request.as_dict
+    )
+    function = loaded.signatures[signature.name]
+    return SignatureFunction(function, signature, request.handle, output_key)
+
+
+class _Undecided:
+    def __init__(self, error: UnihubError) -> None:
+        self._error = error
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise self._error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else ""

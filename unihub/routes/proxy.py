@@ -1,0 +1,31 @@
+"""A loaded object that can be called though its own class cannot."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Callable
+
+import wrapt
+
+
+class CallableObject(wrapt.ObjectProxy):  # type: ignore[misc]
+    """The wrapped object, with a ``__call__``.
+
+    Everything else is the wrapped object's: attributes, ``isinstance``,
+    tracking, saving.
+    """
+
+    def __init__(self, wrapped: Any, call: Callable[..., Any]) -> None:
+        super().__init__(wrapped)
+        self._self_call = call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._self_call(*args, **kwargs)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        # Else tf.function and others look for the wrapped object's, which has none.
+        return inspect.signature(self._self_call)
+
+    def __repr__(self) -> str:
+        return f"<callable {self.__wrapped__!r}>"

@@ -1,0 +1,231 @@
+"""What is loaded and installed here: TensorFlow, its mode, its Keras, tensorflow_hub.
+
+Nothing here imports TensorFlow. Where TensorFlow is imported already it is
+asked; where it is not, the answer comes from the installed packages' metadata.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from enum import Enum
+from importlib.util import find_spec
+from typing import Any, Optional, Tuple
+
+from unihub.errors import Message, UnihubError
+from unihub.matrix import Runtime
+
+OLDEST_TENSORFLOW = "1.15"
+
+# The distributions that provide the module `tensorflow`.
+_TENSORFLOW_DISTRIBUTIONS = (
+    "tensorflow",
+    "tensorflow-cpu",
+    "tensorflow-gpu",
+    "tensorflow-intel",
+    "tensorflow-macos",
+    "tensorflow-rocm",
+    "tensorflow-cpu-aws",
+    "intel-tensorflow",
+    "tf-nightly",
+    "tf-nightly-cpu",
+)
+
+
+class TensorFlowMissing(UnihubError, ImportError):
+    """TensorFlow is not installed."""
+
+    message = Message(
+        code="tensorflow-missing",
+        what="TensorFlow is not installed here.",
+        why="no distribution that provides the module tensorflow was found for {python}.",
+        do="pip install tensorflow",
+    )
+
+
+class TensorFlowTooOld(UnihubError, ImportError, NotImplementedError):
+    """The installed TensorFlow is older than the matrix knows."""
+
+    message = Message(
+        code="tensorflow-too-old",
+        what="TensorFlow {version} is older than unihub supports.",
+        why="the compatibility matrix begins with TensorFlow {oldest}: TF2 SavedModels do "
+        "not load before it.",
+        do='pip install "tensorflow>={oldest}"',
+    )
+
+
+class Keras(str, Enum):
+    """Which Keras ``tf.keras`` is."""
+
+    KERAS2 = "keras2"
+    TF_KERAS = "tf_keras"
+    KERAS3 = "keras3"
+
+
+class Context(str, Enum):
+    """Where the caller stands: eager execution, a traced function, or a graph."""
+
+    EAGER = "eager"
+    FUNCTION = "function"
+    GRAPH = "graph"
+
+
+@dataclass(frozen=True)
+class HubRelease:
+    """The installed tensorflow_hub.
+
+    Attributes:
+        version: its release, such as "0.16.1".
+        importable: whether it imports beside the installed TensorFlow, once
+            `unihub.routes.tensorflow_hub` has supplied what it misses.
+        has_module: whether it offers hub.Module and the TF1 Hub format's API.
+    """
+
+    version: str
+    importable: bool
+    has_module: bool
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A picture of the whole, for reports."""
+
+    python: str
+    tensorflow: str
+    runtime: Runtime
+    context: Context
+    keras: Keras
+    hub: Optional[HubRelease]
+
+
+def tensorflow_version() -> str:
+    """The version of the imported, else of the installed TensorFlow.
+
+    Raises:
+        TensorFlowMissing: when there is none.
+        TensorFlowTooOld: when it is older than 1.15.
+    """
+    tensorflow = _imported_tensorflow()
+    version = tensorflow.__version__ if tensorflow else _installed_tensorflow()
+    if version is None:
+        raise TensorFlowMissing(python=sys.executable)
+    if _release(version) < _release(OLDEST_TENSORFLOW):
+        raise TensorFlowTooOld(version=version, oldest=OLDEST_TENSORFLOW)
+    return version
+
+
+def current_runtime() -> Runtime:
+    """The column of the matrix that holds where the caller stands.
+
+    TensorFlow decides, not its version alone: TF 1.15 with v2 behaviour
+    enabled executes eagerly and is TF2; TF 2 in graph mode is TF1_COMPAT.
+    """
+    version = _release(tensorflow_version())
+    tensorflow = _imported_tensorflow()
+    eager = version >= (2,) if tensorflow is None else _eager_outside_functions(tensorflow)
+    if eager:
+        return Runtime.TF2
+    return Runtime.TF1_COMPAT if version >= (2,) else Runtime.TF1
+
+
+def current_context() -> Context:
+    """Whether the caller executes eagerly, traces a tf.function, or builds a graph."""
+    tensorflow = _imported_tensorflow()
+    if tensorflow is None:
+        return Context.EAGER if current_runtime() is Runtime.TF2 else Context.GRAPH
+    if tensorflow.executing_eagerly():
+        return Context.EAGER
+    return Context.FUNCTION if _eager_outside_functions(tensorflow) else Context.GRAPH
+
+
+def current_keras() -> Keras:
+    """Which Keras ``tf.keras`` is, or will be once it is imported."""
+    version = _release(tensorflow_version())
+    # Keras 3 became tf.keras with TensorFlow 2.16.
+    if version < (2, 16):
+        return Keras.KERAS2
+    tensorflow = _imported_tensorflow()
+    if tensorflow is not None:
+        return _keras_of(tensorflow)
+    # TensorFlow's own test of this variable, made when tf.keras is first used.
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS") in ("true", "True", "1")
+    return Keras.TF_KERAS if legacy else Keras.KERAS3
+
+
+def hub_release() -> Optional[HubRelease]:
+    """What the installed tensorflow_hub offers here; None when there is none."""
+    version = _distribution_version("tensorflow-hub")
+    if version is None:
+        return None
+    tensorflow = _release(tensorflow_version())
+    has_module = _release(version) < (0, 16)
+    if has_module:
+        # It reads tf.compat.v1.estimator, which left TensorFlow with 2.16.
+        importable = tensorflow < (2, 16)
+    else:
+        importable = tensorflow < (2, 16) or find_spec("tf_keras") is not None
+    return HubRelease(version, importable, has_module and importable)
+
+
+def environment() -> Environment:
+    """All of the above at once."""
+    return Environment(
+        python="{}.{}.{}".format(*sys.version_info[:3]),
+        tensorflow=tensorflow_version(),
+        runtime=current_runtime(),
+        context=current_context(),
+        keras=current_keras(),
+        hub=hub_release(),
+    )
+
+
+def _imported_tensorflow() -> Any:
+    tensorflow = sys.modules.get("tensorflow")
+    # A module that is still being imported has no version yet.
+    return tensorflow if hasattr(tensorflow, "__version__") else None
+
+
+def _eager_outside_functions(tensorflow: Any) -> bool:
+    with tensorflow.init_scope():
+        eager: bool = tensorflow.executing_eagerly()
+        return eager
+
+
+def _keras_of(tensorflow: Any) -> Keras:
+    if tensorflow.keras.layers.Layer.__module__.startswith("tf_keras"):
+        return Keras.TF_KERAS
+    if _release(sys.modules["keras"].__version__) >= (3,):
+        return Keras.KERAS3
+    return Keras.KERAS2
+
+
+def _installed_tensorflow() -> Optional[str]:
+    if find_spec("tensorflow") is None:
+        return None
+    for name in _TENSORFLOW_DISTRIBUTIONS:
+        version = _distribution_version(name)
+        if version is not None:
+            return version
+    # Built from source without metadata: only importing it tells.
+    import tensorflow
+
+    return str(tensorflow.__version__)
+
+
+def _distribution_version(name: str) -> Optional[str]:
+    if sys.version_info >= (3, 8):
+        from importlib import metadata
+    else:
+        import importlib_metadata as metadata
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _release(version: str) -> Tuple[int, ...]:
+    from packaging.version import Version
+
+    return Version(version).release
