@@ -1,0 +1,1 @@
+"""A SavedModel as a layer of Keras 3."""
