@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+import unihub
+from unihub.cli import main
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, arguments)
+
+
+def test_help_fits_a_screen():
+    result = run("--help")
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) <= 24
+
+
+def test_version():
+    assert run("--version").output.split()[-1] == unihub.__version__
+
+
+def test_matrix_of_one_runtime():
+    output = run("matrix", "--runtime", "tf2").output
+    assert "TF2" in output
+    assert "TF1 compat mode" not in output
+
+
+def test_matrix_as_json():
+    rows = json.loads(run("matrix", "--json").output)
+    assert len(rows) == 27
+    assert {row["status"] for row in rows} == {"full", "limited", "refused"}
+
+
+def test_matrix_of_the_present_runtime():
+    rows = json.loads(run("matrix", "--runtime", "here", "--json").output)
+    assert {row["runtime"] for row in rows} == {unihub.environment().runtime.value}
+
+
+def test_an_error_is_one_block_and_exit_code_1():
+    result = run("matrix", "--runtime", "tf3")
+    assert result.exit_code == 1
+    assert result.output.startswith("unknown-choice: runtime='tf3' is not known.\n  why: ")
+    assert "Traceback" not in result.output
+
+
+def test_debug_shows_the_error():
+    result = run("--debug", "matrix", "--runtime", "tf3")
+    assert isinstance(result.exception, unihub.UnihubError)
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["matrix", "--nonsense"]])
+def test_wrong_usage_is_exit_code_2(arguments):
+    assert run(*arguments).exit_code == 2
+
+
+def test_python_dash_m():
+    printed = subprocess.check_output(
+        [sys.executable, "-m", "unihub", "--version"], universal_newlines=True
+    )
+    assert printed == f"unihub, version {unihub.__version__}\n"
