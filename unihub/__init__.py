@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from unihub.matrix import Runtime as Runtime
     from unihub.matrix import Status as Status
     from unihub.runtime import environment as environment
+    from unihub.tf1.initialize import initialize as initialize
 
 __version__ = "0.1.0"
 
@@ -34,6 +35,7 @@ _OWN = {
     "Status": "unihub.matrix:Status",
     "UnihubError": "unihub.errors:UnihubError",
     "environment": "unihub.runtime:environment",
+    "initialize": "unihub.tf1.initialize:initialize",
     "load": "unihub.dispatch:load",
     "resolve": "unihub.fetch:resolve",
     "save": "unihub.dispatch:save",

@@ -110,7 +110,9 @@ def _as_json(cell: matrix.Cell) -> Dict[str, Any]:
     }
 
 
-def _print_table(cells: Tuple[matrix.Cell, ...], describe: Optional[tables.Describe] = None) -> None:
+def _print_table(
+    cells: Tuple[matrix.Cell, ...], describe: Optional[tables.Describe] = None
+) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)

@@ -1,0 +1,52 @@
+"""The examples run as they are, and reach the accuracies that they promise."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Dict
+
+import pytest
+from conftest import ROOT
+
+# From what is printed to the least and the greatest accuracy.
+ACCURACIES = {
+    "tf1_image_fine_tuning": {
+        "in training": (0.95, 1.0),
+        "reloaded": (0.95, 1.0),
+        # Were the weights that were trained not exported, it would be the same.
+        "of the same head on the module before": (0.0, 0.7),
+    },
+    "tf1_text_new_head": {
+        "in training": (0.95, 1.0),
+        "reloaded, on words with labels": (0.95, 1.0),
+        "reloaded, on words without labels": (0.95, 1.0),
+    },
+}
+
+
+def printed_accuracies(output: str) -> Dict[str, float]:
+    found = re.findall(r"^accuracy (.*): (\d\.\d{3})$", output, flags=re.MULTILINE)
+    return {name: float(value) for name, value in found}
+
+
+@pytest.mark.parametrize("name", sorted(ACCURACIES))
+def test_example(name, tmp_path):
+    run = subprocess.run(
+        [sys.executable, str(ROOT / "examples" / f"{name}.py")],
+        cwd=str(tmp_path),
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    accuracies = printed_accuracies(run.stdout)
+    assert sorted(accuracies) == sorted(ACCURACIES[name])
+    for what, (least, most) in ACCURACIES[name].items():
+        assert least <= accuracies[what] <= most, what
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_example_is_run():
+    examples = {path.stem for path in (ROOT / "examples").glob("tf1_*.py")}
+    assert examples == set(ACCURACIES)

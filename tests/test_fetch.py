@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import contextlib
+import http.server
+import io
+import tarfile
+import threading
+from functools import partial
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import MODELS
+
+import unihub
+from unihub.fetch import FetchFailed, HandleNotSupported, resolve
+
+
+@contextlib.contextmanager
+def served(folder):
+    """The folder's files over HTTP on loopback."""
+    handler = partial(_QuietHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        """Says nothing: the test's own output is enough."""
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def archive(tmp_path):
+    (tmp_path / "www").mkdir()
+    with tarfile.open(str(tmp_path / "www" / "model.tar.gz"), "w:gz") as tar:
+        tar.add(str(MODELS / "tf2_reusable"), arcname=".")
+    return tmp_path / "www"
+
+
+def test_a_url_is_downloaded_once_and_loads(archive, cache):
+    with served(archive) as url:
+        folder = resolve(f"{url}/model.tar.gz")
+        loaded = unihub.load(f"{url}/model.tar.gz")
+    assert folder.startswith(str(cache))
+    assert callable(loaded)
+    with tf.Graph().as_default() if not tf.executing_eagerly() else contextlib.nullcontext():
+        # The server is gone: the cache answers.
+        assert resolve(f"{url}/model.tar.gz") == folder
+
+
+def test_a_damaged_archive_is_an_error(archive, cache):
+    content = (archive / "model.tar.gz").read_bytes()
+    (archive / "model.tar.gz").write_bytes(content[: len(content) // 2])
+    with served(archive) as url, pytest.raises(FetchFailed) as raised:
+        resolve(f"{url}/model.tar.gz")
+    assert raised.value.do == f"check the URL with: curl -IL '{url}/model.tar.gz'"
+
+
+def test_a_page_that_is_not_there(archive, cache):
+    with served(archive) as url, pytest.raises(OSError, match="404"):
+        resolve(f"{url}/other.tar.gz")
+
+
+@pytest.mark.parametrize("handle", [MODELS / "tf2_reusable", str(MODELS / "tf2_reusable")])
+def test_a_local_folder_is_itself(handle):
+    assert resolve(handle) == str(handle)
+
+
+@pytest.mark.parametrize(
+    ("handle", "found"),
+    [
+        (None, "a NoneType"),
+        (b"path", "a bytes"),
+        (np.array([1]), "a ndarray"),
+        ("", "an empty string"),
+        ("gs://bucket/model", "a gs:// handle"),
+        ("ftp://host/model", "a ftp:// handle"),
+    ],
+)
+def test_what_is_no_handle(handle, found):
+    with pytest.raises(HandleNotSupported) as raised:
+        resolve(handle)
+    assert f"(found: {found})" in raised.value.why
+    assert isinstance(raised.value, ValueError)
+
+
+def test_an_archive_given_as_bytes_is_not_a_handle():
+    with pytest.raises(HandleNotSupported):
+        resolve(io.BytesIO(b""))
