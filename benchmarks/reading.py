@@ -15,7 +15,7 @@ from unihub.formats import read_saved_model
 
 def measure() -> List[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
-        write_model(folder, functions=1500)
+        write_model(folder, functions=3300)
         file = Path(folder, "saved_model.pb")
         size = file.stat().st_size / 1e6
         return side_by_side(

@@ -501,3 +501,18 @@ def test_random_files_give_an_answer_or_a_format_error(tmp_path, data):
         assert repr(read_saved_model(tmp_path))
     except FormatError as error:
         assert str(error)
+
+
+def test_a_model_prints_what_it_offers():
+    path = str(MODELS / "tf1_hub_image")
+    assert str(read_saved_model(path)) == (
+        f"{path}: TF1 Hub format (tfhub_module.pb, tags [], ['train'])\n"
+        "tags []: not callable, 7 variables, 5 trainable, 1 regularization losses\n"
+        "  default(images: float32[?,8,8,3]) -> {default: float32[?,5]}\n"
+        "  image_feature_vector(images: float32[?,8,8,3]) -> "
+        "{default: float32[?,4], net/conv: float32[?,3,3,4]}\n"
+        "tags ['train']: not callable, 7 variables, 5 trainable, 1 regularization losses\n"
+        "  default(images: float32[?,8,8,3]) -> {default: float32[?,5]}\n"
+        "  image_feature_vector(images: float32[?,8,8,3]) -> "
+        "{default: float32[?,4], net/conv: float32[?,3,3,4]}"
+    )

@@ -142,6 +142,16 @@ class MetaGraph:
     trainable_variables: int = 0
     regularization_losses: int = 0
 
+    def __str__(self) -> str:
+        is_callable = self.object_graph is not None and self.object_graph.callable
+        lines = [
+            f"tags {list(self.tags)}: {'callable' if is_callable else 'not callable'}, "
+            f"{self.variables} variables, {self.trainable_variables} trainable, "
+            f"{self.regularization_losses} regularization losses",
+            *(f"  {signature}" for signature in self.signatures.values()),
+        ]
+        return "\n".join(lines)
+
 
 @dataclass(frozen=True)
 class SavedModel:
@@ -167,6 +177,10 @@ class SavedModel:
     def tags(self) -> Tuple[Tuple[str, ...], ...]:
         """The tags of each graph variant."""
         return tuple(graph.tags for graph in self.meta_graphs)
+
+    def __str__(self) -> str:
+        variants = "\n".join(str(graph) for graph in self.meta_graphs)
+        return f"{self.path}: {self.format.label} ({self.evidence})\n{variants}"
 
 
 def read_saved_model(path: Union[str, os.PathLike[str]]) -> SavedModel:
