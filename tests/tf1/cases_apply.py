@@ -8,7 +8,7 @@ import module_fns as fns
 import numpy as np
 import tensorflow as tf
 from module_fns import spec
-from observe import attempt, infos, initialize, run, tensor
+from observe import attempt, infos, initialize, run, state_ops, tensor
 from tensorflow.python.eager import context
 
 v1 = tf.compat.v1
@@ -352,7 +352,7 @@ def queue(hub: Any, tmp_path: Any) -> Observations:
         for put in puts:
             session.run(put)
         values = [session.run(take) for take in takes]
-    return {"puts": [tensor(put) for put in puts], "values": values}
+    return {"puts": [tensor(put) for put in puts], "values": values, "state": state_ops()}
 
 
 def mutable_table(hub: Any, tmp_path: Any) -> Observations:
@@ -362,6 +362,14 @@ def mutable_table(hub: Any, tmp_path: Any) -> Observations:
     with v1.Session() as session:
         session.run(insert)
         return {"value": session.run(found)}
+
+
+def table_of_application(hub: Any, tmp_path: Any) -> Observations:
+    """What is not state belongs to one application, whatever shared name it has."""
+    module = hub.Module(spec(hub, fns.table_with_inputs))
+    sizes = [module([3, 4]), module([5])]
+    with v1.Session() as session:
+        return {"sizes": [session.run(size) for size in sizes]}
 
 
 def iterator(hub: Any, tmp_path: Any) -> Observations:

@@ -8,7 +8,17 @@ from typing import Any, Dict
 import module_fns as fns
 import tensorflow as tf
 from module_fns import exported, spec
-from observe import attempt, collections, derivatives, infos, initialize, run, tensor, variables
+from observe import (
+    attempt,
+    collections,
+    derivatives,
+    infos,
+    initialize,
+    run,
+    state_ops,
+    tensor,
+    variables,
+)
 
 v1 = tf.compat.v1
 Observations = Dict[str, Any]
@@ -327,6 +337,7 @@ def nested(hub: Any, tmp_path: Any, trainable: bool) -> Observations:
         "derived": derivatives(output, module.variables),
         "saved": sorted(v1.train.list_variables(path + "/variables/variables")),
         "collections": collections(),
+        "state": state_ops(),
     }
 
 

@@ -15,6 +15,7 @@ from observe import (
     infos,
     initialize,
     run,
+    state_ops,
     tensor,
     variable_map,
     variables,
@@ -49,7 +50,7 @@ def filled(hub: Any, tmp_path: Any, trainable: bool, tags: Any) -> Observations:
     once = collections()
     module([[3.0, 4.0]])
     module(["a"], signature="look_up")
-    return {"created": created, "once": once, "thrice": collections()}
+    return {"created": created, "once": once, "thrice": collections(), "state": state_ops()}
 
 
 def initial_values(hub: Any, tmp_path: Any) -> Observations:

@@ -181,6 +181,21 @@ def mutable_table(hub: Any) -> None:
     hub.add_signature("find", keys, found)
 
 
+def table_with_inputs(hub: Any) -> None:
+    """A table whose operation has inputs, so that it does not count as state."""
+    keys = v1.placeholder(tf.int64, [None], name="keys")
+    table = tf.raw_ops.MutableDenseHashTableV2(
+        empty_key=tf.constant(-1, tf.int64),
+        deleted_key=tf.constant(-2, tf.int64),
+        value_dtype=tf.int64,
+        shared_name="kept",
+    )
+    insert = tf.raw_ops.LookupTableInsertV2(table_handle=table, keys=keys, values=keys)
+    with tf.control_dependencies([insert]):
+        size = tf.raw_ops.LookupTableSizeV2(table_handle=table)
+    hub.add_signature(inputs=keys, outputs=size)
+
+
 def nested(hub: Any, inner: Any, trainable: bool = True, input_dtype: Any = tf.float32) -> None:
     module = hub.Module(inner, trainable=trainable)
     x = v1.placeholder(input_dtype, module.get_input_info_dict()["default"].get_shape())

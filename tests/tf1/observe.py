@@ -102,6 +102,16 @@ def _name(item: Any) -> str:
     return getattr(item, "name", None) or type(item).__name__
 
 
+_STATE_TYPES = ("VarHandleOp", "VariableV2", "HashTableV2", "FIFOQueueV2")
+
+
+def state_ops() -> List[str]:
+    """The operations of the default graph that hold variables, tables and queues."""
+    return sorted(
+        op.name for op in v1.get_default_graph().get_operations() if op.type in _STATE_TYPES
+    )
+
+
 def infos(info_dict: Dict[str, Any]) -> Dict[str, Any]:
     """dtype, shape and kind of each entry of get_input_info_dict and get_output_info_dict."""
     return {

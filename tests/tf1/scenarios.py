@@ -188,6 +188,7 @@ SCENARIOS: Tuple[Scenario, ...] = (
     case(apply.python_function),
     case(apply.queue),
     case(apply.mutable_table),
+    case(apply.table_of_application),
     case(apply.iterator),
     case(apply.eager),
     case(apply.function),

