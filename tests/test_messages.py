@@ -211,7 +211,7 @@ def unused_port():
         return listener.getsockname()[1]
 
 
-def test_tensorflow_missing():
+def test_tensorflow_missing(tmp_path):
     # -S leaves out site-packages, and TensorFlow with it.
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
@@ -219,9 +219,9 @@ def test_tensorflow_missing():
         "try: runtime.tensorflow_version()\n"
         "except ImportError as error: print(error)"
     )
-    package = Path(unihub.__file__).parent.parent
+    shutil.copytree(str(Path(unihub.__file__).parent), str(tmp_path / "unihub"))
     printed = subprocess.check_output(
-        [sys.executable, "-S", "-c", script, str(package)], universal_newlines=True
+        [sys.executable, "-S", "-c", script, str(tmp_path)], universal_newlines=True
     )
     check_golden("tensorflow-missing", printed.rstrip("\n"), python=sys.executable)
 

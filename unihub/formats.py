@@ -144,13 +144,12 @@ class MetaGraph:
 
     def __str__(self) -> str:
         is_callable = self.object_graph is not None and self.object_graph.callable
-        lines = [
+        summary = (
             f"tags {list(self.tags)}: {'callable' if is_callable else 'not callable'}, "
             f"{self.variables} variables, {self.trainable_variables} trainable, "
-            f"{self.regularization_losses} regularization losses",
-            *(f"  {signature}" for signature in self.signatures.values()),
-        ]
-        return "\n".join(lines)
+            f"{self.regularization_losses} regularization losses"
+        )
+        return "\n".join([summary, *(f"  {s}" for s in self.signatures.values())])
 
 
 @dataclass(frozen=True)
