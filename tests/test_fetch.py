@@ -77,6 +77,11 @@ def test_a_local_folder_is_itself(handle):
     assert resolve(handle) == str(handle)
 
 
+def test_a_local_path_where_nothing_is():
+    with pytest.raises(FileNotFoundError, match="model-not-found"):
+        resolve("no/such/folder")
+
+
 @pytest.mark.parametrize(
     ("handle", "found"),
     [

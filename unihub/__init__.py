@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, List
 
+from unihub.hub_names import MODULE_API, NAMES
+
 if TYPE_CHECKING:
     from unihub.dispatch import load as load
     from unihub.dispatch import save as save
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from unihub.matrix import Runtime as Runtime
     from unihub.matrix import Status as Status
     from unihub.runtime import environment as environment
+    from unihub.shim import install as install
+    from unihub.shim import uninstall as uninstall
     from unihub.tf1.initialize import initialize as initialize
 
 __version__ = "0.1.0"
@@ -36,35 +40,15 @@ _OWN = {
     "UnihubError": "unihub.errors:UnihubError",
     "environment": "unihub.runtime:environment",
     "initialize": "unihub.tf1.initialize:initialize",
+    "install": "unihub.shim:install",
     "load": "unihub.dispatch:load",
     "resolve": "unihub.fetch:resolve",
     "save": "unihub.dispatch:save",
     "support": "unihub.dispatch:support",
+    "uninstall": "unihub.shim:uninstall",
 }
 
-# Of the hub.Module API, from tensorflow_hub where it has it, else ours.
-_MODULE_API = (
-    "ImageModuleInfo",
-    "LatestModuleExporter",
-    "Module",
-    "ModuleSpec",
-    "add_signature",
-    "attach_image_module_info",
-    "attach_message",
-    "create_module_spec",
-    "create_module_spec_from_saved_model",
-    "eval_function_for_module",
-    "get_expected_image_size",
-    "get_num_image_channels",
-    "image_embedding_column",
-    "load_module_spec",
-    "register_module_for_export",
-    "sparse_text_embedding_column",
-    "text_embedding_column",
-    "text_embedding_column_v2",
-)
-
-__all__ = sorted([*_OWN, *_MODULE_API, "KerasLayer", "matrix"])  # pyright: ignore
+__all__ = sorted({*_OWN, *NAMES, "matrix"})  # pyright: ignore
 
 
 def __getattr__(name: str) -> Any:
@@ -77,11 +61,19 @@ def __getattr__(name: str) -> Any:
         return value
     # These follow the Keras in use and the graph mode, so they are not kept.
     if name == "KerasLayer":
-        return importlib.import_module("unihub.routes.keras").keras_layer_class()
-    if name in _MODULE_API:
+        return _keras_layer_class()
+    if name in MODULE_API:
         return getattr(importlib.import_module("unihub.routes.module").module_api(), name)
     raise AttributeError(f"module 'unihub' has no attribute {name!r}")
 
 
 def __dir__() -> List[str]:
     return sorted({*globals(), *__all__})
+
+
+def _keras_layer_class() -> Any:
+    hub = importlib.import_module("unihub.routes.tensorflow_hub")
+    try:
+        return importlib.import_module("unihub.routes.keras").keras_layer_class()
+    except hub.TensorFlowHubUnusable as error:
+        return hub.unusable("KerasLayer", error)

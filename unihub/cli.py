@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+import os
 import sys
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -37,6 +38,7 @@ def main(debug: bool) -> None:
     Examples:
       unihub demo                 run every cell of the matrix here
       unihub matrix --runtime tf2 what TF2 can do with each format
+      unihub run --v1 train.py    run a script for tensorflow_hub as it is
 
     Exit codes: 0 done, 1 an error or a misbehaving cell, 2 wrong usage.
     """
@@ -92,6 +94,25 @@ def demo(as_json: bool) -> None:
         click.echo(f"{len(outcomes) - failed} of {len(outcomes)} as the matrix says")
     if not all(outcome.ok for outcome in outcomes):
         sys.exit(1)
+
+
+@main.command(context_settings={"allow_interspersed_args": False})
+@click.option("--v1", is_flag=True, help="The script is for TF1: run it in TF1 compat mode.")
+@click.option("-m", "module", is_flag=True, help="SCRIPT is the name of a module, not a file.")
+@click.argument("script")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run(v1: bool, module: bool, script: str, arguments: Tuple[str, ...]) -> None:
+    """Runs a script in which `import tensorflow_hub` yields unihub.
+
+    What follows SCRIPT is for the script. With --v1, v2 behaviour is disabled
+    on TensorFlow 2, and in the script's own files `import tensorflow` means
+    `import tensorflow.compat.v1`.
+    """
+    if not module and not os.path.exists(script):
+        raise click.UsageError(f"there is no script {script!r}")
+    from unihub.running import run
+
+    run(script, arguments, module=module, v1=v1)
 
 
 def _as_json(cell: matrix.Cell) -> Dict[str, Any]:

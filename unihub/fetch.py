@@ -6,6 +6,7 @@ import os
 from typing import Any, Union
 
 from unihub.errors import Message, UnihubError
+from unihub.reading.not_a_model import require_folder
 
 _REMOTE = ("http://", "https://")
 
@@ -36,8 +37,8 @@ class FetchFailed(UnihubError, OSError):
 def resolve(handle: Union[str, os.PathLike[str]]) -> str:
     """Turns a handle into the path of a local folder.
 
-    A local path is returned as it is, with ``~`` expanded; whether a model is
-    there is for the reader of the folder to say. A URL is downloaded by
+    A local path is returned as it is, with ``~`` expanded; whether it holds a
+    model is for its reader to say. A URL is downloaded by
     tensorflow_hub, into the cache that TFHUB_CACHE_DIR names.
 
     Args:
@@ -48,6 +49,7 @@ def resolve(handle: Union[str, os.PathLike[str]]) -> str:
 
     Raises:
         HandleNotSupported: for anything else.
+        ModelNotFound: when there is nothing at a local path.
         FetchFailed: when the download fails.
 
     Source: https://www.tensorflow.org/hub/hosting.
@@ -68,7 +70,10 @@ def resolve(handle: Union[str, os.PathLike[str]]) -> str:
         raise HandleNotSupported(handle=text, found=f"a {scheme}:// handle")
     if not text:
         raise HandleNotSupported(handle="''", found="an empty string")
-    return os.path.expanduser(text)
+    path = os.path.expanduser(text)
+    if not os.path.lexists(path):
+        require_folder(path)
+    return path
 
 
 def _download(url: str) -> str:

@@ -3,6 +3,10 @@
 Its releases read ``pkg_resources``, which setuptools 82 removed, for one
 comparison of versions. That module's own imports are answered with
 ``packaging`` instead; ``sys.modules`` stays as it is.
+
+While `unihub.install` gives the name tensorflow_hub to unihub, the installed
+one is set aside: its modules are kept, and more of them are loaded, out of
+sight of ``sys.modules``, each finding the others in the same place.
 """
 
 from __future__ import annotations
@@ -10,14 +14,25 @@ from __future__ import annotations
 import builtins
 import importlib
 import sys
+import threading
 import types
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import find_spec
-from typing import Any, Dict, Optional, Sequence
+from importlib.util import find_spec, module_from_spec
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from unihub import runtime
 from unihub.errors import Message, UnihubError
+
+_NAME = "tensorflow_hub"
+
+_lock = threading.RLock()
+# What sys.modules held before, and what there is now; None when not set aside.
+_before: Dict[str, Any] = {}
+_aside: Optional[Dict[str, Any]] = None
+# What was loaded while it was set aside, for the next time that it is needed.
+_kept: Dict[str, Any] = {}
+_attributes_added: List[Tuple[Any, str]] = []
 
 
 class TensorFlowHubUnusable(UnihubError, ImportError):
@@ -32,20 +47,33 @@ class TensorFlowHubUnusable(UnihubError, ImportError):
 
 
 def import_tensorflow_hub(purpose: str = "this") -> Any:
-    """Imports tensorflow_hub, with or without ``pkg_resources``.
+    """Imports the installed tensorflow_hub, with or without ``pkg_resources``.
 
     Args:
         purpose: what it is needed for, for the error.
 
     Returns:
-        The module ``tensorflow_hub``.
+        The module ``tensorflow_hub``, never unihub's stand-in for it.
 
     Raises:
         TensorFlowHubUnusable: when no release is installed, or the installed
             one cannot work with this TensorFlow.
     """
-    if "tensorflow_hub" in sys.modules:
-        return sys.modules["tensorflow_hub"]
+    if _aside is None:
+        if sys.modules.get(_NAME) is not None:
+            # Waits while another thread is at it.
+            return importlib.import_module(_NAME)
+        if _kept:
+            sys.modules.update(_kept)
+            return _kept[_NAME]
+        _check_usable(purpose)
+        return _import_with_finder()
+    if _aside.get(_NAME) is None:
+        _check_usable(purpose)
+    return import_internal(_NAME)
+
+
+def _check_usable(purpose: str) -> None:
     release = runtime.hub_release()
     if release is None:
         why = "it is not installed."
@@ -53,18 +81,115 @@ def import_tensorflow_hub(purpose: str = "this") -> Any:
         why = f"release {release.version} does not work with TensorFlow "
         why += f"{runtime.tensorflow_version()}."
     else:
-        return _import_with_finder()
+        return
     requirement = ">=0.16.1" if runtime.current_keras() is not runtime.Keras.KERAS2 else ""
     raise TensorFlowHubUnusable(purpose=purpose, why=why, requirement=requirement)
 
 
+def unusable(name: str, error: ImportError) -> type:
+    """A class in the place of one that cannot be had; making an instance says why."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        raise error
+
+    return type(name, (), {"__init__": __init__, "__doc__": str(error), "__module__": "unihub"})
+
+
+def set_aside() -> None:
+    """Takes tensorflow_hub out of ``sys.modules``, for unihub alone to use."""
+    global _aside, _before
+    with _lock:
+        if sys.modules.get(_NAME) is not None:
+            # Waits while another thread is at it.
+            importlib.import_module(_NAME)
+        _before = _taken_out()
+        _aside = dict(_before if _before.get(_NAME) is not None else _kept)
+
+
+def put_back() -> None:
+    """Makes ``sys.modules`` what it was before `set_aside`."""
+    global _aside, _before, _kept
+    with _lock:
+        _taken_out()
+        sys.modules.update(_before)
+        if _aside is not None and _before.get(_NAME) is None:
+            _kept = _aside
+        else:
+            while _attributes_added:
+                delattr(*_attributes_added.pop())
+        _aside, _before = None, {}
+
+
+def _taken_out() -> Dict[str, Any]:
+    names = [name for name in list(sys.modules) if name.partition(".")[0] == _NAME]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def import_internal(name: str) -> Any:
+    """Imports a module of tensorflow_hub while it is set aside.
+
+    Args:
+        name: "tensorflow_hub" or a dotted name below it.
+
+    Raises:
+        TensorFlowHubUnusable: when there is no usable release.
+        ModuleNotFoundError: when the installed release has no such module.
+    """
+    assert _aside is not None
+    if _aside.get(_NAME) is None:
+        _check_usable(name)
+    # Not under the lock: another thread that imports it may wait for the lock.
+    importlib.import_module("tensorflow")
+    return _load_among(name, _aside)
+
+
+def _load_among(name: str, modules: Dict[str, Any]) -> Any:
+    """One of the modules that are set aside, loaded where need be."""
+    with _lock:
+        if modules.get(name) is not None:
+            return modules[name]
+        parent_name, _, child = name.rpartition(".")
+        parent = _load_among(parent_name, modules) if parent_name else None
+        if modules.get(name) is not None:
+            return modules[name]
+        # A module that is no package has no submodules.
+        path = getattr(parent, "__path__", []) if parent_name else None
+        spec = PathFinder.find_spec(name, path)
+        if spec is None or spec.loader is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        module = module_from_spec(spec)
+        module.__builtins__ = _private_builtins(modules)  # type: ignore[attr-defined]
+        modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del modules[name]
+            raise
+        if parent is not None:
+            setattr(parent, child, module)
+            if _before.get(parent_name) is parent:
+                _attributes_added.append((parent, child))
+        return module
+
+
+def _import_among(name: str, fromlist: Optional[Sequence[str]], modules: Dict[str, Any]) -> Any:
+    """What ``__import__`` returns for an absolute import of tensorflow_hub."""
+    module = _load_among(name, modules)
+    if not fromlist:
+        return modules[_NAME]
+    for item in fromlist:
+        if hasattr(module, "__path__") and not hasattr(module, item):
+            _load_among(f"{name}.{item}", modules)
+    return module
+
+
 def _import_with_finder() -> Any:
     if find_spec("pkg_resources") is not None:
-        return importlib.import_module("tensorflow_hub")
+        return importlib.import_module(_NAME)
     finder = _Finder()
     sys.meta_path.insert(0, finder)
     try:
-        return importlib.import_module("tensorflow_hub")
+        return importlib.import_module(_NAME)
     finally:
         sys.meta_path.remove(finder)
 
@@ -78,7 +203,7 @@ class _Finder(MetaPathFinder):
         path: Optional[Sequence[str]],
         target: Optional[types.ModuleType] = None,
     ) -> Optional[ModuleSpec]:
-        if fullname != "tensorflow_hub":
+        if fullname != _NAME:
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
@@ -105,15 +230,29 @@ class _Loader(Loader):
             module.__builtins__ = builtins.__dict__  # type: ignore[attr-defined]
 
 
-def _private_builtins() -> Dict[str, Any]:
+def _private_builtins(aside: Optional[Dict[str, Any]] = None) -> Dict[str, Any]:
+    """Builtins whose ``__import__`` knows better where a module is.
+
+    Args:
+        aside: the modules among which to find those of tensorflow_hub.
+    """
     from packaging import version
 
     stand_in = types.ModuleType("pkg_resources")
     stand_in.parse_version = version.parse  # type: ignore[attr-defined]
+    lacks_pkg_resources = find_spec("pkg_resources") is None
 
-    def import_(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name == "pkg_resources":
+    def import_(
+        name: str,
+        globals: Any = None,
+        locals: Any = None,
+        fromlist: Optional[Sequence[str]] = (),
+        level: int = 0,
+    ) -> Any:
+        if name == "pkg_resources" and lacks_pkg_resources:
             return stand_in
-        return builtins.__import__(name, *args, **kwargs)
+        if aside is not None and name.partition(".")[0] == _NAME:
+            return _import_among(name, fromlist, aside)
+        return builtins.__import__(name, globals, locals, fromlist or (), level)
 
     return dict(vars(builtins), __import__=import_)
