@@ -36,7 +36,7 @@ def graph(*signatures, tags=(), callable=None, callables=()):
             regularization_losses=0,
             has_training_argument=False,
         )
-    return MetaGraph(tags, {s.name: s for s in signatures}, "2.0", (), (), objects, ())
+    return MetaGraph(tags, {s.name: s for s in signatures}, "2.0", (), objects, ())
 
 
 def model(*variants, format=Format.TF1_HUB):

@@ -10,9 +10,10 @@ https://www.tensorflow.org/hub/tf1_hub_module.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
 from unihub.matrix import Format
 from unihub.reading import not_a_model, text_format, wire
@@ -122,7 +123,6 @@ class MetaGraph:
         tags: in alphabetical order.
         signatures: by name, in alphabetical order, TensorFlow's own left out.
         tensorflow_version: of the TensorFlow that wrote it; ``""`` if unknown.
-        ops: names of the ops that the graph and its functions use.
         collections: names of the graph collections.
         object_graph: what a TF2 SavedModel restores; None in the TF1 formats.
         assets: names of the files that belong to it.
@@ -134,7 +134,6 @@ class MetaGraph:
     tags: Tuple[str, ...]
     signatures: Mapping[str, Signature]
     tensorflow_version: str
-    ops: Tuple[str, ...]
     collections: Tuple[str, ...]
     object_graph: Optional[ObjectGraph]
     assets: Tuple[str, ...]
@@ -204,13 +203,7 @@ def read_saved_model(path: Union[str, os.PathLike[str]]) -> SavedModel:
     folder = os.fsdecode(path)
     not_a_model.require_folder(folder)
     module_format, required_features = _read_hub_module(folder)
-    file = not_a_model.require_saved_model_file(folder)
-    with file_content(file) as content:
-        not_a_model.refuse_other_content(file, content)
-        reader = text_format if file.endswith(PBTXT_FILE) else wire
-        messages = reader.read_message(content, file, "SavedModel").messages("meta_graphs")
-        if not messages:
-            raise not_a_model.NoMetaGraphs(path=file)
+    with _meta_graph_messages(folder) as (file, messages):
         graphs = tuple(_meta_graph(message) for message in messages)
     model_format = _format(module_format, graphs)
     return SavedModel(
@@ -221,6 +214,46 @@ def read_saved_model(path: Union[str, os.PathLike[str]]) -> SavedModel:
         module_format=module_format,
         required_features=required_features,
     )
+
+
+def read_ops(path: Union[str, os.PathLike[str]], tags: Iterable[str]) -> Tuple[str, ...]:
+    """Reads which ops one graph variant and its functions use.
+
+    Apart from `read_saved_model`, because functions are most of a large file.
+
+    Args:
+        path: the folder of a SavedModel or TF1 Hub module.
+        tags: of the graph variant.
+
+    Returns:
+        The names of the ops, in alphabetical order.
+
+    Raises:
+        FormatError: as read_saved_model does.
+
+    Example:
+        >>> read_ops("half_plus_two", ["serve"])
+        ('Add', 'Const', 'Identity', ...)
+    """
+    wanted = set(tags)
+    with _meta_graph_messages(os.fsdecode(path)) as (_, messages):
+        for message in messages:
+            info = message.message("meta_info_def")
+            if set(info.texts("tags")) == wanted:
+                return _ops(info, message.message("graph_def"))
+    return ()
+
+
+@contextlib.contextmanager
+def _meta_graph_messages(folder: str) -> Iterator[Tuple[str, Sequence[Message]]]:
+    file = not_a_model.require_saved_model_file(folder)
+    with file_content(file) as content:
+        not_a_model.refuse_other_content(file, content)
+        reader = text_format if file.endswith(PBTXT_FILE) else wire
+        messages = reader.read_message(content, file, "SavedModel").messages("meta_graphs")
+        if not messages:
+            raise not_a_model.NoMetaGraphs(path=file)
+        yield file, messages
 
 
 def _read_hub_module(folder: str) -> Tuple[Optional[int], Tuple[str, ...]]:
@@ -274,7 +307,6 @@ def _meta_graph(message: Message) -> MetaGraph:
             }
         ),
         tensorflow_version=info.text("tensorflow_version"),
-        ops=_ops(info, message.message("graph_def")),
         collections=tuple(collections),
         object_graph=objects,
         assets=_assets(message, collections),

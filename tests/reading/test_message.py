@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 from hand_made import encode, meta_graph, saved_model, signature, varint
 
-from unihub.formats import read_saved_model
+from unihub.formats import read_ops, read_saved_model
 from unihub.reading.message import UnreadableFile, file_content
 
 
@@ -53,5 +53,5 @@ def test_a_large_file_is_not_read_into_memory(tmp_path):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert model.meta_graphs[0].ops == ("Const",)
+    assert read_ops(tmp_path, model.meta_graphs[0].tags) == ("Const",)
     assert peak < 1_000_000
