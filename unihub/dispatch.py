@@ -178,6 +178,7 @@ def load(
         meta_graph=selection.choose_meta_graph(model, text, operation, training, tags),
         tags_given=tags is not None,
         operation=operation,
+        training=training,
         signature=signature,
         output_key=output_key,
         as_dict=as_dict,

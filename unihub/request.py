@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Tuple
 
-from unihub.formats import MetaGraph, SavedModel
+from unihub.formats import MetaGraph, SavedModel, read_ops
 from unihub.matrix import Operation
 
 
@@ -19,6 +19,7 @@ class Request:
         meta_graph: the one of the model's MetaGraphs to use.
         tags_given: whether the caller chose it.
         operation: INFERENCE or FINE_TUNING.
+        training: False when a TF1 format is fine-tuned to be evaluated.
         signature, output_key, as_dict: as the caller gave them, if at all.
         options: tf.saved_model.LoadOptions or None.
         arguments: further keyword arguments, for the API that serves.
@@ -29,11 +30,16 @@ class Request:
     meta_graph: MetaGraph
     tags_given: bool = False
     operation: Operation = Operation.INFERENCE
+    training: Optional[bool] = None
     signature: Optional[str] = None
     output_key: Optional[str] = None
     as_dict: Optional[bool] = None
     options: Any = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def ops(self) -> Tuple[str, ...]:
+        """Names of the ops that the chosen MetaGraph uses, read from its file."""
+        return read_ops(self.model.path, self.meta_graph.tags)
 
     @property
     def fine_tuning(self) -> bool:
