@@ -72,6 +72,7 @@ def same_row(own, other):
     return (own, other) in {
         ("keras3", "routes"),
         ("routes", "keras3"),
+        ("routes", "tf1"),
         ("keras2", "routes"),
         ("keras2", "keras3"),
         ("__main__", "cli"),

@@ -106,8 +106,11 @@ class NamedInputs:
         self._handle = handle
         self._expected = {name: (s.dtype, s.shape.rank) for name, s in self._specs.items()}
         self._sparse = _sparse_inputs(self._specs)
+        self._composite = _composite_inputs(self._specs)
         components = {f"{name}_{part}" for name in self._sparse for part in _SPARSE_COMPONENTS}
-        whole = [*self._sparse, *(name for name in self._specs if name not in components)]
+        components.update(part for parts in self._composite.values() for part in parts)
+        whole = [*self._sparse, *self._composite]
+        whole += [name for name in self._specs if name not in components]
         self._sole = whole[0] if len(whole) == 1 else None
         self.dtype = _natural_dtype([tf.nest.flatten(self._specs)])
 
@@ -140,6 +143,10 @@ class NamedInputs:
             if isinstance(named.get(name), tf.SparseTensor):
                 value = named.pop(name)
                 named.update({f"{name}_{p}": getattr(value, p) for p in _SPARSE_COMPONENTS})
+        for name, parts in self._composite.items():
+            if isinstance(named.get(name), tf.RaggedTensor):
+                tensors = tf.nest.flatten(named.pop(name), expand_composites=True)
+                named.update(zip(parts, tensors))
         if named.keys() != self._expected.keys():
             raise self._mismatch(named)
         for name, (dtype, rank) in self._expected.items():
@@ -181,6 +188,17 @@ def _sparse_inputs(specs: Mapping[str, Any]) -> tuple[str, ...]:
     suffix = "_indices"
     names = [name[: -len(suffix)] for name in specs if name.endswith(suffix)]
     return tuple(n for n in names if all(f"{n}_{part}" in specs for part in _SPARSE_COMPONENTS))
+
+
+def _composite_inputs(specs: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The inputs that are one RaggedTensor each, to the names of their components."""
+    infix = "_component_"
+    found: dict[str, list[str]] = {}
+    for part in sorted(specs):
+        name, _, place = part.rpartition(infix)
+        if name and place.isdigit():
+            found.setdefault(name, []).append(part)
+    return found
 
 
 Inputs = Union[PositionalInputs, NamedInputs]

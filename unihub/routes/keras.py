@@ -10,17 +10,15 @@ from unihub.matrix import Runtime
 from unihub.request import Request
 from unihub.routes.load import explained
 from unihub.routes.operations import register_ops
-from unihub.routes.tensorflow_hub import import_tensorflow_hub
 
 
 def keras_layer_class() -> Any:
     """The KerasLayer that fits the Keras in use.
 
-    Keras 2 and tf_keras take tensorflow_hub's, Keras 3 takes ours.
+    Keras 2 and tf_keras take a subclass of tensorflow_hub's, Keras 3 takes ours.
     """
-    if _keras3_in_use():
-        return importlib.import_module("unihub.keras3.layer").KerasLayer
-    return import_tensorflow_hub("a KerasLayer").KerasLayer
+    package = "keras3" if _keras3_in_use() else "keras2"
+    return importlib.import_module(f"unihub.{package}.layer").KerasLayer
 
 
 def keras_module() -> Any:
@@ -37,19 +35,14 @@ def load_keras_layer(request: Request) -> Any:
     Returns:
         The layer, trainable when fine-tuning.
     """
-    register_ops(request.handle, request.meta_graph.ops)
+    register_ops(request.handle, request.ops())
     keywords = {**_selected(request), **request.arguments}
     if request.options is not None:
         keywords["load_options"] = request.options
     if request.tags_given or len(request.model.meta_graphs) > 1:
         keywords["tags"] = list(request.meta_graph.tags)
     with explained(request.handle, request.meta_graph):
-        layer = keras_layer_class()(request.handle, trainable=request.fine_tuning, **keywords)
-    if "signature" in keywords and getattr(layer, "_has_training_argument", False):
-        # tensorflow_hub 0.12 asks the whole object whether it takes `training`,
-        # and then passes it to the signature, which does not.
-        layer._has_training_argument = False
-    return layer
+        return keras_layer_class()(request.handle, trainable=request.fine_tuning, **keywords)
 
 
 def _keras3_in_use() -> bool:

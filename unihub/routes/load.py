@@ -14,9 +14,11 @@ from unihub.errors import Message, UnihubError, listed
 from unihub.formats import MetaGraph, SavedModel
 from unihub.matrix import Format
 from unihub.request import Request
+from unihub.routes.forks import check_fork
 from unihub.routes.operations import register_ops
 from unihub.routes.proxy import CallableObject
 from unihub.routes.signature import SignatureFunction
+from unihub.routes.strategy import check_strategy
 
 _RESTORING_COLLECTION = "saved_model_initializers"
 
@@ -100,8 +102,12 @@ def load_meta_graph(handle: str, model: SavedModel, meta_graph: MetaGraph, optio
         MissingOps: when this TensorFlow lacks an op of the graph.
         OptionsNotSupported: when options are given before TensorFlow 2.3.
         LoadFailed: when TensorFlow raises anything.
+        StrategyNotSupported: for a TF1 format under a distribution strategy.
+        ForkedAfterUse: in a process forked after TensorFlow had run.
     """
-    register_ops(handle, meta_graph.ops)
+    check_fork(handle)
+    check_strategy(handle, model.format)
+    register_ops(handle, formats.read_ops(model.path, meta_graph.tags))
     keywords = {}
     if options is not None:
         if not hasattr(tf.saved_model, "LoadOptions"):

@@ -9,9 +9,11 @@ from typing import Any, Set
 from unihub import runtime, selection
 from unihub.matrix import Format
 from unihub.request import Request
+from unihub.routes.advice import advise_on_fine_tuning
 from unihub.routes.load import explained
 from unihub.routes.operations import register_ops
 from unihub.routes.proxy import CallableObject
+from unihub.routes.strategy import check_strategy
 from unihub.routes.tensorflow_hub import import_tensorflow_hub
 
 # Collections of a serving graph that a Module takes over. Others (the train
@@ -48,7 +50,10 @@ def load_module(request: Request) -> Any:
         The Module itself where it answers ``m(inputs)``; else the same made
         callable through the signature that was asked for or is evident.
     """
-    register_ops(request.handle, request.meta_graph.ops)
+    check_strategy(request.handle, request.model.format, request.fine_tuning)
+    register_ops(request.handle, request.ops())
+    if request.fine_tuning:
+        advise_on_fine_tuning(request)
     path = request.model.path
     # tensorflow_hub reads saved_model.pb only, ours saved_model.pbtxt as well.
     binary = os.path.exists(os.path.join(path, "saved_model.pb"))

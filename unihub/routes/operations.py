@@ -6,7 +6,10 @@ import importlib
 from importlib.util import find_spec
 from typing import Iterable, List, Optional, Tuple
 
+from unihub import runtime
 from unihub.errors import Message, UnihubError, listed
+from unihub.routes.tensorflow_hub import import_tensorflow_hub
+from unihub.tf1.compat import missing_ops
 
 # Packages that register ops when imported, and how their ops' names begin.
 PACKAGES = {
@@ -15,6 +18,7 @@ PACKAGES = {
         "ConstrainedSequence",
         "FastBertNormalize",
         "FastWordpiece",
+        "FindSourceOffsets",
         "HubModuleSplitter",
         "MaxSpanningTree",
         "MstSolver",
@@ -27,6 +31,7 @@ PACKAGES = {
         "SplitMergeTokenize",
         "StateBasedSentenceBreaker",
         "TFText>",
+        "TokenizerFromLogits",
         "UnicodeScriptTokenize",
         "Utf8Binarize",
         "WhitespaceTokenize",
@@ -52,6 +57,17 @@ class MissingOps(UnihubError, RuntimeError, ValueError):
     )
 
 
+class OpsPackageBroken(UnihubError, ImportError, RuntimeError, ValueError):
+    """The package that registers a model's ops is installed and does not import."""
+
+    message = Message(
+        code="ops-package-broken",
+        what="{handle} uses ops of {package}, which does not import.",
+        why="it is installed, and importing it raises {reason}.",
+        do="pip install --upgrade {distribution}  # the release that is for TensorFlow {version}",
+    )
+
+
 def register_ops(handle: str, ops: Iterable[str]) -> None:
     """Makes sure that every op a model uses is known, importing packages for it.
 
@@ -61,16 +77,35 @@ def register_ops(handle: str, ops: Iterable[str]) -> None:
 
     Raises:
         MissingOps: when an op stays unknown; names the package to install.
+        OpsPackageBroken: when that package is installed and does not import.
     """
-    missing = _unregistered(ops)
+    missing = sorted(missing_ops(ops))
     if not missing:
         return
     package = _package_of(missing)
     if package is not None and find_spec(package) is not None:
-        importlib.import_module(package)
-        missing = _unregistered(missing)
+        _import_package(handle, package)
+        missing = sorted(missing_ops(missing))
     if missing:
         raise _missing_ops(handle, missing, package)
+
+
+def _import_package(handle: str, package: str) -> None:
+    hub = runtime.hub_release()
+    if hub is not None and hub.importable:
+        # tensorflow_text imports it, and it needs our help where pkg_resources is gone.
+        import_tensorflow_hub()
+    try:
+        importlib.import_module(package)
+    # A shared object of another TensorFlow raises TensorFlow's own NotFoundError.
+    except Exception as error:
+        raise OpsPackageBroken(
+            handle=handle,
+            package=package,
+            reason=f"{type(error).__name__}: {error}",
+            version=runtime.tensorflow_version(),
+            distribution=package.replace("_", "-"),
+        ) from error
 
 
 def _missing_ops(handle: str, missing: List[str], package: Optional[str]) -> MissingOps:
@@ -86,17 +121,6 @@ def _missing_ops(handle: str, missing: List[str], package: Optional[str]) -> Mis
     return MissingOps(
         handle=handle, version=tf.__version__, ops=listed(missing), why=why, remedy=remedy
     )
-
-
-def _unregistered(ops: Iterable[str]) -> List[str]:
-    # Not public; it is what TensorFlow itself asks when it imports a graph.
-    from tensorflow.python.framework import op_def_registry
-
-    if hasattr(op_def_registry, "get"):
-        return [op for op in ops if op_def_registry.get(op) is None]
-    # TensorFlow 1.15 hands out the whole table instead.
-    registered = op_def_registry.get_registered_ops()
-    return [op for op in ops if op not in registered]
 
 
 def _package_of(ops: List[str]) -> Optional[str]:

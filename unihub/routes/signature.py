@@ -143,6 +143,9 @@ class SignatureFunction:
         info = self._signature.inputs[name]
         if info.kind == "sparse" and isinstance(value, tf.SparseTensor):
             return {f"{name}_{part}": getattr(value, part) for part in _SPARSE_COMPONENTS}
+        if info.kind == "composite" and isinstance(value, _COMPOSITE):
+            parts = tf.nest.flatten(value, expand_composites=True)
+            return {f"{name}_component_{place}": part for place, part in enumerate(parts)}
         if info.kind != "dense" or isinstance(value, _COMPOSITE):
             return {name: value}
         dtype, _ = self._expected[name]
