@@ -99,6 +99,7 @@ def test_a_missing_script_is_wrong_usage(folder):
     assert told.endswith("Error: there is no script 'nowhere.py'\n")
 
 
+@pytest.mark.skipif(IN_TF1, reason="TensorFlow 1.15 needs nothing rewritten")
 def test_no_compiled_code_is_left_for_plain_python(tmp_path):
     """Files read as compat.v1 must not be taken for what they say."""
     (tmp_path / "script.py").write_text("import sibling\n")

@@ -165,7 +165,7 @@ def load(
         raise UnknownChoice(
             argument="api", value=api, choices=listed(_APIS), example=nearest(api, _APIS)
         )
-    model = formats.read_saved_model(fetch.resolve(handle))
+    model = formats.read_saved_model(fetch.locate(handle))
     text = os.fspath(handle)
     if operation is Operation.CREATION:
         raise CreationIsSaving(handle=text)

@@ -58,6 +58,14 @@ def resolve(handle: Union[str, os.PathLike[str]]) -> str:
         >>> unihub.resolve("path/to/model")
         'path/to/model'
     """
+    path = locate(handle)
+    if not os.path.lexists(path):
+        require_folder(path)
+    return path
+
+
+def locate(handle: Union[str, "os.PathLike[str]"]) -> str:
+    """As `resolve`, without looking whether there is anything at a local path."""
     if not isinstance(handle, (str, os.PathLike)):
         raise HandleNotSupported(handle=repr(handle), found=f"a {type(handle).__name__}")
     text = os.fspath(handle)
@@ -70,10 +78,7 @@ def resolve(handle: Union[str, os.PathLike[str]]) -> str:
         raise HandleNotSupported(handle=text, found=f"a {scheme}:// handle")
     if not text:
         raise HandleNotSupported(handle="''", found="an empty string")
-    path = os.path.expanduser(text)
-    if not os.path.lexists(path):
-        require_folder(path)
-    return path
+    return os.path.expanduser(text)
 
 
 def _download(url: str) -> str:

@@ -345,7 +345,7 @@ def _local_folder(handle: Union[str, os.PathLike[str]]) -> str:
     folder = os.fsdecode(handle)
     # TensorFlow reads from its other file systems, such as gs://, where they are.
     if folder and not _OTHER_FILE_SYSTEM.match(folder):
-        folder = fetch.resolve(folder)
+        folder = fetch.locate(folder)
     if not folder or not tf.io.gfile.exists(folder):
         raise FolderMissing(folder=repr(folder), path=folder or ".", current=os.getcwd())
     if not tf.io.gfile.isdir(folder):
