@@ -64,7 +64,7 @@ def resolve(handle: Union[str, os.PathLike[str]]) -> str:
     return path
 
 
-def locate(handle: Union[str, "os.PathLike[str]"]) -> str:
+def locate(handle: Union[str, os.PathLike[str]]) -> str:
     """As `resolve`, without looking whether there is anything at a local path."""
     if not isinstance(handle, (str, os.PathLike)):
         raise HandleNotSupported(handle=repr(handle), found=f"a {type(handle).__name__}")
