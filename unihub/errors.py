@@ -118,6 +118,12 @@ def nearest(word: Any, names: Sequence[str]) -> str:
     return close[0] if close else (names[0] if names else "")
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, which may be nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else ""
+
+
 def _presentable(fact: Any) -> Any:
     if not isinstance(fact, str):
         return fact

@@ -10,15 +10,16 @@ import tensorflow as tf
 from packaging.version import Version
 
 from unihub import fetch, formats, selection
-from unihub.errors import Message, UnihubError, listed
+from unihub.errors import Message, UnihubError, first_line, listed
 from unihub.formats import MetaGraph, SavedModel
-from unihub.matrix import Format
+from unihub.matrix import Format, Runtime
 from unihub.request import Request
 from unihub.routes.forks import check_fork
 from unihub.routes.operations import register_ops
 from unihub.routes.proxy import CallableObject
 from unihub.routes.signature import SignatureFunction
 from unihub.routes.strategy import check_strategy
+from unihub.runtime import current_runtime
 
 _RESTORING_COLLECTION = "saved_model_initializers"
 
@@ -120,7 +121,7 @@ def load_meta_graph(handle: str, model: SavedModel, meta_graph: MetaGraph, optio
         )
     # tensorflow_hub's KerasLayer reads this mark on objects passed to it.
     loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
-    if not _eager_outside_functions():
+    if current_runtime() is not Runtime.TF2:
         _offer_initializers(handle, loaded)
     return loaded
 
@@ -141,7 +142,7 @@ def explained(handle: str, meta_graph: MetaGraph) -> Iterator[None]:
         raise LoadFailed(
             version=tf.__version__,
             handle=handle,
-            reason=f"{type(error).__name__}: {_first_line(error)}",
+            reason=f"{type(error).__name__}: {first_line(error)}",
             writer=meta_graph.tensorflow_version or "unknown",
             remedy=_remedy(handle, meta_graph.tensorflow_version),
         ) from error
@@ -151,11 +152,6 @@ def _remedy(handle: str, writer: str) -> str:
     if writer and Version(writer) > Version(tf.__version__):
         return f'pip install "tensorflow>={writer}"'
     return f"tf.compat.v1.saved_model.load_v2({handle!r})  # for TensorFlow's own traceback"
-
-
-def _eager_outside_functions() -> bool:
-    with tf.init_scope():
-        return bool(tf.executing_eagerly())
 
 
 def _offer_initializers(handle: str, loaded: Any) -> None:
@@ -211,8 +207,3 @@ class _Undecided:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise self._error
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else ""

@@ -7,7 +7,7 @@ from typing import Any, Callable, Optional
 
 import tensorflow as tf
 
-from unihub.errors import Message, UnihubError
+from unihub.errors import Message, UnihubError, first_line
 from unihub.routes.module import module_api
 
 
@@ -140,7 +140,7 @@ def _explained(write: Callable[[], None], path: str) -> None:
             version=tf.__version__,
             format="TF2 SavedModel",
             path=path,
-            reason=f"{type(error).__name__}: {str(error).strip().splitlines()[0]}",
+            reason=f"{type(error).__name__}: {first_line(error)}",
             remedy="make the variables attributes of the object, and resource variables "
             "in graph mode: tf.compat.v1.enable_resource_variables()",
         ) from error

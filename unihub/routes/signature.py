@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
-from unihub.errors import Message, UnihubError, listed
+from unihub.errors import Message, UnihubError, first_line, listed
 from unihub.formats import Signature, TensorInfo
 
 # What tf.saved_model.load makes of one SparseTensor of a TF1 signature.
@@ -158,7 +158,7 @@ class SignatureFunction:
                 handle=self._handle,
                 accepted=str(info),
                 dtype=dtype.name,
-                reason=str(error).splitlines()[0],
+                reason=first_line(error),
             ) from error
         return self._checked(name, tensor)
 
