@@ -125,7 +125,7 @@ def _run_fine_tuning(cell: Cell, api: str) -> str:
     inputs, _ = _expected(cell.format)
     model = dispatch.load(_model(cell.format), op=Operation.FINE_TUNING, api=api)
     losses, moved, total = _TRAINERS[api](model, inputs)
-    # Dropout makes single losses noisy.
+    # Moving batch statistics and dropout make single losses noisy.
     first, last = np.mean(losses[: _STEPS // 3]), np.mean(losses[-_STEPS // 3 :])
     text = f"loss {first:.3f} → {last:.3f}, {moved} of {total} variables moved"
     if not (last < first and moved):
@@ -184,8 +184,11 @@ def _train_layer(layer: Any, inputs: Tensors) -> Tuple[List[float], int, int]:
     model = keras.Model(given, layer(given))
     model.compile(optimizer="sgd", loss="mse")
     targets = np.ones([len(x), *model.output_shape[1:]], "float32")
-    history = model.fit(x, targets, epochs=_STEPS, batch_size=len(x), verbose=0)
-    losses = [float(loss) for loss in history.history["loss"]]
+    history = model.fit(
+        x, targets, epochs=_STEPS, batch_size=len(x), validation_data=(x, targets), verbose=0
+    )
+    # Without dropout, which TensorFlow seeds in no reproducible way here.
+    losses = [float(loss) for loss in history.history["val_loss"]]
     return losses, _moved(before, layer.get_weights()), len(before)
 
 
