@@ -115,6 +115,21 @@ def test_refuses_tensors_of_keras_3(models):
 
 
 @pytest.mark.skipif(
+    current_keras() is Keras.KERAS2, reason="this stack has no second Keras installed"
+)
+@pytest.mark.usefixtures("eager")
+def test_keras_3_names_both_kerases_when_it_refuses_the_layer(models):
+    import keras
+
+    for use in (keras.layers.TimeDistributed, lambda layer: keras.Sequential([layer])):
+        with pytest.raises(ValueError, match="KerasLayer") as refused:
+            use(reusable(models))
+        text = str(refused.value)
+        assert "of tf_keras (Keras 2), not of keras (Keras 3)" in text
+        assert "import tf_keras as keras" in text
+
+
+@pytest.mark.skipif(
     current_keras() is not Keras.TF_KERAS, reason="only where both are installed and used"
 )
 @pytest.mark.usefixtures("eager")

@@ -678,6 +678,17 @@ def test_every_error_is_provoked():
     assert codes <= set(REFUSED)
 
 
+def test_tf_keras_names_both_kerases_when_it_refuses_the_layer(models):
+    import tf_keras
+
+    for use in (tf_keras.layers.TimeDistributed, lambda layer: tf_keras.Sequential([layer])):
+        with pytest.raises((TypeError, ValueError), match="KerasLayer") as refused:
+            use(reusable(models))
+        text = str(refused.value)
+        assert "of keras (Keras 3), not of tf_keras (Keras 2)" in text
+        assert "TF_USE_LEGACY_KERAS=1" in text
+
+
 def test_an_error_keeps_its_class_inside_fit_and_traced_functions(models):
     layer = reusable(models)
     with pytest.raises(errors.WrongInputShape):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+import sys
 from typing import Any, Dict, Iterable, List, Mapping, Optional
 
 import tensorflow as tf
@@ -26,6 +27,7 @@ _HubKerasLayer: Any = import_tensorflow_hub("a KerasLayer").KerasLayer
 
 # What TensorFlow raises when inputs do not fit a function.
 _NOT_FITTING = (TypeError, ValueError, tf.errors.InvalidArgumentError)
+_KERASES = ("keras", "tf_keras")
 
 
 class KerasLayer(_HubKerasLayer):  # type: ignore[misc]
@@ -170,6 +172,17 @@ class KerasLayer(_HubKerasLayer):  # type: ignore[misc]
             config["tags"] = list(self._tags)
         return config
 
+    def __repr__(self) -> str:
+        # The other Keras shows this when it refuses the layer.
+        own = _own_keras()
+        others = [name for name in _KERASES if name != own and name in sys.modules]
+        if own not in _KERASES or not others:
+            return str(super().__repr__())
+        return (
+            f"<KerasLayer name={self.name}, of {_keras_name(own)}, "
+            f"not of {_keras_name(others[0])}: {_one_keras(own)}>"
+        )
+
     def _specs(self, shapes: Any) -> Any:
         for specs in self._accepted():
             if same_structure(shapes, specs):
@@ -254,18 +267,26 @@ def _say_once_that_dtypes_stay(policy: str, dtype: str) -> None:
 def _check_keras(tensor: Any) -> None:
     if type(tensor).__name__ != "KerasTensor":
         return
-    own, other = (
-        kind.__module__.partition(".")[0] for kind in (_HubKerasLayer.__mro__[1], type(tensor))
-    )
+    own, other = _own_keras(), _keras_of(type(tensor))
     # TensorFlow up to 2.5 has a Keras of its own.
     if other == own or own.startswith("tensorflow"):
         return
-    names = {"keras": "keras (Keras 3)", "tf_keras": "tf_keras (Keras 2)"}
-    if own == "keras":
-        names["keras"] = "keras (Keras 2)"
     raise OtherKeras(
-        own=names[own], other=names.get(other, other), found=str(tensor), remedy=_one_keras(own)
+        own=_keras_name(own), other=_keras_name(other), found=str(tensor), remedy=_one_keras(own)
     )
+
+
+def _own_keras() -> str:
+    return _keras_of(_HubKerasLayer.__mro__[1])
+
+
+def _keras_of(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
+
+
+def _keras_name(package: str) -> str:
+    version = "2" if package == "tf_keras" or _own_keras() == "keras" else "3"
+    return f"{package} (Keras {version})" if package in _KERASES else package
 
 
 def _one_keras(own: str) -> str:

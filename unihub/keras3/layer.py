@@ -6,6 +6,7 @@ import functools
 import json
 import logging
 import os
+import sys
 from typing import Any, Iterable, Mapping, Sequence
 
 import keras
@@ -253,6 +254,14 @@ class KerasLayer(keras.layers.Layer):
         if safe_mode is not False and not isinstance(handle, _TrustedHandle):
             raise errors.UnsafeDeserialization(handle=str(handle))
         return cls(**{**config, "handle": _TrustedHandle(handle)})
+
+    def __repr__(self) -> str:
+        # tf_keras shows this when it refuses the layer.
+        text: str = super().__repr__()
+        if "tf_keras" not in sys.modules:
+            return text
+        remedy = errors.MixedKeras.message.do
+        return f"{text[:-1]}, of keras (Keras 3), not of tf_keras (Keras 2): {remedy}>"
 
     def _outputs(self, inputs: Any, keywords: dict[str, Any]) -> Any:
         callee = self._callee
