@@ -190,6 +190,11 @@ def load(
     return _target(route)(request)
 
 
+# AutoGraph leaves alone what bears this mark, in every release; without it, it
+# warns of each line of unihub that it cannot rewrite.
+load.autograph_info__ = {}  # type: ignore[attr-defined]
+
+
 def save(
     target: Any,
     path: Union[str, os.PathLike[str]],
