@@ -182,6 +182,17 @@ def test_save_of_a_module_with_its_session(tmp_path):
         assert run(unihub.load(tmp_path / "m")([5.0])).tolist() == [0.5]
 
 
+def test_save_of_a_checkpoint_in_graph_mode(tmp_path):
+    with tf.Graph().as_default(), v1.Session() as session:
+        root = tf.train.Checkpoint(factor=v1.Variable(3.0, use_resource=True))
+        root.triple = tf.function(
+            lambda x: x * root.factor, input_signature=[tf.TensorSpec([None], tf.float32)]
+        )
+        session.run(v1.global_variables_initializer())
+        written = unihub.save(root, tmp_path / "m", signatures={"triple": root.triple})
+    assert [list(graph.signatures) for graph in written.meta_graphs] == [["triple"]]
+
+
 @contextlib.contextmanager
 def session_if_needed():
     if tf.executing_eagerly():

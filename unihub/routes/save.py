@@ -126,7 +126,9 @@ def save_tf2_saved_model(
     if tf.executing_eagerly():
         _explained(write, path)
         return
-    with _session_or_default(session, path).as_default():
+    session = _session_or_default(session, path)
+    with session.as_default():
+        _initialize_save_counter(target, session)
         _explained(write, path)
 
 
@@ -144,6 +146,15 @@ def _explained(write: Callable[[], None], path: str) -> None:
             remedy="make the variables attributes of the object, and resource variables "
             "in graph mode: tf.compat.v1.enable_resource_variables()",
         ) from error
+
+
+def _initialize_save_counter(target: Any, session: Any) -> None:
+    # A Checkpoint makes it when it is first saved, too late for its user to initialise it.
+    if not isinstance(target, tf.train.Checkpoint):
+        return
+    counter = target.save_counter
+    if not session.run(tf.compat.v1.is_variable_initialized(counter)):
+        session.run(counter.initializer)
 
 
 def _session_or_default(session: Any, path: str) -> Any:
