@@ -31,7 +31,7 @@ nox.options.reuse_existing_virtualenvs = False
 nox.options.sessions = ["lint", "tf1", "tf215", "keras3", "keras2"]
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": None}
-TEST_TOOLS = ("pytest", "hypothesis")
+TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 # The last releases that go with TensorFlow 1.15, and with 2.15 before Keras 3.
 TF1 = (
@@ -55,7 +55,8 @@ def _install(session: nox.Session, *packages: str) -> None:
 
 
 def _run_tests(session: nox.Session, **env: str) -> None:
-    session.run("pytest", *session.posargs, env={**QUIET, **env})
+    parallel = ("-n", "auto", "--dist", "loadfile")
+    session.run("pytest", *parallel, *session.posargs, env={**QUIET, **env})
     session.run("unihub", "demo", env={**QUIET, **env})
 
 
