@@ -149,13 +149,14 @@ class TestEagerly:
 
 
 def test_save_reports_what_was_written(tmp_path):
-    root = tf.Module()
-    root.weight = v1.Variable(2.0, use_resource=True)
-    root.trainable_variables_ = [root.weight]
-    root.__call__ = tf.function(
-        lambda x: x * root.weight, input_signature=[tf.TensorSpec([None], tf.float32)]
-    )
-    with session_if_needed():
+    with session_if_needed() as start:
+        root = tf.Module()
+        root.weight = v1.Variable(2.0, use_resource=True)
+        root.trainable_variables_ = [root.weight]
+        root.__call__ = tf.function(
+            lambda x: x * root.weight, input_signature=[tf.TensorSpec([None], tf.float32)]
+        )
+        start()
         written = unihub.save(root, tmp_path / "m", signatures={"double": root.__call__})
     assert written.format is Format.TF2_SAVED_MODEL
     (graph,) = written.meta_graphs
@@ -195,12 +196,12 @@ def test_save_of_a_checkpoint_in_graph_mode(tmp_path):
 
 @contextlib.contextmanager
 def session_if_needed():
+    """Gives what initialises variables: nothing to do where TensorFlow executes eagerly."""
     if tf.executing_eagerly():
-        yield
+        yield lambda: None
         return
-    with v1.Session() as session:
-        session.run(v1.global_variables_initializer())
-        yield
+    with tf.Graph().as_default(), v1.Session() as session:
+        yield lambda: session.run(v1.global_variables_initializer())
 
 
 def cases(name):
