@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from unihub.matrix import Runtime
+from unihub.runtime import current_runtime
+
 # Machines are shared: a slow example is no failure.
 settings.register_profile("unihub", deadline=None)
 settings.load_profile("unihub")
@@ -29,6 +32,15 @@ def shared_models() -> Path:
     if not SHARED_MODELS.is_dir():
         pytest.skip(f"no models at {SHARED_MODELS}: set UNIHUB_SHARED_MODELS to their folder")
     return SHARED_MODELS
+
+
+@pytest.fixture(autouse=True)
+def own_default_graph():
+    """In graph mode, what one test leaves in the default graph is not there for the next."""
+    if current_runtime() is Runtime.TF1:
+        import tensorflow as tf
+
+        tf.compat.v1.reset_default_graph()
 
 
 @pytest.fixture
