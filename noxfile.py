@@ -46,8 +46,10 @@ TF215 = (
     "tensorflow-hub==0.15.0",
     "wrapt<1.15",
     "setuptools<70",
+    # The last release with the REST client; the newest has another one.
+    "kagglehub==0.3.13",
 )
-NEWEST = ("tensorflow", "tensorflow-hub", "keras", "setuptools")
+NEWEST = ("tensorflow", "tensorflow-hub", "keras", "setuptools", "kagglehub")
 
 
 def _install(session: nox.Session, *packages: str) -> None:
@@ -92,6 +94,7 @@ def keras2(session: nox.Session) -> None:
 def lint(session: nox.Session) -> None:
     """ruff and mypy."""
     session.install("ruff", "mypy", "numpy", "click", "rich", "packaging")
+    session.install("requests", "types-requests", "filelock", "platformdirs")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")

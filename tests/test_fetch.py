@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.server
 import io
 import tarfile
@@ -13,7 +14,7 @@ import tensorflow as tf
 from conftest import MODELS
 
 import unihub
-from unihub.fetch import FetchFailed, HandleNotSupported, resolve
+from unihub.fetch import HandleNotSupported, locate, resolve
 
 
 @contextlib.contextmanager
@@ -37,6 +38,7 @@ class _QuietHandler(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.delenv("UNIHUB_CACHE", raising=False)
     return tmp_path / "cache"
 
 
@@ -62,9 +64,22 @@ def test_a_url_is_downloaded_once_and_loads(archive, cache):
 def test_a_damaged_archive_is_an_error(archive, cache):
     content = (archive / "model.tar.gz").read_bytes()
     (archive / "model.tar.gz").write_bytes(content[: len(content) // 2])
-    with served(archive) as url, pytest.raises(FetchFailed) as raised:
+    with served(archive) as url, pytest.raises(OSError, match="damaged-archive"):
         resolve(f"{url}/model.tar.gz")
-    assert raised.value.do == f"check the URL with: curl -IL '{url}/model.tar.gz'"
+
+
+def test_load_takes_no_other_bytes_than_those_of_the_hash(archive, cache):
+    sha256 = hashlib.sha256((archive / "model.tar.gz").read_bytes()).hexdigest()
+    with served(archive) as url:
+        with pytest.raises(ValueError, match="hash-mismatch"):
+            unihub.load(f"{url}/model.tar.gz", sha256="0" * 64)
+        assert callable(unihub.load(f"{url}/model.tar.gz", sha256=sha256, api="load"))
+        with pytest.raises(ValueError, match="cached-hash-differs"):
+            unihub.load(f"{url}/model.tar.gz", sha256="0" * 64)
+
+
+def test_a_local_archive_loads(archive, cache):
+    assert callable(unihub.load(archive / "model.tar.gz"))
 
 
 def test_a_page_that_is_not_there(archive, cache):
@@ -75,6 +90,10 @@ def test_a_page_that_is_not_there(archive, cache):
 @pytest.mark.parametrize("handle", [MODELS / "tf2_reusable", str(MODELS / "tf2_reusable")])
 def test_a_local_folder_is_itself(handle):
     assert resolve(handle) == str(handle)
+
+
+def test_locate_leaves_it_to_the_reader_whether_a_folder_is_there():
+    assert locate("no/such/folder/here") == "no/such/folder/here"
 
 
 def test_a_local_path_where_nothing_is():
@@ -89,7 +108,7 @@ def test_a_local_path_where_nothing_is():
         (b"path", "a bytes"),
         (np.array([1]), "a ndarray"),
         ("", "an empty string"),
-        ("gs://bucket/model", "a gs:// handle"),
+        ("htps://host/model", "htps://, which is nearly https://"),
         ("ftp://host/model", "a ftp:// handle"),
     ],
 )

@@ -15,8 +15,12 @@ PACKAGE = Path(unihub.__file__).parent
 ROWS = [
     {"errors"},
     {"matrix"},
-    {"tables", "runtime", "reading", "hub_names"},
+    {"tables", "runtime", "reading", "hub_names", "op_packages"},
     {"formats"},
+    {"settings", "kinds", "resolvers"},
+    {"handles"},
+    {"fetching"},
+    {"lockfile"},
     {"selection", "request", "fetch"},
     {"routes", "tf1", "keras2", "keras3"},
     {"dispatch"},
@@ -28,6 +32,7 @@ ROWS = [
 ]
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 FRAMEWORKS = {"tensorflow", "keras", "tf_keras", "tensorflow_hub", "google"}
+USE_FRAMEWORKS = ("routes", "tf1", "keras2", "keras3", "demo")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -81,7 +86,7 @@ def same_row(own, other):
 
 @pytest.mark.parametrize(
     "path",
-    [path for path in FILES if room(path) not in ("routes", "tf1", "keras2", "keras3", "demo")],
+    [path for path in FILES if room(path) not in USE_FRAMEWORKS],
     ids=lambda path: str(path.relative_to(PACKAGE)),
 )
 def test_only_what_serves_or_runs_cells_imports_a_framework(path):

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from unihub.matrix import Operation as Operation
     from unihub.matrix import Runtime as Runtime
     from unihub.matrix import Status as Status
+    from unihub.resolvers import register_resolver as register_resolver
     from unihub.runtime import environment as environment
+    from unihub.settings import configure as configure
     from unihub.shim import install as install
     from unihub.shim import uninstall as uninstall
     from unihub.tf1.initialize import initialize as initialize
@@ -38,10 +40,12 @@ _OWN = {
     "Runtime": "unihub.matrix:Runtime",
     "Status": "unihub.matrix:Status",
     "UnihubError": "unihub.errors:UnihubError",
+    "configure": "unihub.settings:configure",
     "environment": "unihub.runtime:environment",
     "initialize": "unihub.tf1.initialize:initialize",
     "install": "unihub.shim:install",
     "load": "unihub.dispatch:load",
+    "register_resolver": "unihub.resolvers:register_resolver",
     "resolve": "unihub.fetch:resolve",
     "save": "unihub.dispatch:save",
     "support": "unihub.dispatch:support",

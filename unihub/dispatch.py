@@ -117,6 +117,7 @@ def load(
     output_key: Optional[str] = None,
     as_dict: Optional[bool] = None,
     training: Optional[bool] = None,
+    sha256: Optional[str] = None,
     **kwargs: Any,
 ) -> Any:
     """Loads any TensorFlow Hub model the way that suits this TensorFlow.
@@ -127,7 +128,7 @@ def load(
     ``tensorflow_hub.load(handle, tags, options)``.
 
     Args:
-        handle: a folder, or the URL of a model.
+        handle: a folder, the URL of a model, or what else `unihub.resolve` takes.
         tags: of the MetaGraph to use (one str or several); by default the
             evident one: "train" when fine-tuning a TF1 format that has it,
             else none, "serve", or the only one.
@@ -141,6 +142,8 @@ def load(
         as_dict: True to return all outputs as a dict.
         training: False to fine-tune a TF1 format without its train graph (to
             evaluate); TF2 SavedModels take it on each call instead.
+        sha256: of the archive that the model comes in, in hexadecimal: no other
+            bytes are loaded.
         **kwargs: for the API: ``name`` for a Module; ``name``, ``dtype``,
             ``arguments``, ``output_shape`` and so on for a KerasLayer.
 
@@ -165,7 +168,7 @@ def load(
         raise UnknownChoice(
             argument="api", value=api, choices=listed(_APIS), example=nearest(api, _APIS)
         )
-    model = formats.read_saved_model(fetch.locate(handle))
+    model = formats.read_saved_model(fetch.locate(handle, sha256=sha256))
     text = os.fspath(handle)
     if operation is Operation.CREATION:
         raise CreationIsSaving(handle=text)
@@ -332,7 +335,7 @@ def _check_arguments(api: str, arguments: Dict[str, Any]) -> None:
 
 
 def _unexpected(argument: str, api: str) -> UnexpectedArgument:
-    own: Tuple[str, ...] = ("op", "api", "signature", "output_key", "as_dict", "training")
+    own: Tuple[str, ...] = ("op", "api", "signature", "output_key", "as_dict", "training", "sha256")
     names = own + _ARGUMENTS[api]
     remedy = f"{nearest(argument, names)}=..."
     if argument == "trainable":

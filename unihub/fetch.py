@@ -3,54 +3,44 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Union
+from typing import Optional, Union
 
-from unihub.errors import Message, UnihubError
-from unihub.reading.not_a_model import require_folder
-
-_REMOTE = ("http://", "https://")
-
-
-class HandleNotSupported(UnihubError, ValueError):
-    """The handle is of no kind that unihub resolves."""
-
-    message = Message(
-        code="handle-not-supported",
-        what="{handle} is not a handle that unihub can resolve.",
-        why="a handle is a local folder, or the http(s) URL of a model or of a .tar.gz archive. "
-        "(found: {found})",
-        do="download the model into a folder, then unihub.load('path/to/folder')",
-    )
+from unihub import handles, lockfile, settings
+from unihub.fetching.sources import folder_of
+from unihub.handles import HandleNotSupported as HandleNotSupported
+from unihub.kinds import LocalArchive, LocalFolder
+from unihub.lockfile import Lockfile
+from unihub.reading.not_a_model import ModelNotFound, require_folder
 
 
-class FetchFailed(UnihubError, OSError):
-    """A remote handle could not be downloaded."""
-
-    message = Message(
-        code="fetch-failed",
-        what="{handle} could not be downloaded.",
-        why="{reason}",
-        do="check the URL with: curl -IL {handle!r}",
-    )
-
-
-def resolve(handle: Union[str, os.PathLike[str]]) -> str:
+def resolve(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = None) -> str:
     """Turns a handle into the path of a local folder.
 
-    A local path is returned as it is, with ``~`` expanded; whether it holds a
-    model is for its reader to say. A URL is downloaded by
-    tensorflow_hub, into the cache that TFHUB_CACHE_DIR names.
+    A local folder is returned as it is, with ``~`` expanded; whether it holds a
+    model is for its reader to say. Anything else is brought into the cache once,
+    verified, and found there from then on; what tensorflow_hub or kagglehub has
+    cached already is used where it is.
 
     Args:
-        handle: a folder (str or PathLike), or the http(s) URL of a model.
+        handle: text or a PathLike: a folder; a .tar, .tar.gz, .tgz or .zip; the
+            http(s) URL of such an archive, or of a model in TF Hub's hosting
+            protocol; a model of Kaggle, as kaggle://owner/model/framework/variation
+            [/version], as its page's URL, or bare; gs://bucket/path of a folder or an
+            archive; any other scheme that tf.io.gfile reads; or what
+            `register_resolver` knows. A handle without a version stands for the one
+            that was the newest when it was first fetched.
+        sha256: of the archive, in hexadecimal: no other bytes are used.
 
     Returns:
-        The path of a folder.
+        The path of a folder, complete; not to be written to.
 
     Raises:
-        HandleNotSupported: for anything else.
+        HandleNotSupported: when it is spelt like no handle.
         ModelNotFound: when there is nothing at a local path.
-        FetchFailed: when the download fails.
+        LockedContentDiffers: when the project's lockfile names other bytes.
+        NotCached: offline, when the model is not in the cache.
+        UnihubError: one class per cause; each is also the builtin that
+            tensorflow_hub raises there, an OSError where a download fails.
 
     Source: https://www.tensorflow.org/hub/hosting.
 
@@ -58,42 +48,53 @@ def resolve(handle: Union[str, os.PathLike[str]]) -> str:
         >>> unihub.resolve("path/to/model")
         'path/to/model'
     """
-    path = locate(handle)
+    return resolve_under(lockfile.of_project(), handle, sha256)
+
+
+def resolve_under(
+    lock: Optional[Lockfile],
+    handle: Union[str, os.PathLike[str]],
+    sha256: Optional[str] = None,
+) -> str:
+    """As `resolve`, held to a lockfile, or to none.
+
+    Raises:
+        LockedContentDiffers: when the model is not what the lockfile says.
+    """
+    path = _located(lock, handle, sha256)
     if not os.path.lexists(path):
         require_folder(path)
     return path
 
 
-def locate(handle: Union[str, os.PathLike[str]]) -> str:
-    """As `resolve`, without looking whether there is anything at a local path."""
-    if not isinstance(handle, (str, os.PathLike)):
-        raise HandleNotSupported(handle=repr(handle), found=f"a {type(handle).__name__}")
+def locate(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = None) -> str:
+    """As `resolve`, without looking whether there is anything at the path of a local folder."""
+    return _located(lockfile.of_project(), handle, sha256)
+
+
+def _located(
+    lock: Optional[Lockfile], handle: Union[str, os.PathLike[str]], sha256: Optional[str]
+) -> str:
+    given = handles.parse(handle)
     text = os.fspath(handle)
-    if not isinstance(text, str):
-        raise HandleNotSupported(handle=repr(handle), found="a path of bytes")
-    if text.startswith(_REMOTE):
-        return _download(text)
-    scheme, separator, _ = text.partition("://")
-    if separator:
-        raise HandleNotSupported(handle=text, found=f"a {scheme}:// handle")
-    if not text:
-        raise HandleNotSupported(handle="''", found="an empty string")
-    return os.path.expanduser(text)
+    if isinstance(given, (LocalArchive, LocalFolder)) and not os.path.lexists(given.path):
+        _suggest(text)
+        if isinstance(given, LocalArchive):
+            require_folder(given.path)
+    if lock is None:
+        return folder_of(given, text, settings.current(), sha256)
+    path = folder_of(lockfile.pinned(given, lock), text, settings.current(), sha256)
+    lockfile.check(given, path, lock)
+    return path
 
 
-def _download(url: str) -> str:
-    hub = _tensorflow_hub()
-    try:
-        return str(hub.resolve(url))
-    # The resolver lets through whatever urllib, tarfile and TensorFlow's file
-    # system raise, and the caller needs the URL with each of them.
-    except Exception as error:
-        raise FetchFailed(handle=url, reason=f"{type(error).__name__}: {error}") from error
-
-
-def _tensorflow_hub() -> Any:
-    from importlib import import_module
-
-    # By name: this layer is below the routes and needs TensorFlow only here.
-    routes = import_module("unihub.routes.tensorflow_hub")
-    return routes.import_tensorflow_hub("downloading a handle")
+def _suggest(text: str) -> None:
+    """Raises when a path where nothing is was perhaps meant to be another handle."""
+    meant = handles.suggestion(text)
+    if meant is not None:
+        reason, handle = meant
+        raise ModelNotFound(
+            path=text,
+            reason=f"there is no such folder; {reason}.",
+            remedy=f"unihub.load({handle!r})",
+        )

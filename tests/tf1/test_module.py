@@ -141,7 +141,7 @@ def test_evaluation_leaves_the_default_graph_alone(graph: tf.Graph) -> None:
         ("", OSError),
         ("~/there/is/no/such/folder", OSError),
         (b"bytes", OSError),
-        ("nosuchscheme://folder", tf.errors.UnimplementedError),
+        ("nosuchscheme://folder", OSError),
     ],
 )
 def test_handles_that_lead_nowhere(handle: Any, error: type) -> None:

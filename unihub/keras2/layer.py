@@ -6,7 +6,7 @@ import functools
 import logging
 import os
 import sys
-from typing import Any, Dict, Iterable, List, Mapping, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
@@ -91,10 +91,11 @@ class KerasLayer(_HubKerasLayer):  # type: ignore[misc]
         if tags is not None:
             tags = [tags] if isinstance(tags, str) else sorted(tags)
         self._tags = None if tags is None else tuple(tags)
+        folder = handle
         if isinstance(handle, str):
-            tags = _prepared_tags(handle, tags)
+            folder, tags = _prepared(handle, tags)
         super().__init__(
-            handle,
+            folder,
             trainable=trainable,
             arguments=arguments,
             tags=tags,
@@ -105,6 +106,8 @@ class KerasLayer(_HubKerasLayer):  # type: ignore[misc]
             load_options=load_options,
             **kwargs,
         )
+        # What a config needs, on this machine and others.
+        self._handle = handle
         if self._signature:
             # tensorflow_hub 0.12 asks the whole object whether it takes `training`,
             # and then passes it to the signature, which does not.
@@ -225,21 +228,17 @@ def register(keras: Any) -> None:
 register(keras_module())
 
 
-def _prepared_tags(handle: str, tags: Optional[List[str]]) -> Optional[List[str]]:
-    """Sees to the ops of a model before it is loaded; returns the tags to load it with."""
-    try:
-        path = fetch.resolve(handle)
-    except fetch.HandleNotSupported:
-        # Such as gs://, which tensorflow_hub resolves.
-        return tags
-    model = formats.read_saved_model(path)
+def _prepared(handle: str, tags: Optional[List[str]]) -> Tuple[str, Optional[List[str]]]:
+    """Sees to the ops of a model before it is loaded; returns its folder and the tags to use."""
+    folder = fetch.resolve(handle)
+    model = formats.read_saved_model(folder)
     meta_graph = selection.choose_meta_graph(model, handle, tags=tags)
     check_fork(handle)
     check_strategy(handle, model.format)
-    register_ops(handle, formats.read_ops(path, meta_graph.tags))
+    register_ops(handle, formats.read_ops(folder, meta_graph.tags))
     if tags is None and len(model.meta_graphs) > 1:
-        return list(meta_graph.tags)
-    return tags
+        return folder, list(meta_graph.tags)
+    return folder, tags
 
 
 def _policy_name(dtype: Any) -> str:

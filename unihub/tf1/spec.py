@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Type, Union
 
 import tensorflow as tf
@@ -41,8 +40,6 @@ from unihub.tf1.variant import GraphVariant, tags_text
 _log = logging.getLogger(__name__)
 
 _KEYS = tf.compat.v1.GraphKeys
-
-_OTHER_FILE_SYSTEM = re.compile(r"(?!https?://)\w+://")
 
 SUPPORTED_COLLECTIONS = frozenset(
     (
@@ -343,8 +340,7 @@ def as_module_spec(spec: Any) -> ModuleSpec:
 
 def _local_folder(handle: Union[str, os.PathLike[str]]) -> str:
     folder = os.fsdecode(handle)
-    # TensorFlow reads from its other file systems, such as gs://, where they are.
-    if folder and not _OTHER_FILE_SYSTEM.match(folder):
+    if folder:
         folder = fetch.locate(folder)
     if not folder or not tf.io.gfile.exists(folder):
         raise FolderMissing(folder=repr(folder), path=folder or ".", current=os.getcwd())

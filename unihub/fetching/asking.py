@@ -1,0 +1,83 @@
+"""Small questions over HTTP: where something is, rather than the thing itself."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import Mapping, Optional
+
+from unihub.fetching import hops
+from unihub.fetching.context import Context
+from unihub.fetching.hops import Failed, Failure
+from unihub.fetching.redaction import redacted, scrubbed_logs
+from unihub.fetching.transfer_errors import TransferFailed
+from unihub.fetching.waiting import Tries, seconds_of_retry_after
+
+_MOST = 1 << 20
+_MAY_PASS = (408, 429)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server says.
+
+    Attributes:
+        status: the HTTP status after redirects.
+        url: that gave it, with its query.
+        headers: of the answer.
+        body: of the answer, at most its first MiB.
+    """
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def ask(url: str, context: Context) -> Answer:
+    """Asks for a URL, again when that may help.
+
+    Raises:
+        transfer_errors.TransferError: when no answer comes.
+    """
+    hops.require_usable(url)
+    bare, userinfo = hops.without_secrets(url)
+    limits, tries = context.limits, Tries(context.limits)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(scrubbed_logs())
+        session = stack.enter_context(hops.new_session(limits))
+        while True:
+            failure, answer = None, None
+            try:
+                got = hops.follow(session, bare, limits, {}, hops.Secrets(auth=userinfo))
+                answer = _read(got)
+                failure = _busy(answer)
+            except Failed as failed:
+                failure = failed.failure
+            if failure is None and answer is not None:
+                return answer
+            assert failure is not None
+            tries.add(failure, 0)
+            wait = tries.next_wait(failure)
+            if wait is None:
+                break
+            context.progress.announce(f"retrying in {wait:.2g} s: {failure.short}")
+            time.sleep(wait)
+    if answer is not None:
+        return answer
+    # Raised here, where no exception of requests is its context.
+    raise failure.error(url=redacted(bare), tried=str(tries), **failure.facts)
+
+
+def _read(answer: hops.Answer) -> Answer:
+    with contextlib.closing(answer.response), hops.failures(answer.asked, "in its body"):
+        body = answer.response.raw.read(_MOST, decode_content=True)
+    return Answer(answer.response.status_code, answer.url, answer.response.headers, body)
+
+
+def _busy(answer: Answer) -> Optional[Failure]:
+    if answer.status not in _MAY_PASS and answer.status < 500:
+        return None
+    wait = seconds_of_retry_after(answer.headers.get("Retry-After"))
+    return Failure(TransferFailed, {}, str(answer.status), wait=wait)
