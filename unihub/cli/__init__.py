@@ -1,0 +1,75 @@
+"""The command line: ``unihub`` and ``python -m unihub``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import List, NamedTuple, Optional
+
+import click
+
+import unihub
+from unihub.errors import UnihubError
+
+
+class _Command(NamedTuple):
+    target: str
+    purpose: str
+
+
+# Imported when used, so that each starts as fast as what it needs.
+_COMMANDS = {
+    "matrix": _Command("unihub.cli.cells:show_matrix", "Prints the compatibility matrix."),
+    "demo": _Command("unihub.cli.cells:demo", "Runs every cell of the matrix that can run here."),
+    "run": _Command("unihub.cli.scripts:run", "Runs a script for tensorflow_hub as it is."),
+    "fetch": _Command("unihub.cli.store:fetch", "Downloads models into the cache."),
+    "cache": _Command("unihub.cli.store:cache", "Shows, verifies and clears the cache."),
+    "lock": _Command("unihub.cli.lock:lock", "Records the hashes of a project's models."),
+}
+
+
+class _Group(click.Group):
+    """Knows its commands by name, and shows an error of ours as one block."""
+
+    def list_commands(self, context: click.Context) -> List[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> Optional[click.Command]:
+        if name not in _COMMANDS:
+            return None
+        module, _, attribute = _COMMANDS[name].target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.purpose) for name, command in _COMMANDS.items()])
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except UnihubError as error:
+            if context.params.get("debug"):
+                raise
+            click.echo(str(error), err=True)
+            sys.exit(1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(unihub.__version__)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Loads any TensorFlow Hub model in any TensorFlow from 1.15 on.
+
+    \b
+    Examples:
+      unihub demo                 run every cell of the matrix here
+      unihub matrix --runtime tf2 what TF2 can do with each format
+      unihub run --v1 train.py    run a script for tensorflow_hub as it is
+
+    Exit codes: 0 done, 1 an error or a misbehaving cell, 2 wrong usage.
+    """
+
+
+if __name__ == "__main__":
+    main(prog_name="unihub")

@@ -1,0 +1,81 @@
+"""``unihub matrix`` and ``unihub demo``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Dict, List, Optional
+
+import click
+
+import unihub
+from unihub import dispatch, matrix, tables
+from unihub.cli.printing import print_json, print_renderable
+from unihub.matrix import Runtime
+
+
+@click.command("matrix")
+@click.option("--runtime", help="tf1, tf1_compat, tf2, or 'here'; all of them by default.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def show_matrix(runtime: Optional[str], as_json: bool) -> None:
+    """Prints the compatibility matrix."""
+    cells = tuple(matrix.cells())
+    if runtime is not None:
+        column = (
+            unihub.environment().runtime
+            if runtime == "here"
+            else dispatch.chosen(Runtime, runtime, "runtime")
+        )
+        cells = tuple(cell for cell in cells if cell.runtime is column)
+    if as_json:
+        print_json([_as_json(cell) for cell in cells])
+    else:
+        print_renderable(tables.rich_table(cells))
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def demo(as_json: bool) -> None:
+    """Runs every cell of the matrix that can run here, on models it carries.
+
+    Exits with 1 when one of them misbehaves.
+    """
+    environment = unihub.environment()
+    if not as_json:
+        hub = environment.hub.version if environment.hub else "none"
+        click.echo(
+            f"Python {environment.python}, TensorFlow {environment.tensorflow}, "
+            f"tf.keras is {environment.keras.value}, tensorflow_hub {hub}"
+        )
+    from unihub.demo import run_cells
+
+    outcomes = list(run_cells())
+    if as_json:
+        rows = [{**_as_json(o.cell), "api": o.api, "ok": o.ok, "gave": o.text} for o in outcomes]
+        print_json(rows)
+    else:
+        texts: Dict[matrix.Cell, List[str]] = {}
+        for outcome in outcomes:
+            mark = "ok" if outcome.ok else "FAILED"
+            label = "" if outcome.api == "refused" else f"{outcome.api}: "
+            texts.setdefault(outcome.cell, []).append(f"{mark}  {label}{outcome.text}")
+        print_renderable(tables.rich_table(tuple(texts), lambda cell: "\n".join(texts[cell])))
+        failed = sum(not outcome.ok for outcome in outcomes)
+        click.echo(f"{len(outcomes) - failed} of {len(outcomes)} as the matrix says")
+    if not all(outcome.ok for outcome in outcomes):
+        sys.exit(1)
+
+
+def _as_json(cell: matrix.Cell) -> Dict[str, Any]:
+    return {
+        "format": cell.format.value,
+        "runtime": cell.runtime.value,
+        "operation": cell.operation.value,
+        "status": cell.status.value,
+        "routes": [
+            {"api": route.api, "code": code}
+            for route, code in zip(cell.routes, tables.code_lines(cell))
+        ],
+        "refusal": cell.refusal.code if cell.refusal else None,
+        "note": cell.note,
+        "source": cell.source,
+    }

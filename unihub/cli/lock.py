@@ -1,0 +1,78 @@
+"""``unihub lock``."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Dict, List, Optional, Tuple
+
+import click
+
+from unihub import fetch, handles, lockfile
+from unihub.cli.printing import print_json
+from unihub.errors import UnihubError
+from unihub.lockfile import Locked, Lockfile
+
+
+@click.command()
+@click.argument("handle", nargs=-1)
+@click.option("--check", is_flag=True, help="Change nothing: compare what is locked.")
+@click.option("--file", "path", metavar="PATH", help="By default the project's, or ./unihub.lock.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def lock(handle: Tuple[str, ...], check: bool, path: Optional[str], as_json: bool) -> None:
+    """Records the hashes of a project's models in unihub.lock.
+
+    Each HANDLE is fetched if need be, and added or brought up to date. From then
+    on every load in this folder, or one below, is held to these bytes.
+
+    \b
+    Examples:
+      unihub lock https://tfhub.dev/google/nnlm-en-dim50/2 models/my_classifier
+      unihub lock --check
+
+    Exits with 1 when a HANDLE cannot be fetched, or is not what is locked.
+    """
+    present = lockfile.read(path) if path else lockfile.of_project()
+    present = present or Lockfile(path or lockfile.NAME, {})
+    if not handle and not check:
+        raise click.UsageError("name a HANDLE to lock; or --check those that are locked")
+    chosen = handle or tuple(present.models)
+    results = _checked(chosen, present) if check else _locked(chosen, present)
+    if as_json:
+        print_json({"lockfile": present.path, "models": results})
+    else:
+        for one in results:
+            click.echo("{result}  {handle}".format(**one))
+    if any(one["result"] == "FAILED" for one in results):
+        sys.exit(1)
+
+
+def _locked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, object]]:
+    models: Dict[str, Locked] = dict(present.models)
+    results = []
+    for text in texts:
+        name = present.name_of(handles.parse(text))
+        try:
+            locked = lockfile.locked_of(fetch.resolve_under(None, text))
+        except UnihubError as error:
+            click.echo(str(error), err=True)
+            results.append({"handle": name, "result": "FAILED", "error": error.code})
+            continue
+        result = "unchanged" if models.get(name) == locked else "locked"
+        models[name] = locked
+        results.append({"handle": name, "result": result, **asdict(locked)})
+    lockfile.write(Lockfile(present.path, models))
+    return results
+
+
+def _checked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, object]]:
+    results = []
+    for text in texts:
+        try:
+            fetch.resolve_under(present, present.handle_of(text))
+        except UnihubError as error:
+            click.echo(str(error), err=True)
+            results.append({"handle": text, "result": "FAILED", "error": error.code})
+        else:
+            results.append({"handle": text, "result": "ok"})
+    return results

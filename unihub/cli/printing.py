@@ -1,0 +1,48 @@
+"""Tables on a terminal, and as plain text when piped."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Sequence
+
+import click
+
+_PIPED_WIDTH = 120
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def print_json(value: Any) -> None:
+    """Prints a value as JSON."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def print_renderable(renderable: Any) -> None:
+    """Prints what rich can show; in a width of its own when piped."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    console.print(renderable)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints rows of text under their columns' names; numbers in the last columns align."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column != columns[0])
+    for row in rows:
+        table.add_row(*map(escape, row))
+    print_renderable(table)
+
+
+def size_text(size: float) -> str:
+    """Bytes for people: "1.2 MB"."""
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
