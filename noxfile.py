@@ -53,7 +53,7 @@ NEWEST = ("tensorflow", "tensorflow-hub", "keras", "setuptools", "kagglehub")
 
 
 def _install(session: nox.Session, *packages: str) -> None:
-    session.install("--upgrade", *packages, *TEST_TOOLS, f"{ROOT}")
+    session.install("--upgrade", *packages, *TEST_TOOLS, f"{ROOT}[check]")
 
 
 def _run_tests(session: nox.Session, **env: str) -> None:

@@ -24,6 +24,12 @@ _COMMANDS = {
     "run": _Command("unihub.cli.scripts:run", "Runs a script for tensorflow_hub as it is."),
     "fetch": _Command("unihub.cli.store:fetch", "Downloads models into the cache."),
     "cache": _Command("unihub.cli.store:cache", "Shows, verifies and clears the cache."),
+    "check": _Command(
+        "unihub.cli.checking:check", "Says what a script's uses of tensorflow_hub do."
+    ),
+    "doctor": _Command(
+        "unihub.cli.health:doctor", "Says what is installed, what quarrels, what mends it."
+    ),
     "lock": _Command("unihub.cli.lock:lock", "Records the hashes of a project's models."),
 }
 
@@ -60,14 +66,10 @@ class _Group(click.Group):
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
     """Loads any TensorFlow Hub model in any TensorFlow from 1.15 on.
+    Exit codes: 0 done, 1 an error, 2 wrong usage. `unihub COMMAND -h` has examples.
 
     \b
-    Examples:
-      unihub demo                 run every cell of the matrix here
-      unihub matrix --runtime tf2 what TF2 can do with each format
-      unihub run --v1 train.py    run a script for tensorflow_hub as it is
-
-    Exit codes: 0 done, 1 an error or a misbehaving cell, 2 wrong usage.
+    Example: unihub matrix --runtime tf2
     """
 
 

@@ -1,0 +1,75 @@
+"""`unihub check` and `unihub doctor`, as they are typed."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from unihub.cli import main
+
+SCRIPT = """import tensorflow_hub as hub  # the hub
+
+m = hub.Module("handle")
+print(m([1.0]))
+"""
+
+
+@pytest.fixture
+def script(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train.py").write_text(SCRIPT)
+    return tmp_path / "train.py"
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, arguments)
+
+
+def test_an_error_is_exit_code_1(script):
+    result = run("check", "--runtime", "tf2", "train.py")
+    assert (result.exit_code, "train.py:3:" in result.output) == (1, True)
+
+
+def test_nothing_to_say_is_exit_code_0(script):
+    result = run("check", "--runtime", "tf1", "train.py", "--ignore", "model-unreadable")
+    assert result.exit_code == 0
+
+
+@pytest.mark.parametrize("form", [["--format", "json"], ["--json"]])
+def test_as_json(script, form):
+    report = json.loads(run("check", "--runtime", "tf2", "train.py", *form).output)
+    assert "module-in-eager-mode" in [one["rule"] for one in report["findings"]]
+
+
+def test_as_sarif(script):
+    report = json.loads(run("check", "train.py", "--format", "sarif").output)
+    assert report["version"] == "2.1.0"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nowhere.py"], ["train.py", "--runtime", "tf9"], ["train.py", "--select", "nonsense"], []],
+)
+def test_wrong_usage_is_exit_code_2(script, arguments):
+    assert run("check", *arguments).exit_code == 2
+
+
+def test_diff_changes_nothing_and_fix_does(script):
+    pytest.importorskip("libcst", reason="libcst is not installed")
+    shown = run("check", "--diff", "--runtime", "tf2", "train.py")
+    assert "+import unihub as hub  # the hub" in shown.output
+    assert script.read_text() == SCRIPT
+    run("check", "--fix", "--runtime", "tf2", "train.py")
+    assert script.read_text() == SCRIPT.replace("tensorflow_hub", "unihub").replace(
+        "hub.Module", "hub.load"
+    )
+
+
+def test_doctor():
+    printed = run("doctor")
+    report = json.loads(run("doctor", "--json").output)
+    assert "Python" in printed.output
+    broken = any(problem["severity"] == "error" for problem in report["problems"])
+    assert printed.exit_code == int(broken)

@@ -1,0 +1,439 @@
+"""Holds what a script does against the rules."""
+
+from __future__ import annotations
+
+import ast
+import os
+from importlib.util import find_spec
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+
+from unihub import hub_names
+from unihub.checking.findings import Finding, finding
+from unihub.checking.models import Model, model_at_hand
+from unihub.checking.names import (
+    TENSORFLOW_HUB,
+    UNIHUB,
+    HubName,
+    hub_name,
+    public_name,
+    tensorflow_name,
+)
+from unihub.checking.sources import Source
+from unihub.checking.targets import Target
+from unihub.checking.values import (
+    Call,
+    Function,
+    Kind,
+    Made,
+    Mode,
+    Named,
+    Reference,
+    SignatureChosen,
+    Story,
+)
+from unihub.errors import listed, nearest
+from unihub.formats import FormatError
+from unihub.matrix import Format
+from unihub.runtime import Keras
+
+_KEPT_IN_0_16 = ("KerasLayer", "load", "resolve")
+_ESTIMATOR_NAMES = ("LatestModuleExporter", "register_module_for_export")
+_GRAPH_COLUMNS = (
+    "image_embedding_column",
+    "sparse_text_embedding_column",
+    "text_embedding_column",
+)
+_REFUSED_FINE_TUNING = {
+    Format.TF1_HUB: "tf1-hub-fine-tuning-in-tf2",
+    Format.TF1_SAVED_MODEL: "tf1-saved-model-fine-tuning-in-tf2",
+}
+_COLLECTIONS = {
+    "regularization_losses": "REGULARIZATION_LOSSES",
+    "update_ops": "UPDATE_OPS",
+    "REGULARIZATION_LOSSES": "REGULARIZATION_LOSSES",
+    "UPDATE_OPS": "UPDATE_OPS",
+}
+_READ_REGULARIZERS = (
+    "losses.get_regularization_losses",
+    "losses.get_regularization_loss",
+    "losses.get_total_loss",
+)
+_TFHUB_DEV = ("https://tfhub.dev/", "http://tfhub.dev/")
+_KERAS_WORDS = {Keras.KERAS2: "Keras 2", Keras.TF_KERAS: "tf_keras", Keras.KERAS3: "Keras 3"}
+
+
+class _Parameters(NamedTuple):
+    """Where a function of tensorflow_hub takes its arguments."""
+
+    handle: str
+    trainable: Optional[int]
+    tags: Optional[int]
+
+
+_PARAMETERS = {
+    "Module": _Parameters("spec", 1, 3),
+    "load": _Parameters("handle", None, 1),
+    "KerasLayer": _Parameters("handle", 1, None),
+}
+_CALLED = {Kind.MODULE: "hub.Module", Kind.LOADED: "hub.load", Kind.HUB_LAYER: "hub.KerasLayer"}
+
+Found = Tuple[ast.AST, Finding]
+
+
+def findings_in(source: Source, story: Story, target: Target) -> List[Found]:
+    """What a script does that its installation does not take, with where it is written."""
+    detective = _Detective(source, story, target)
+    found: Dict[Tuple[int, int, str], Found] = {}
+    for node, one in detective.findings():
+        place = (one.place.file_line, one.place.column, f"{one.place.cell} {one.rule}")
+        found.setdefault((getattr(node, "lineno", 0), *place[1:]), (node, one))
+    return [found[place] for place in sorted(found)]
+
+
+class _Detective:
+    def __init__(self, source: Source, story: Story, target: Target) -> None:
+        self._source = source
+        self._story = story
+        self._target = target
+        self._folder = os.path.dirname(os.path.abspath(source.path))
+        self._models: Dict[Any, Union[Model, FormatError, None]] = {}
+        legacy = story.legacy_keras and target.tensorflow_release >= (2, 16)
+        self._keras = Keras.TF_KERAS if legacy else target.keras
+
+    def findings(self) -> Iterator[Found]:
+        yield from self._imports()
+        for reference in self._story.references:
+            # A name that was imported by itself is told of at its import.
+            if not isinstance(reference.node, ast.Name):
+                yield from self._name(reference.node, reference.path)
+            yield from self._estimator(reference)
+        for call in self._story.calls:
+            yield from self._hub_call(call)
+            yield from self._collection(call)
+            yield from self._lambda(call)
+        yield from self._applications()
+        yield from self._combinations()
+        yield from self._texts()
+
+    def _found(self, rule: str, node: ast.AST, doubt: Any = False, **facts: Any) -> Found:
+        place = self._source.place(node)
+        lines = self._source.lines
+        line = getattr(node, "lineno", 1)
+        code = lines[line - 1].rstrip("\r\n") if line <= len(lines) else ""
+        return node, finding(rule, place, code, doubt, **facts)
+
+    def _library(self, path: str) -> str:
+        found = hub_name(path)
+        assert found is not None
+        return UNIHUB if self._story.installs_unihub else found.library
+
+    def _imports(self) -> Iterator[Found]:
+        told = False
+        for one in self._story.imports:
+            if self._library(one.path) != TENSORFLOW_HUB:
+                continue
+            reason = self._import_failure()
+            if reason and not told:
+                told = True
+                release = self._target.tensorflow_hub or "(none is installed)"
+                yield self._found("hub-import-fails", one.node, release=release, reason=reason)
+            if isinstance(one.node, ast.ImportFrom):
+                yield from self._name(one.node, one.path)
+
+    def _import_failure(self) -> str:
+        target = self._target
+        if not target.tensorflow_hub:
+            return "pip finds no tensorflow-hub here"
+        if target.hub_release < (0, 16) and target.tensorflow_release >= (2, 16):
+            return "it reads tf.compat.v1.estimator, which left TensorFlow with 2.16"
+        # Up to 0.12 it compared versions by distutils.
+        if target.hub_release >= (0, 13) and not target.pkg_resources:
+            return "it imports pkg_resources, which left setuptools with 82"
+        return ""
+
+    def _name(self, node: ast.AST, path: str) -> Iterator[Found]:
+        name = hub_name(path)
+        if name is None:
+            return
+        if self._library(path) == UNIHUB:
+            yield from self._own_name(node, name)
+        elif not name.name or (name.name.startswith("__") and not name.submodule):
+            if name.submodule in hub_names.INTERNAL_SUBMODULES:
+                yield self._internal(node, name.submodule)
+        elif name.submodule and name.name not in hub_names.SUBMODULES.get(name.submodule, ()):
+            yield self._internal(node, f"{name.submodule}.{name.name}")
+        elif name.name in hub_names.NAMES:
+            if self._target.hub_release >= (0, 16) and name.name not in _KEPT_IN_0_16:
+                release = self._target.tensorflow_hub
+                yield self._found("removed-name", node, name=name.name, release=release)
+        elif name.name != "__version__":
+            yield self._unknown(node, name.name, TENSORFLOW_HUB, hub_names.NAMES)
+
+    def _own_name(self, node: ast.AST, name: HubName) -> Iterator[Found]:
+        import unihub
+
+        # Under unihub.install() tensorflow_hub's own submodules are served as well.
+        if name.library != UNIHUB or not name.name or name.name.startswith("__"):
+            return
+        is_module = find_spec(f"unihub.{name.name}") is not None
+        if not is_module and name.name not in unihub.__all__:
+            yield self._unknown(node, name.name, UNIHUB, tuple(unihub.__all__))
+
+    def _unknown(self, node: ast.AST, name: str, library: str, names: Tuple[str, ...]) -> Found:
+        facts = {"name": name, "library": library, "nearest": nearest(name, names)}
+        return self._found("unknown-name", node, **facts)
+
+    def _internal(self, node: ast.AST, name: str) -> Found:
+        public = "load, KerasLayer, Module and the rest of hub.__all__"
+        return self._found("internal-name", node, name=name, public=public)
+
+    def _estimator(self, reference: Reference) -> Iterator[Found]:
+        name = public_name(reference.path)
+        gone = self._target.tensorflow_release >= (2, 16)
+        if name in _ESTIMATOR_NAMES and gone and self._library(reference.path) == UNIHUB:
+            tensorflow = self._target.tensorflow
+            yield self._found("estimator-gone", reference.node, name=name, tensorflow=tensorflow)
+
+    def _hub_call(self, call: Call) -> Iterator[Found]:
+        name = public_name(call.path)
+        if name in _PARAMETERS:
+            yield from self._loading(name, call)
+        if call.mode is Mode.GRAPH:
+            return
+        if name in _GRAPH_COLUMNS and not self._has_estimator():
+            yield self._found("column-in-eager-mode", call.node, name=name)
+        if name == "create_module_spec" and not self._made_in_graph():
+            yield self._found("tf1-hub-creation-in-tf2", call.node)
+
+    def _has_estimator(self) -> bool:
+        return any("stimator" in call.path for call in self._story.calls)
+
+    def _made_in_graph(self) -> bool:
+        return any(
+            call.mode is Mode.GRAPH and public_name(call.path) == "Module"
+            for call in self._story.calls
+        )
+
+    def _loading(self, name: str, call: Call) -> Iterator[Found]:
+        handle = call.literal(_PARAMETERS[name].handle, 0)
+        shown = repr(handle) if isinstance(handle, str) else "handle"
+        if name == "Module" and call.mode is Mode.EAGER:
+            where = f"TensorFlow {self._target.tensorflow}, outside of any tf.Graph"
+            yield self._found("module-in-eager-mode", call.node, handle=shown, where=where)
+        if name == "KerasLayer" and self._trains(name, call):
+            signature = call.literal("signature")
+            if signature is not None:
+                yield self._found("trainable-with-signature", call.node, signature=signature)
+        model = self._model(handle)
+        if isinstance(model, FormatError):
+            facts = {"handle": handle, "reason": model.why, "remedy": model.do}
+            yield self._found("model-unreadable", call.node, **facts)
+            return
+        yield from self._fine_tuning(name, call, shown, model)
+        if model is not None and model.certain:
+            yield from self._tags(name, call, handle, model)
+            yield from self._signature(call.node, call.literal("signature"), handle, model)
+            if name == "KerasLayer" and self._needs_signature(call, model):
+                example = nearest("serving_default", model.signatures)
+                facts = {"handle": handle, "format": model.format.label, "example": example}
+                facts["evidence"] = model.evidence
+                yield self._found("signature-required", call.node, **facts)
+
+    def _model(self, handle: Any) -> Union[Model, FormatError, None]:
+        if not isinstance(handle, str):
+            return None
+        if handle not in self._models:
+            try:
+                self._models[handle] = model_at_hand(handle, self._folder)
+            except FormatError as error:
+                self._models[handle] = error
+        return self._models[handle]
+
+    def _model_of(self, made: Made) -> Tuple[Any, Optional[Model]]:
+        name = public_name(made.call.path)
+        handle = made.call.literal(_PARAMETERS[name].handle, 0)
+        model = self._model(handle)
+        return handle, None if isinstance(model, FormatError) else model
+
+    def _trains(self, name: str, call: Call) -> bool:
+        if name == "load":
+            return bool(call.literal("op") == "fine_tuning")
+        return call.literal("trainable", _PARAMETERS[name].trainable) is True
+
+    def _fine_tuning(
+        self, name: str, call: Call, shown: str, model: Optional[Model]
+    ) -> Iterator[Found]:
+        if not self._trains(name, call):
+            return
+        if name == "Module":
+            yield from self._train_graph(call, shown, model)
+        elif model is not None and model.format is not Format.TF2_SAVED_MODEL:
+            facts = {"handle": shown.strip("'"), "evidence": model.evidence}
+            doubt = not model.certain
+            if call.mode is Mode.EAGER:
+                yield self._found(_REFUSED_FINE_TUNING[model.format], call.node, doubt, **facts)
+            elif name == "KerasLayer":
+                facts.update(handle=shown, format=model.format.label)
+                yield self._found("keras-layer-trainable-tf1-format", call.node, doubt, **facts)
+
+    def _train_graph(self, call: Call, shown: str, model: Optional[Model]) -> Iterator[Found]:
+        known = model is not None and model.certain
+        if call.has("tags", _PARAMETERS["Module"].tags) or (
+            known and model is not None and not model.has_train_graph
+        ):
+            return
+        evidence = f"found: {model.evidence}" if known and model else "the model is not at hand"
+        facts = {"handle": shown, "evidence": evidence}
+        yield self._found("trainable-without-train-graph", call.node, not known, **facts)
+
+    def _tags(self, name: str, call: Call, handle: str, model: Model) -> Iterator[Found]:
+        position = _PARAMETERS[name].tags
+        found = ", ".join(str(sorted(tags)) for tags in model.tags)
+        example = repr(sorted(model.tags[0]))
+        facts = {"handle": handle, "tags": found, "call": f"hub.{name}", "example": example}
+        wanted = call.literal("tags", position)
+        if wanted is not None:
+            wanted_set = frozenset([wanted] if isinstance(wanted, str) else wanted)
+            if wanted_set not in model.tags:
+                shown = str(sorted(map(str, wanted_set)))
+                yield self._found("unknown-tags", call.node, wanted=shown, **facts)
+            return
+        if call.has("tags", position):
+            return
+        # What each takes for want of tags: tensorflow_hub the untagged MetaGraph of the
+        # TF1 Hub format, else the only one; unihub also the one tagged "serve".
+        evident = [frozenset(), frozenset({"serve"})] if self._library(call.path) == UNIHUB else []
+        if model.format is Format.TF1_HUB:
+            evident.append(frozenset())
+        if len(model.tags) > 1 and not any(tags in model.tags for tags in evident):
+            yield self._found("missing-tags", call.node, **facts)
+
+    def _signature(self, node: ast.AST, wanted: Any, handle: Any, model: Model) -> Iterator[Found]:
+        if isinstance(wanted, str) and model.certain and wanted not in model.signatures:
+            facts = {"handle": handle, "wanted": wanted, "found": listed(model.signatures)}
+            facts["example"] = nearest(wanted, model.signatures)
+            yield self._found("unknown-signature", node, **facts)
+
+    def _needs_signature(self, call: Call, model: Model) -> bool:
+        if call.has("signature") or model.callable:
+            return False
+        return model.format is not Format.TF1_HUB
+
+    def _applications(self) -> Iterator[Found]:
+        for applied in self._story.applied:
+            handle, model = self._model_of(applied.owner)
+            if model is None:
+                continue
+            if applied.owner.kind is Kind.MODULE:
+                wanted = applied.call.literal("signature")
+                yield from self._signature(applied.node, wanted, handle, model)
+            tensorflow_hub = self._library(applied.owner.call.path) == TENSORFLOW_HUB
+            if applied.owner.kind is Kind.LOADED and tensorflow_hub:
+                yield from self._not_callable(applied.node, handle, model)
+        for chosen in self._story.signatures:
+            handle, model = self._model_of(chosen.owner)
+            if model is not None:
+                yield from self._signature(chosen.node, chosen.name, handle, model)
+                yield from self._module_signature(chosen, model)
+
+    def _module_signature(self, chosen: SignatureChosen, model: Model) -> Iterator[Found]:
+        call = chosen.owner.call
+        as_module = call.mode is Mode.GRAPH and call.literal("api") != "load"
+        is_tf1 = model.format is not Format.TF2_SAVED_MODEL
+        if as_module and is_tf1 and self._library(call.path) == UNIHUB:
+            facts = {"format": model.format.label, "evidence": model.evidence}
+            facts["signature"] = chosen.name
+            doubt = not model.certain
+            yield self._found("module-without-signatures", chosen.node, doubt, **facts)
+
+    def _not_callable(self, node: ast.AST, handle: Any, model: Model) -> Iterator[Found]:
+        by_name = not model.certain and model.format is Format.TF2_SAVED_MODEL
+        if model.callable or by_name:
+            return
+        facts = {"handle": handle, "format": model.format.label, "evidence": model.evidence}
+        facts["signature"] = nearest("default", model.signatures) or "default"
+        yield self._found("loaded-not-callable", node, not model.certain, **facts)
+
+    def _collection(self, call: Call) -> Iterator[Found]:
+        collection = _collection_read(call)
+        if not collection:
+            return
+        made = {public_name(other.path) for other in self._story.calls if hub_name(other.path)}
+        fills_none = made & {"load", "KerasLayer"} and not made & {"Module", *_GRAPH_COLUMNS}
+        if fills_none:
+            yield self._found("collections-not-filled", call.node, collection=collection)
+
+    def _lambda(self, call: Call) -> Iterator[Found]:
+        if not call.path.endswith(("layers.Lambda", "tf_keras.Lambda")) or not call.node.args:
+            return
+        value = call.args[0] if call.args else None
+        within = value.node if isinstance(value, Function) else call.node.args[0]
+        inside = set(map(id, ast.walk(within)))
+        used = [one.owner for one in self._story.applied if id(one.node) in inside]
+        used += [value] if isinstance(value, Made) else []
+        for made in used:
+            if made.kind in (Kind.MODULE, Kind.LOADED):
+                what = f"result of {_CALLED[made.kind]}"
+                yield self._found("model-in-lambda", call.node, what=what)
+
+    def _combinations(self) -> Iterator[Found]:
+        for combined in self._story.combined:
+            library = self._library(combined.layer.call.path)
+            layer = self._keras_of_layer(library, combined.layer.call.mode)
+            model = self._keras_of(combined.library)
+            if layer is model or self._target.is_tensorflow_1:
+                continue
+            facts = {
+                "layer": _KERAS_WORDS[layer],
+                "model": _KERAS_WORDS[model],
+                "reason": f"tf.keras is {_KERAS_WORDS[self._keras]} here",
+                "remedy": self._keras_remedy(library, model),
+            }
+            yield self._found("keras-layer-of-other-keras", combined.node, **facts)
+
+    def _keras_of_layer(self, library: str, mode: Mode) -> Keras:
+        # Keras 3 has no graph mode, so unihub's layer is one of tf_keras there.
+        if library == UNIHUB and (mode is Mode.EAGER or self._keras is not Keras.KERAS3):
+            return self._keras
+        return Keras.TF_KERAS if self._target.tensorflow_release >= (2, 16) else Keras.KERAS2
+
+    def _keras_of(self, library: str) -> Keras:
+        if library == "tensorflow":
+            return self._keras
+        if library == "tf_keras":
+            return Keras.TF_KERAS
+        return Keras.KERAS3 if self._target.tensorflow_release >= (2, 16) else Keras.KERAS2
+
+    def _keras_remedy(self, library: str, model: Keras) -> str:
+        if library == TENSORFLOW_HUB and model is self._keras:
+            return "import unihub as hub  # its KerasLayer is a layer of what tf.keras is"
+        if library == TENSORFLOW_HUB:
+            return "import tf_keras as keras  # for the whole model"
+        return "from tensorflow import keras  # for the whole model"
+
+    def _texts(self) -> Iterator[Found]:
+        if not self._story.imports:
+            return
+        for text in self._story.texts:
+            one_word = len(text.value.split()) == 1
+            if one_word and text.value.startswith(_TFHUB_DEV) and text.value not in _TFHUB_DEV:
+                if self._model_is_cached(text.value):
+                    continue
+                yield self._found("tfhub-dev-handle", text.node, handle=text.value)
+
+    def _model_is_cached(self, handle: str) -> bool:
+        model = self._model(handle)
+        return isinstance(model, Model) and model.certain
+
+
+def _collection_read(call: Call) -> str:
+    name = tensorflow_name(call.path)
+    if name in _READ_REGULARIZERS:
+        return "REGULARIZATION_LOSSES"
+    if name not in ("get_collection", "get_collection_ref"):
+        return ""
+    key = call.args[0] if call.args else call.keywords.get("key") or call.keywords.get("name")
+    if isinstance(key, Named):
+        return _COLLECTIONS.get(key.path.rpartition(".")[2], "")
+    literal = call.literal("key", 0)
+    return _COLLECTIONS.get(literal, "") if isinstance(literal, str) else ""

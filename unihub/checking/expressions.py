@@ -1,0 +1,390 @@
+"""What an expression of a script is, as far as it is written out there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import Any, Dict, Iterable, List, Optional, Sequence
+
+from unihub.checking.names import (
+    hub_name,
+    keras_name,
+    public_name,
+    tensorflow_name,
+)
+from unihub.checking.values import (
+    Applied,
+    Call,
+    Class,
+    Combined,
+    Function,
+    Import,
+    Kind,
+    Literal,
+    Made,
+    Method,
+    Mode,
+    Named,
+    Reference,
+    SignatureChosen,
+    Story,
+    Text,
+    Value,
+)
+
+_LITERALS = (ast.Constant, ast.UnaryOp)
+_MADE_BY_HUB = {"Module": Kind.MODULE, "load": Kind.LOADED, "KerasLayer": Kind.HUB_LAYER}
+_APPLICABLE = (Kind.MODULE, Kind.LOADED, Kind.HUB_LAYER)
+_MODELS = ("Sequential", "Model")
+_IMPORTERS = ("importlib.import_module", "__import__", "import_module")
+# They call the functions they are given in a graph of their own.
+_CALL_IN_GRAPH = re.compile(r"create_module_spec|Estimator|EstimatorSpec|wrap_function|TrainSpec")
+_DISABLE = ("disable_v2_behavior", "disable_eager_execution")
+_ENABLE = ("enable_v2_behavior", "enable_eager_execution")
+_LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
+_MAY_BIND_ANYTHING = ("globals", "locals", "vars")
+
+
+class Scope:
+    """The names of a module, class or function."""
+
+    def __init__(self, parent: Optional[Scope] = None, owner: Optional[Class] = None) -> None:
+        self.names: Dict[str, Value] = {}
+        self.parent = parent
+        self.owner = owner
+        self.globals: List[str] = []
+
+    def find(self, name: str) -> Value:
+        scope: Optional[Scope] = self
+        first = True
+        while scope is not None:
+            # The names of a class are not seen from within its methods.
+            if name in scope.names and (first or scope.owner is None):
+                return scope.names[name]
+            scope, first = scope.parent, False
+        return Named(name) if name in ("__import__", "getattr") else None
+
+    def bind(self, name: str, value: Value) -> None:
+        scope = self
+        if name in self.globals:
+            while scope.parent is not None:
+                scope = scope.parent
+        scope.names[name] = value
+
+
+def joined(one: Value, other: Value) -> Value:
+    """What a name is known to be where two branches meet."""
+    if one == other:
+        return one
+    for value in (one, other):
+        if isinstance(value, Made) or (isinstance(value, Named) and hub_name(value.path)):
+            return value
+    return None
+
+
+class Expressions:
+    """Evaluates expressions, and tells the story of what it sees.
+
+    Attributes:
+        story: of this pass.
+        mode: at the present line.
+    """
+
+    def __init__(self, scope: Scope, mode: Mode) -> None:
+        self.story = Story()
+        self.scope = scope
+        self.mode = mode
+        self.returned: Dict[ast.AST, Value] = {}
+        self.calling_modes: Dict[ast.AST, List[Mode]] = {}
+        self._printed = False
+
+    def evaluate(self, node: Optional[ast.AST]) -> Value:
+        if node is None:
+            return None
+        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if method is not None:
+            value: Value = method(node)
+            return value
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, (ast.expr, ast.keyword, ast.comprehension, ast.slice)):
+                self.evaluate(child)
+        return None
+
+    def _constant(self, node: Any) -> Value:
+        try:
+            value = ast.literal_eval(node)
+        except ValueError:  # Ellipsis, in Python 3.7
+            return None
+        if isinstance(value, str):
+            self.story.texts.append(Text(node, value))
+        return Literal(value)
+
+    # Python 3.7 has a class for each type.
+    _str = _num = _bytes = _nameconstant = _constant
+
+    def _name(self, node: ast.Name) -> Value:
+        value = self.scope.find(node.id)
+        self._refer(node, value)
+        return value
+
+    def _refer(self, node: ast.expr, value: Value) -> None:
+        if isinstance(value, Named) and hub_name(value.path):
+            reference = Reference(node, value.path, self.mode, self._printed)
+            self.story.references.append(reference)
+
+    def _attribute(self, node: ast.Attribute) -> Value:
+        owner = self._owner(node.value)
+        value = self._attribute_of(owner, node.attr)
+        self._refer(node, value)
+        return value
+
+    def _owner(self, node: ast.expr) -> Value:
+        """An expression before a dot: only the longest dotted name is a reference."""
+        if isinstance(node, ast.Name):
+            return self.scope.find(node.id)
+        if isinstance(node, ast.Attribute):
+            return self._attribute_of(self._owner(node.value), node.attr)
+        return self.evaluate(node)
+
+    def _attribute_of(self, owner: Value, name: str) -> Value:
+        if isinstance(owner, Named):
+            return Named(f"{owner.path}.{name}")
+        if isinstance(owner, Class):
+            return owner.attributes.get(name)
+        if isinstance(owner, Made):
+            if name == "signatures" and owner.kind is Kind.LOADED:
+                return Made(Kind.SIGNATURES, owner.call, owner.library)
+            return Method(owner, name)
+        return None
+
+    def _subscript(self, node: ast.Subscript) -> Value:
+        owner = self.evaluate(node.value)
+        index = self.evaluate(subscript_index(node))
+        if not isinstance(index, Literal):
+            return None
+        if isinstance(owner, Made) and owner.kind is Kind.SIGNATURES:
+            self.story.signatures.append(SignatureChosen(node, owner, str(index.value)))
+        if isinstance(owner, Literal):
+            try:
+                return Literal(owner.value[index.value])
+            except (TypeError, LookupError):
+                return None
+        return None
+
+    def _elements(self, node: Any) -> Value:
+        values = [self.evaluate(element) for element in node.elts]
+        if not all(isinstance(value, Literal) for value in values):
+            return None
+        return Literal([value.value for value in values if isinstance(value, Literal)])
+
+    _list = _tuple = _set = _elements
+
+    def _dict(self, node: ast.Dict) -> Value:
+        keys = [self.evaluate(key) for key in node.keys]
+        values = [self.evaluate(value) for value in node.values]
+        pairs = {}
+        for key, value in zip(keys, values):
+            if not isinstance(key, Literal) or not isinstance(value, Literal):
+                return None
+            try:
+                pairs[key.value] = value.value
+            except TypeError:
+                return None
+        return Literal(pairs)
+
+    def _binop(self, node: ast.BinOp) -> Value:
+        left, right = self.evaluate(node.left), self.evaluate(node.right)
+        if (
+            (
+                isinstance(node.op, ast.Add)
+                and isinstance(left, Literal)
+                and isinstance(right, Literal)
+            )
+            and isinstance(left.value, str)
+            and isinstance(right.value, str)
+        ):
+            return Literal(left.value + right.value)
+        return None
+
+    def _ifexp(self, node: ast.IfExp) -> Value:
+        self.evaluate(node.test)
+        return joined(self.evaluate(node.body), self.evaluate(node.orelse))
+
+    def _namedexpr(self, node: Any) -> Value:
+        value = self.evaluate(node.value)
+        self.scope.bind(node.target.id, value)
+        return value
+
+    def _lambda(self, node: ast.Lambda) -> Value:
+        for default in [*node.args.defaults, *node.args.kw_defaults]:
+            self.evaluate(default)
+        self._within(parameters(node.args), [node.body])
+        return None
+
+    def _comprehension(self, node: Any) -> Value:
+        names = [
+            name.id
+            for generator in node.generators
+            for name in ast.walk(generator.target)
+            if isinstance(name, ast.Name)
+        ]
+        parts: List[ast.expr] = []
+        for generator in node.generators:
+            parts += [generator.iter, *generator.ifs]
+        parts += [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
+        self._within(names, parts)
+        return None
+
+    _listcomp = _setcomp = _dictcomp = _generatorexp = _comprehension
+
+    def _within(self, names: Iterable[str], nodes: Sequence[ast.expr]) -> None:
+        outer, self.scope = self.scope, Scope(self.scope)
+        for name in names:
+            self.scope.bind(name, None)
+        for node in nodes:
+            self.evaluate(node)
+        self.scope = outer
+
+    def _call(self, node: ast.Call) -> Value:
+        callee = self.evaluate(node.func)
+        printed, self._printed = self._printed, _is_print(node) or self._printed
+        opaque = any(isinstance(arg, ast.Starred) for arg in node.args)
+        args = tuple(self.evaluate(arg) for arg in node.args)
+        keywords = {k.arg: self.evaluate(k.value) for k in node.keywords if k.arg}
+        for keyword in node.keywords:
+            if keyword.arg is None:
+                opaque = True
+                self.evaluate(keyword.value)
+        self._printed = printed
+        path = callee.path if isinstance(callee, Named) else ""
+        call = Call(node, path, args, keywords, opaque, self.mode)
+        self._note_functions(call)
+        if isinstance(callee, Function):
+            self._note_call(callee, self.mode)
+            return self.returned.get(callee.node)
+        if isinstance(callee, Class):
+            return callee
+        if isinstance(callee, Made):
+            return self._applied(callee, call)
+        if isinstance(callee, Method):
+            return self._method(callee, call)
+        return self._named(call) if path else None
+
+    def _note_functions(self, call: Call) -> None:
+        for value in [*call.args, *call.keywords.values()]:
+            if isinstance(value, Function):
+                in_graph = bool(_CALL_IN_GRAPH.search(call.path))
+                self._note_call(value, Mode.GRAPH if in_graph else self.mode)
+
+    def _note_call(self, function: Function, mode: Mode) -> None:
+        self.calling_modes.setdefault(function.node, []).append(mode)
+
+    def _named(self, call: Call) -> Value:
+        self.story.calls.append(call)
+        name, path = tensorflow_name(call.path), call.path
+        if path in _IMPORTERS or path.endswith(".import_module"):
+            module = call.literal("name", 0)
+            if not isinstance(module, str):
+                return None
+            if hub_name(module):
+                self.story.imports.append(Import(call.node, module))
+            return Named(module)
+        if path == "getattr":
+            return self._getattr(call)
+        if name in _DISABLE or path.endswith(".disable_v2_behavior"):
+            self.story.disables_v2 = True
+        if name in _ENABLE:
+            self.story.enables_eager = True
+        if path == "unihub.install":
+            self.story.installs_unihub = True
+        if name == "Graph":
+            return Made(Kind.GRAPH, call)
+        if path in ("os.environ.setdefault", "os.putenv"):
+            self.note_environment(call.literal("", 0))
+        found = hub_name(path)
+        if found and public_name(path) in _MADE_BY_HUB:
+            return Made(_MADE_BY_HUB[found.name], call, found.library)
+        return self._keras(call)
+
+    def _getattr(self, call: Call) -> Value:
+        owner, name = (*call.args, None, None)[:2]
+        if isinstance(owner, Named) and isinstance(name, Literal) and isinstance(name.value, str):
+            value = Named(f"{owner.path}.{name.value}")
+            self._refer(call.node, value)
+            return value
+        return None
+
+    def note_environment(self, variable: Any) -> None:
+        if variable == _LEGACY_KERAS:
+            self.story.legacy_keras = True
+
+    def _keras(self, call: Call) -> Value:
+        found = keras_name(call.path)
+        if found is None:
+            return None
+        if found.name == "Input":
+            return Made(Kind.KERAS_TENSOR, call, found.library)
+        if found.name in _MODELS:
+            model = Made(Kind.KERAS_MODEL, call, found.library)
+            if found.name == "Sequential" and call.node.args:
+                self._stack(model, call.node.args[0])
+            return model
+        if "layers." in found.rest and found.name[:1].isupper():
+            return Made(Kind.KERAS_LAYER, call, found.library)
+        return None
+
+    def _stack(self, model: Made, layers: ast.expr) -> None:
+        if isinstance(layers, (ast.List, ast.Tuple)):
+            for node in layers.elts:
+                self._put_in(model, node)
+
+    def _put_in(self, model: Made, node: ast.expr) -> None:
+        value = self._known(node)
+        if isinstance(value, Made) and value.kind is Kind.HUB_LAYER:
+            self.story.combined.append(Combined(node, value, model.library))
+
+    def _known(self, node: ast.expr) -> Value:
+        """An expression that has been evaluated already, without telling of it again."""
+        story, self.story = self.story, Story()
+        value = self.evaluate(node)
+        self.story = story
+        return value
+
+    def _applied(self, owner: Made, call: Call) -> Value:
+        if owner.kind in _APPLICABLE:
+            self.story.applied.append(Applied(call.node, owner, call))
+        tensor = next((a for a in call.args if isinstance(a, Made)), None)
+        if tensor is None or tensor.kind is not Kind.KERAS_TENSOR:
+            return None
+        if owner.kind is Kind.HUB_LAYER:
+            self.story.combined.append(Combined(call.node, owner, tensor.library))
+            return tensor
+        return tensor if owner.kind in (Kind.KERAS_LAYER, Kind.KERAS_MODEL) else None
+
+    def _method(self, method: Method, call: Call) -> Value:
+        if method.owner.kind is Kind.KERAS_MODEL and method.name == "add" and call.node.args:
+            self._put_in(method.owner, call.node.args[0])
+        if method.owner.kind is Kind.GRAPH and method.name == "as_default":
+            return method.owner
+        return None
+
+
+def parameters(arguments: ast.arguments) -> List[str]:
+    """The names that a function's parameters bind."""
+    named = [*getattr(arguments, "posonlyargs", []), *arguments.args, *arguments.kwonlyargs]
+    rest = [arg for arg in (arguments.vararg, arguments.kwarg) if arg is not None]
+    return [arg.arg for arg in [*named, *rest]]
+
+
+def subscript_index(node: ast.Subscript) -> ast.AST:
+    """What stands between the brackets."""
+    # ast.Index stood between them before Python 3.9.
+    return (
+        getattr(node.slice, "value", node.slice)
+        if type(node.slice).__name__ == "Index"
+        else node.slice
+    )
+
+
+def _is_print(node: ast.Call) -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id == "print"

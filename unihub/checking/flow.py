@@ -1,0 +1,265 @@
+"""Follows a script from line to line: what its names are, and in which mode it runs."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from unihub import hub_names
+from unihub.checking.expressions import (
+    Expressions,
+    Scope,
+    joined,
+    parameters,
+    subscript_index,
+)
+from unihub.checking.names import TENSORFLOW_HUB, UNIHUB, hub_name
+from unihub.checking.targets import Target
+from unihub.checking.values import (
+    Class,
+    Function,
+    Import,
+    Kind,
+    Literal,
+    Made,
+    Mode,
+    Named,
+    Story,
+    Value,
+)
+
+# A function is called in the mode of its callers, which takes a pass for each
+# level of calls to find out.
+_PASSES = 4
+
+
+def tell_story(tree: ast.Module, target: Target) -> Story:
+    """What a script does with TensorFlow Hub on an installation.
+
+    Args:
+        tree: the script.
+        target: the installation.
+
+    Returns:
+        What was seen, in the order of the script's text within each function.
+    """
+    story = Story()
+    modes: Dict[ast.AST, Mode] = {}
+    returned: Dict[ast.AST, Value] = {}
+    classes: Dict[ast.AST, Class] = {}
+    for _ in range(_PASSES):
+        base = _base_mode(target, story)
+        flow = _Flow(base, modes, returned, classes)
+        flow.run(tree)
+        story, returned = flow.story, flow.returned
+        modes = {
+            function: Mode.EAGER if Mode.EAGER in callers else Mode.GRAPH
+            for function, callers in flow.calling_modes.items()
+        }
+    return story
+
+
+def _base_mode(target: Target, story: Story) -> Mode:
+    if target.is_tensorflow_1:
+        return Mode.EAGER if story.enables_eager else Mode.GRAPH
+    return Mode.GRAPH if target.graph_mode or story.disables_v2 else Mode.EAGER
+
+
+class _Flow(Expressions):
+    def __init__(
+        self,
+        base: Mode,
+        modes: Dict[ast.AST, Mode],
+        returned: Dict[ast.AST, Value],
+        classes: Dict[ast.AST, Class],
+    ) -> None:
+        super().__init__(Scope(), base)
+        self._base = base
+        self._modes = modes
+        self._classes = classes
+        self._waiting: List[Tuple[Function, Scope]] = []
+        self._function: Optional[Function] = None
+        self.returned = returned
+
+    def run(self, tree: ast.Module) -> None:
+        self._block(tree.body)
+        while self._waiting:
+            self._body(*self._waiting.pop(0))
+
+    def _body(self, function: Function, scope: Scope) -> None:
+        node: Any = function.node
+        self.scope = Scope(scope)
+        self.mode = self._modes.get(node, self._base)
+        names = parameters(node.args)
+        for name in names:
+            self.scope.bind(name, None)
+        if function.owner is not None and names:
+            self.scope.bind(names[0], function.owner)
+        self._function = function
+        self._block(node.body)
+
+    def _block(self, statements: Sequence[ast.stmt]) -> None:
+        for statement in statements:
+            name = f"_do_{type(statement).__name__.lower()}"
+            getattr(self, name, self._do_any)(statement)
+
+    def _do_any(self, statement: ast.AST) -> None:
+        for child in ast.iter_child_nodes(statement):
+            if isinstance(child, ast.expr):
+                self.evaluate(child)
+            elif isinstance(child, ast.stmt):
+                self._block([child])
+            else:  # match cases and the like
+                self._do_any(child)
+
+    def _do_import(self, statement: ast.Import) -> None:
+        for alias in statement.names:
+            top = alias.name.partition(".")[0]
+            if top in (TENSORFLOW_HUB, UNIHUB):
+                self.story.imports.append(Import(statement, alias.name))
+            if alias.asname:
+                self.scope.bind(alias.asname, Named(alias.name))
+            else:
+                self.scope.bind(top, Named(top))
+
+    def _do_importfrom(self, statement: ast.ImportFrom) -> None:
+        module = statement.module or ""
+        if statement.level:
+            for alias in statement.names:
+                self.scope.bind(alias.asname or alias.name, None)
+            return
+        for alias in statement.names:
+            path = f"{module}.{alias.name}"
+            star = alias.name == "*"
+            if hub_name(path):
+                self.story.imports.append(Import(statement, module if star else path, star))
+            if not star:
+                self.scope.bind(alias.asname or alias.name, Named(path))
+            elif hub_name(path):
+                for name in hub_names.STAR_NAMES:
+                    self.scope.bind(name, Named(f"{module}.{name}"))
+
+    def _do_assign(self, statement: ast.Assign) -> None:
+        value = self.evaluate(statement.value)
+        for target in statement.targets:
+            self._bind(target, value, statement.value)
+
+    def _do_annassign(self, statement: ast.AnnAssign) -> None:
+        self.evaluate(statement.annotation)
+        if statement.value is not None:
+            self._bind(statement.target, self.evaluate(statement.value), statement.value)
+
+    def _do_augassign(self, statement: ast.AugAssign) -> None:
+        self.evaluate(statement.value)
+        self._bind(statement.target, None)
+
+    def _bind(self, target: ast.AST, value: Value, node: Optional[ast.expr] = None) -> None:
+        if isinstance(target, ast.Name):
+            self.scope.bind(target.id, value)
+        elif isinstance(target, ast.Attribute):
+            owner = self._owner(target.value)
+            if isinstance(owner, Class):
+                known = owner.attributes
+                name = target.attr
+                known[name] = joined(known[name], value) if name in known else value
+            elif isinstance(owner, Named) and hub_name(owner.path):
+                self.story.assigned.append(target)
+        elif isinstance(target, ast.Subscript):
+            owner = self.evaluate(target.value)
+            index = self.evaluate(subscript_index(target))
+            if isinstance(owner, Named) and owner.path == "os.environ":
+                self.note_environment(index.value if isinstance(index, Literal) else None)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            self._unpack(target, value, node)
+        elif isinstance(target, ast.Starred):
+            self._bind(target.value, None)
+
+    def _unpack(self, target: Any, value: Value, node: Optional[ast.expr]) -> None:
+        values: List[Value] = [None] * len(target.elts)
+        if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == len(values):
+            values = [self._known(element) for element in node.elts]
+        for element, one in zip(target.elts, values):
+            self._bind(element, one)
+
+    def _do_for(self, statement: Any) -> None:
+        self.evaluate(statement.iter)
+        self._bind(statement.target, None)
+        self._branches([statement.body, statement.orelse])
+
+    _do_asyncfor = _do_for
+
+    def _do_while(self, statement: ast.While) -> None:
+        self.evaluate(statement.test)
+        self._branches([statement.body, statement.orelse])
+
+    def _do_if(self, statement: ast.If) -> None:
+        self.evaluate(statement.test)
+        self._branches([statement.body, statement.orelse])
+
+    def _branches(self, blocks: Sequence[Sequence[ast.stmt]]) -> None:
+        before = dict(self.scope.names)
+        ends = []
+        for block in blocks:
+            self.scope.names = dict(before)
+            self._block(block)
+            ends.append(self.scope.names)
+        self.scope.names = {
+            name: joined(ends[0].get(name), ends[1].get(name)) for name in {**ends[0], **ends[1]}
+        }
+
+    def _do_try(self, statement: Any) -> None:
+        self._block(statement.body)
+        for handler in statement.handlers:
+            self.evaluate(handler.type)
+            self._branches([handler.body, []])
+        self._block(statement.orelse)
+        self._block(statement.finalbody)
+
+    _do_trystar = _do_try
+
+    def _do_with(self, statement: Any) -> None:
+        mode = self.mode
+        for item in statement.items:
+            value = self.evaluate(item.context_expr)
+            if isinstance(value, Made) and value.kind is Kind.GRAPH:
+                self.mode = Mode.GRAPH
+            if item.optional_vars is not None:
+                self._bind(item.optional_vars, value)
+        self._block(statement.body)
+        self.mode = mode
+
+    _do_asyncwith = _do_with
+
+    def _do_return(self, statement: ast.Return) -> None:
+        value = self.evaluate(statement.value)
+        if self._function is not None:
+            node = self._function.node
+            self.returned[node] = joined(self.returned.get(node, value), value)
+
+    def _do_global(self, statement: Any) -> None:
+        self.scope.globals += statement.names
+
+    def _do_functiondef(self, statement: Any) -> None:
+        for decorator in statement.decorator_list:
+            self.evaluate(decorator)
+        for default in [*statement.args.defaults, *statement.args.kw_defaults]:
+            self.evaluate(default)
+        owner = self.scope.owner
+        static = any(isinstance(d, ast.Name) for d in statement.decorator_list)
+        function = Function(statement, None if static else owner)
+        self._waiting.append((function, self.scope))
+        value: Value = function
+        if owner is not None:
+            owner.attributes[statement.name] = value
+        self.scope.bind(statement.name, value)
+
+    _do_asyncfunctiondef = _do_functiondef
+
+    def _do_classdef(self, statement: ast.ClassDef) -> None:
+        for part in [*statement.decorator_list, *statement.bases]:
+            self.evaluate(part)
+        known = self._classes.setdefault(statement, Class(statement))
+        outer, self.scope = self.scope, Scope(self.scope, known)
+        self._block(statement.body)
+        self.scope = outer
+        self.scope.bind(statement.name, known)

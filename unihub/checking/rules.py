@@ -1,0 +1,405 @@
+"""What `check` looks for: each rule's words, level and source, as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Dict, Tuple
+
+from unihub.errors import Message
+from unihub.matrix import CELLS, Format, Operation, Runtime
+
+_COMPATIBILITY = "https://www.tensorflow.org/hub/model_compatibility"
+_TF1_HUB = "https://www.tensorflow.org/hub/tf1_hub_module"
+_MIGRATION = "https://www.tensorflow.org/hub/migration_tf2"
+_KERAS_LAYER = "https://www.tensorflow.org/hub/api_docs/python/hub/KerasLayer"
+_REUSABLE = "https://www.tensorflow.org/hub/reusable_saved_models"
+_ALL = ("tf1", "tf1_compat", "tf2", "keras3")
+_TENSORFLOW_2 = ("tf1_compat", "tf2", "keras3")
+_EAGER = ("tf2", "keras3")
+
+
+class Level(str, Enum):
+    """How bad a finding is, in the words of SARIF.
+
+    An error raises or gives wrong results; a warning may; a note is advice.
+    """
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing to look for.
+
+    Attributes:
+        message: its id and what is said, with ``{name}`` for facts.
+        level: how bad it is where nothing is in doubt.
+        runtimes: where it can happen.
+        source: where this is documented, or what was run to see it.
+    """
+
+    message: Message
+    level: Level
+    runtimes: Tuple[str, ...]
+    source: str
+
+    @property
+    def id(self) -> str:
+        return self.message.code
+
+
+def _refusal(format: Format) -> Message:
+    refusal = CELLS[format, Runtime.TF2, Operation.FINE_TUNING].refusal
+    assert refusal is not None
+    return refusal
+
+
+_RULES = (
+    Rule(
+        Message(
+            "module-in-eager-mode",
+            "hub.Module raises RuntimeError here: TensorFlow executes eagerly.",
+            "a Module imports variables and tables into a tf.Graph, and there is none. ({where})",
+            "m = unihub.load({handle}) and m(inputs); or with tf.Graph().as_default(): around it; "
+            "or tf.compat.v1.disable_v2_behavior() before it",
+        ),
+        Level.ERROR,
+        _EAGER,
+        _COMPATIBILITY,
+    ),
+    Rule(
+        Message(
+            "removed-name",
+            "hub.{name} raises AttributeError: tensorflow_hub {release} does not have it.",
+            "0.15 was the last release with the API of the TF1 Hub format, and does not import "
+            "on TensorFlow 2.16 and later.",
+            "import unihub as hub  # has {name} on every TensorFlow from 1.15 on",
+        ),
+        Level.ERROR,
+        ("keras3",),
+        "tensorflow_hub 0.16.1: its package defines only KerasLayer, load and resolve",
+    ),
+    Rule(
+        Message(
+            "unknown-name",
+            "hub.{name} raises AttributeError: no release of {library} has it.",
+            "the nearest of its public names is {nearest}.",
+            "hub.{nearest}",
+        ),
+        Level.ERROR,
+        _ALL,
+        "https://www.tensorflow.org/hub/api_docs/python/hub",
+    ),
+    Rule(
+        Message(
+            "internal-name",
+            "{name} is internal to tensorflow_hub.",
+            "no release promises it, and 0.16 left out most internal modules.",
+            "use the public names: {public}",
+        ),
+        Level.WARNING,
+        _ALL,
+        "https://www.tensorflow.org/hub/api_docs/python/hub",
+    ),
+    Rule(
+        Message(
+            "hub-import-fails",
+            "this import raises: tensorflow_hub {release} does not import here.",
+            "{reason}.",
+            "import unihub as hub  # in the place of tensorflow_hub",
+        ),
+        Level.ERROR,
+        ("keras3",),
+        "tensorflow_hub 0.15 reads tf.compat.v1.estimator, 0.16.1 imports pkg_resources",
+    ),
+    Rule(
+        Message(
+            "loaded-not-callable",
+            "what hub.load gave raises TypeError when it is called.",
+            "{handle} is in {format}, which loads as signatures only. ({evidence})",
+            'm.signatures["{signature}"](inputs); or import unihub as hub, whose load gives '
+            "an object to call",
+        ),
+        Level.ERROR,
+        _TENSORFLOW_2,
+        _COMPATIBILITY,
+    ),
+    Rule(
+        Message(
+            "module-without-signatures",
+            "what unihub.load gave raises AttributeError: it has no .signatures.",
+            "in graph mode unihub serves {format} as a Module, by the compatibility matrix. "
+            "({evidence})",
+            'm(inputs, signature={signature!r}, as_dict=True); or unihub.load(handle, api="load")',
+        ),
+        Level.ERROR,
+        ("tf1", "tf1_compat"),
+        _COMPATIBILITY,
+    ),
+    Rule(_refusal(Format.TF1_HUB), Level.ERROR, _EAGER, _COMPATIBILITY),
+    Rule(_refusal(Format.TF1_SAVED_MODEL), Level.ERROR, _EAGER, _COMPATIBILITY),
+    Rule(
+        Message(
+            "keras-layer-trainable-tf1-format",
+            "KerasLayer raises ValueError: trainable=True with {handle}.",
+            "it is in {format}, which a KerasLayer cannot train. ({evidence})",
+            "in a graph: unihub.load({handle}, op='fine_tuning'); or use a TF2 version of it",
+        ),
+        Level.ERROR,
+        ("tf1", "tf1_compat"),
+        _COMPATIBILITY,
+    ),
+    Rule(
+        Message(
+            "trainable-with-signature",
+            "KerasLayer raises ValueError: trainable=True together with signature={signature!r}.",
+            "a signature has no training mode and no regularization losses.",
+            "hub.KerasLayer(handle, trainable=True)  # calls the model itself",
+        ),
+        Level.ERROR,
+        _ALL,
+        _KERAS_LAYER,
+    ),
+    Rule(
+        Message(
+            "trainable-without-train-graph",
+            "this Module is trained on its inference graph.",
+            "trainable=True makes variables trainable, and tags choose the graph: without "
+            "the tag 'train' dropout and batch norm behave as in inference. ({evidence})",
+            "hub.Module({handle}, trainable=True, tags={{'train'}} if is_training else None)",
+        ),
+        Level.WARNING,
+        _ALL,
+        _TF1_HUB,
+    ),
+    Rule(
+        Message(
+            "missing-tags",
+            "loading {handle} without tags raises: it has several MetaGraphs.",
+            "the loader takes the only MetaGraph or is told by tags. (found: {tags})",
+            "{call}(handle, tags={example})",
+        ),
+        Level.ERROR,
+        _ALL,
+        "https://www.tensorflow.org/api_docs/python/tf/saved_model/load",
+    ),
+    Rule(
+        Message(
+            "unknown-tags",
+            "{handle} has no MetaGraph with the tags {wanted}.",
+            "a MetaGraph is chosen by all of its tags. (found: {tags})",
+            "{call}(handle, tags={example})",
+        ),
+        Level.ERROR,
+        _ALL,
+        _TF1_HUB,
+    ),
+    Rule(
+        Message(
+            "unknown-signature",
+            "{handle} has no signature {wanted!r}.",
+            "it has these signatures: {found}.",
+            "use {example!r}",
+        ),
+        Level.ERROR,
+        _ALL,
+        "https://www.tensorflow.org/hub/common_signatures",
+    ),
+    Rule(
+        Message(
+            "signature-required",
+            "KerasLayer raises ValueError for {handle} without signature.",
+            "it is in {format}: nothing but its signatures can be called. ({evidence})",
+            "hub.KerasLayer(handle, signature={example!r}, signature_outputs_as_dict=True)",
+        ),
+        Level.ERROR,
+        _ALL,
+        _KERAS_LAYER,
+    ),
+    Rule(
+        Message(
+            "keras-layer-of-other-keras",
+            "this KerasLayer is a layer of {layer}, put in a model of {model}, which refuses it.",
+            "the two do not share layers, models or tensors. ({reason})",
+            "{remedy}",
+        ),
+        Level.ERROR,
+        ("keras3", "tf2"),
+        "https://www.tensorflow.org/guide/keras#using_keras_2; seen on TensorFlow 2.21",
+    ),
+    Rule(
+        Message(
+            "collections-not-filled",
+            "{collection} holds nothing of the model here.",
+            "hub.load and hub.KerasLayer fill no graph collections; only hub.Module does. "
+            "Losses would miss the regularizers, and batch norm would not update.",
+            "layer.losses in the place of the regularization losses, layer.updates (graph mode) "
+            "in the place of the update ops",
+        ),
+        Level.WARNING,
+        _ALL,
+        _COMPATIBILITY,
+    ),
+    Rule(
+        Message(
+            "column-in-eager-mode",
+            "hub.{name} raises when it is used: TensorFlow executes eagerly.",
+            "the column instantiates a Module, which lives in a tf.Graph.",
+            "tf.compat.v1.disable_v2_behavior() first; for texts hub.text_embedding_column_v2",
+        ),
+        Level.ERROR,
+        _EAGER,
+        _MIGRATION,
+    ),
+    Rule(
+        Message(
+            "estimator-gone",
+            "hub.{name} raises: TensorFlow {tensorflow} has no tf.estimator.",
+            "2.15 was the last release with Estimators.",
+            "in the session that trains: m.export(path, session)",
+        ),
+        Level.ERROR,
+        ("keras3",),
+        "https://github.com/tensorflow/tensorflow/releases/tag/v2.16.1",
+    ),
+    Rule(
+        Message(
+            "tf1-hub-creation-in-tf2",
+            "hub.create_module_spec leads nowhere here: TF2 cannot write the TF1 Hub format.",
+            "a spec is exported by a Module, which needs a graph, and TensorFlow executes eagerly.",
+            "tf.saved_model.save(obj, path) writes a TF2 SavedModel; or "
+            "tf.compat.v1.disable_v2_behavior() first",
+        ),
+        Level.WARNING,
+        _EAGER,
+        _COMPATIBILITY,
+    ),
+    Rule(
+        Message(
+            "model-in-lambda",
+            "the variables of this {what} are lost in a Lambda layer.",
+            "Lambda does not track what its function uses: nothing in it is trained or saved.",
+            "hub.KerasLayer(handle) as a layer of its own",
+        ),
+        Level.WARNING,
+        _ALL,
+        "https://www.tensorflow.org/api_docs/python/tf/keras/layers/Lambda",
+    ),
+    Rule(
+        Message(
+            "tfhub-dev-handle",
+            "{handle} is fetched from Kaggle by way of tfhub.dev.",
+            "tfhub.dev moved to Kaggle Models and only redirects; downloads end in HTTP 403 "
+            "where Kaggle is out of reach or a model was not moved.",
+            "open {handle} in a browser; use the Kaggle handle that it leads to, or download the "
+            "model and give its folder",
+        ),
+        Level.NOTE,
+        _ALL,
+        "https://www.kaggle.com/models; https://github.com/tensorflow/hub/issues/932",
+    ),
+    Rule(
+        Message(
+            "model-unreadable",
+            "{handle} is there, and no model can be read from it.",
+            "{reason}",
+            "{remedy}",
+        ),
+        Level.ERROR,
+        _ALL,
+        "the model's folder",
+    ),
+    Rule(
+        Message(
+            "python-2",
+            "this is Python 2: {reason}.",
+            "Python {python} does not read it, and TensorFlow since 2.1 does not run on it.",
+            "2to3 -w {path}",
+        ),
+        Level.ERROR,
+        _ALL,
+        "https://docs.python.org/3/whatsnew/3.0.html",
+    ),
+    Rule(
+        Message(
+            "syntax-error",
+            "this is not Python that Python {python} reads: {reason}.",
+            "nothing {where} was checked.",
+            "correct it; or check it with the Python it is written for",
+        ),
+        Level.ERROR,
+        _ALL,
+        "https://docs.python.org/3/reference",
+    ),
+    Rule(
+        Message(
+            "source-encoding",
+            "the file is not text in the encoding it claims.",
+            "{reason}. Nothing in it was checked.",
+            "save it as UTF-8, or name its encoding in the first line: # -*- coding: latin-1 -*-",
+        ),
+        Level.ERROR,
+        _ALL,
+        "https://peps.python.org/pep-0263",
+    ),
+    Rule(
+        Message(
+            "nul-byte",
+            "the file has NUL bytes.",
+            "Python source has none: it may be UTF-16, or not be text at all.",
+            "iconv -f UTF-16 -t UTF-8 {path}",
+        ),
+        Level.ERROR,
+        _ALL,
+        "https://docs.python.org/3/reference/lexical_analysis.html",
+    ),
+    Rule(
+        Message(
+            "file-too-large",
+            "the file has {size} bytes and was not checked.",
+            "files of more than {limit} bytes are data rather than scripts.",
+            "leave it out; for a notebook: jupyter nbconvert --clear-output --inplace {path}",
+        ),
+        Level.WARNING,
+        _ALL,
+        "a limit of unihub's own",
+    ),
+    Rule(
+        Message(
+            "file-unreadable",
+            "the file cannot be read.",
+            "{reason}",
+            "ls -l {path}",
+        ),
+        Level.ERROR,
+        _ALL,
+        "the operating system",
+    ),
+    Rule(
+        Message(
+            "notebook-unreadable",
+            "this is not a notebook: {reason}.",
+            "a notebook is JSON with a list of cells (nbformat 4) or worksheets (nbformat 3).",
+            "jupyter nbconvert --to notebook --inplace {path}",
+        ),
+        Level.ERROR,
+        _ALL,
+        "https://nbformat.readthedocs.io/en/latest/format_description.html",
+    ),
+    Rule(
+        Message(
+            "nested-too-deeply",
+            "the code is nested too deeply to be checked.",
+            "{reason}",
+            "break the expression up",
+        ),
+        Level.WARNING,
+        _ALL,
+        "a limit of Python's own",
+    ),
+)
+
+RULES: Dict[str, Rule] = {rule.id: rule for rule in _RULES}

@@ -1,0 +1,165 @@
+"""Checks files and folders."""
+
+from __future__ import annotations
+
+import os
+from typing import Iterator, List, Optional, Sequence, Tuple, Union
+
+from unihub.checking.detect import Found, findings_in
+from unihub.checking.findings import Finding, Place, Report, finding
+from unihub.checking.flow import tell_story
+from unihub.checking.rules import RULES
+from unihub.checking.sources import NOTEBOOK_SUFFIX, Source, read_source
+from unihub.checking.targets import Target, choose_target
+from unihub.checking.values import Story
+from unihub.errors import Message, UnihubError, listed, nearest
+
+_SUFFIXES = (".py", NOTEBOOK_SUFFIX)
+_SKIPPED_FOLDERS = ("__pycache__", "node_modules", "site-packages", "venv")
+_MENTIONED = (b"tensorflow_hub", b"unihub")
+
+Paths = Sequence[Union[str, "os.PathLike[str]"]]
+
+
+class NothingToCheck(UnihubError, FileNotFoundError):
+    """A path to check does not exist."""
+
+    message = Message(
+        code="nothing-to-check",
+        what="there is no {path} to check.",
+        why="a script, a notebook or a folder of them is looked for. (from: {folder})",
+        do="unihub check PATH",
+    )
+
+
+class UnknownRule(UnihubError, ValueError):
+    """A rule is selected or ignored that there is not."""
+
+    message = Message(
+        code="unknown-rule",
+        what="there is no rule {rule!r}.",
+        why="the rules are {choices}.",
+        do="unihub check --{option} {example} PATH",
+    )
+
+
+def check(
+    paths: Paths,
+    *,
+    runtime: Optional[str] = None,
+    target: Optional[Target] = None,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Report:
+    """Says, line by line, what a script's uses of TensorFlow Hub do on an installation.
+
+    Nothing of a script is run, nothing is downloaded, and TensorFlow is not
+    imported. Lines with a comment ``# unihub: ignore`` or
+    ``# unihub: ignore[rule, rule]`` are left out.
+
+    Args:
+        paths: scripts, notebooks, and folders, which are searched for both.
+        runtime: "tf1", "tf1_compat", "tf2" or "keras3"; by default the
+            installation that is here.
+        target: the installation in detail, in the place of ``runtime``.
+        select: only these rules.
+        ignore: not these rules.
+
+    Returns:
+        What was found, with the exit code for CI.
+
+    Raises:
+        NothingToCheck: for a path that does not exist.
+        UnknownRule, UnknownTarget: for names that are none.
+
+    Source: https://www.tensorflow.org/hub/model_compatibility; each finding
+    names its own.
+
+    Example:
+        >>> check(["train.py"], runtime="tf2").exit_code
+        1
+    """
+    target = target or choose_target(runtime)
+    for option, rules in (("select", select), ("ignore", ignore)):
+        _require_rules(option, rules)
+    files = tuple(files_in(paths))
+    findings: List[Finding] = []
+    ignored = 0
+    for path in files:
+        for one, asked_to_ignore in _check_file(path, target):
+            if one.rule in ignore or (select and one.rule not in select):
+                continue
+            if asked_to_ignore:
+                ignored += 1
+            else:
+                findings.append(one)
+    return Report(target, files, tuple(findings), ignored)
+
+
+def _require_rules(option: str, rules: Sequence[str]) -> None:
+    for rule in rules:
+        if rule not in RULES:
+            choices = sorted(RULES)
+            example = nearest(rule, choices)
+            raise UnknownRule(rule=rule, choices=listed(choices), option=option, example=example)
+
+
+def _check_file(path: str, target: Target) -> Iterator[Tuple[Finding, bool]]:
+    source = read_source(path)
+    for problem in source.problems:
+        yield problem, False
+    for node, one in analysis(source, target)[1]:
+        ignored = source.ignored(node)
+        yield one, ignored is not None and (not ignored or one.rule in ignored)
+
+
+def analysis(source: Source, target: Target) -> Tuple[Story, List[Found]]:
+    """What a script does, and which rules it breaks."""
+    if source.tree is None:
+        return Story(), []
+    try:
+        story = tell_story(source.tree, target)
+        return story, findings_in(source, story, target)
+    except RecursionError as error:
+        place = Place(source.path, 1, 1, 1)
+        return Story(), [(source.tree, finding("nested-too-deeply", place, reason=str(error)))]
+
+
+def files_in(paths: Paths) -> Iterator[str]:
+    """The scripts and notebooks at some paths, each once.
+
+    Those named are taken as they are. In folders, those that mention
+    tensorflow_hub or unihub are.
+
+    Raises:
+        NothingToCheck: for a path that does not exist.
+    """
+    seen = set()
+    for path in [os.fspath(path) for path in paths]:
+        if not os.path.lexists(path):
+            raise NothingToCheck(path=path, folder=os.getcwd())
+        for file in _walk(path) if os.path.isdir(path) else [path]:
+            if os.path.realpath(file) not in seen:
+                seen.add(os.path.realpath(file))
+                yield file
+
+
+def _walk(folder: str) -> Iterator[str]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            name for name in folders if name not in _SKIPPED_FOLDERS and not name.startswith(".")
+        )
+        for name in sorted(files):
+            path = os.path.join(parent, name)
+            if name.endswith(_SUFFIXES) and _mentions_hub(path):
+                yield path
+
+
+def _mentions_hub(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            # UTF-16 has a NUL beside each of these letters.
+            content = file.read().replace(b"\0", b"")
+    except OSError:
+        return True
+    return any(name in content for name in _MENTIONED)

@@ -1,0 +1,73 @@
+"""``unihub check``."""
+
+from __future__ import annotations
+
+import sys
+from typing import Optional, Tuple
+
+import click
+
+from unihub import checking
+from unihub.checking.run import NothingToCheck, UnknownRule
+from unihub.checking.targets import UnknownTarget
+
+_FORMATS = {"json": checking.as_json, "sarif": checking.as_sarif}
+_WRONG_USAGE = (NothingToCheck, UnknownRule, UnknownTarget)
+
+
+@click.command()
+@click.argument("path", nargs=-1, required=True)
+@click.option("--runtime", help="tf1, tf1_compat, tf2, keras3, or 'here', the default.")
+@click.option(
+    "--format", "form", type=click.Choice(["text", *_FORMATS]), default="text", help="Of the report."
+)
+@click.option("--json", "as_json", is_flag=True, help="As --format json.")
+@click.option("--select", multiple=True, metavar="RULE", help="Only this rule; may be repeated.")
+@click.option("--ignore", multiple=True, metavar="RULE", help="Not this rule; may be repeated.")
+@click.option("--fix", is_flag=True, help="Rewrite what is mechanical, and show the diff.")
+@click.option("--diff", is_flag=True, help="Show what --fix would do, and change nothing.")
+def check(
+    path: Tuple[str, ...],
+    runtime: Optional[str],
+    form: str,
+    as_json: bool,
+    select: Tuple[str, ...],
+    ignore: Tuple[str, ...],
+    fix: bool,
+    diff: bool,
+) -> None:
+    """Says what a script's uses of tensorflow_hub do on a runtime.
+
+    PATH is a script, a notebook, or a folder of them; nothing of it is run.
+    `# unihub: ignore[RULE]` leaves a line out.
+
+    \b
+    Examples:
+      unihub check --runtime keras3 train.py
+      unihub check --fix src/
+
+    Exit codes: 0 nothing of level error, 1 an error was found, 2 wrong usage.
+    """
+    try:
+        if fix or diff:
+            _rewrite(path, runtime, write=not diff)
+        if diff:
+            return
+        report = checking.check(path, runtime=runtime, select=select, ignore=ignore)
+    except _WRONG_USAGE as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    render = _FORMATS.get("json" if as_json else form)
+    if render is not None:
+        click.echo(render(report))
+    else:
+        click.echo(checking.as_text(report, color=sys.stdout.isatty()), nl=False)
+    sys.exit(report.exit_code)
+
+
+def _rewrite(paths: Tuple[str, ...], runtime: Optional[str], write: bool) -> None:
+    # On standard error, for the report on standard output may be JSON.
+    for change in checking.fix(paths, runtime=runtime, write=write):
+        click.echo(change.diff, nl=False, err=write)
+        for obstacle in change.obstacles:
+            click.echo(f"{change.path} is left as it is: {obstacle}", err=True)

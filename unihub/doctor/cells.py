@@ -1,0 +1,84 @@
+"""What each cell of the matrix does in an installation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator, List, Optional, Tuple
+
+from packaging.version import Version
+
+from unihub import matrix, tables
+from unihub.doctor.installation import Installation
+from unihub.matrix import Cell, Operation, Runtime
+
+
+@dataclass(frozen=True)
+class CellHere:
+    """One API of one cell, as it is served here.
+
+    Attributes:
+        cell: of the matrix.
+        api: "module", "load", "keras" or "save"; "refused" where it is ruled out.
+        code: the line to write; of a refusal, what to do instead.
+        provider: whose code serves it.
+    """
+
+    cell: Cell
+    api: str
+    code: str
+    provider: str
+
+
+def cells_of(installation: Installation) -> Tuple[CellHere, ...]:
+    """What each cell does; none where there is no TensorFlow that unihub supports."""
+    version = installation.packages.get("tensorflow")
+    if version is None or Version(version).release < (1, 15):
+        return ()
+    runtimes = _runtimes(version)
+    return tuple(
+        here
+        for runtime in runtimes
+        for cell in matrix.cells()
+        if cell.runtime is runtime
+        for here in _served(cell, installation, version)
+    )
+
+
+def _runtimes(version: str) -> List[Runtime]:
+    is_tensorflow_1 = Version(version).release < (2,)
+    return [Runtime.TF1] if is_tensorflow_1 else [Runtime.TF1_COMPAT, Runtime.TF2]
+
+
+def _served(cell: Cell, installation: Installation, version: str) -> Iterator[CellHere]:
+    if cell.refusal is not None:
+        yield CellHere(cell, "refused", cell.refusal.do, cell.refusal.code)
+    for route, code in zip(cell.routes, tables.code_lines(cell)):
+        yield CellHere(cell, route.api, code, _provider(route.api, cell, installation, version))
+
+
+def _provider(api: str, cell: Cell, installation: Installation, version: str) -> str:
+    newer = Version(version).release >= (2, 16)
+    if api in ("load", "save"):
+        own_module = cell.operation is Operation.CREATION and cell.format is matrix.Format.TF1_HUB
+        return _module_provider(installation, newer) if own_module else "tf.saved_model"
+    if api == "module":
+        return _module_provider(installation, newer)
+    legacy = dict(installation.variables).get("TF_USE_LEGACY_KERAS") in ("1", "true", "True")
+    # Keras 3 has no graph mode: there the layer is one of tf_keras.
+    if newer and not legacy and cell.runtime is Runtime.TF2:
+        return "unihub's layer for Keras 3"
+    hub = _hub(installation)
+    if hub is None:
+        return "nothing: it needs tensorflow_hub"
+    return f"tensorflow_hub {hub} on {'tf_keras' if newer else 'Keras 2'}"
+
+
+def _module_provider(installation: Installation, newer: bool) -> str:
+    hub = _hub(installation)
+    if hub is not None and Version(hub).release < (0, 16) and not newer:
+        return f"tensorflow_hub {hub}"
+    return "unihub's hub.Module"
+
+
+def _hub(installation: Installation) -> Optional[str]:
+    return installation.packages.get("tensorflow-hub")

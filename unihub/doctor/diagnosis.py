@@ -1,0 +1,73 @@
+"""Everything that the doctor found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Optional, Tuple
+
+from unihub.doctor.cells import CellHere, cells_of
+from unihub.doctor.installation import Installation, installation_here
+from unihub.doctor.problem import Problem, Severity
+from unihub.doctor.quarrels import problems_of
+from unihub.doctor.surroundings import Surroundings, surroundings_here
+
+if TYPE_CHECKING:
+    from unihub.demo import Outcome
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The state of an installation.
+
+    Attributes:
+        installation: the packages.
+        surroundings: caches, proxies, settings.
+        problems: errors first.
+        cells: what each cell of the matrix does.
+        outcomes: what each gave when it was run; None when none was.
+    """
+
+    installation: Installation
+    surroundings: Surroundings
+    problems: Tuple[Problem, ...]
+    cells: Tuple[CellHere, ...]
+    outcomes: Optional[Tuple[Outcome, ...]] = None
+
+    @property
+    def exit_code(self) -> int:
+        """1 where there is an error or a cell that misbehaved, else 0."""
+        errors = any(problem.severity is Severity.ERROR for problem in self.problems)
+        misbehaved = any(not outcome.ok for outcome in self.outcomes or ())
+        return int(errors or misbehaved)
+
+
+def diagnose(run: bool = False) -> Diagnosis:
+    """Looks the installation over.
+
+    Args:
+        run: whether to run each cell of the matrix, which imports TensorFlow.
+
+    Returns:
+        Versions, problems with the command that mends each, caches, and what
+        each cell of the matrix does here.
+
+    Example:
+        >>> [problem.do for problem in diagnose().problems]
+        ['pip install "setuptools<82"']
+    """
+    installation = installation_here()
+    surroundings = surroundings_here()
+    problems = (*problems_of(installation), *surroundings.problems)
+    order = list(Severity)
+    outcomes: Optional[Tuple[Outcome, ...]] = None
+    if run:
+        from unihub.demo import run_cells
+
+        outcomes = tuple(run_cells())
+    return Diagnosis(
+        installation,
+        surroundings,
+        tuple(sorted(problems, key=lambda problem: order.index(problem.severity))),
+        cells_of(installation),
+        outcomes,
+    )
