@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import tensorflow as tf
 
-NAMES = ("imports", "reading", "calls", "module")
+NAMES = ("imports", "reading", "calls", "module", "fetching", "extraction")
 
 
 def main(arguments: list) -> None:

@@ -110,6 +110,15 @@ def test_another_model_under_the_same_handle_is_refused(project, server, cache, 
     )
 
 
+def test_bytes_altered_in_the_cache_are_refused(project, server):
+    url = server.url("/m.tar.gz")
+    lock(url)
+    with open(os.path.join(unihub.resolve(url), "saved_model.pb"), "r+b") as file:
+        file.write(b"X")
+    with pytest.raises(lockfile.LockedContentDiffers):
+        unihub.resolve(url)
+
+
 def test_a_changed_file_of_a_local_model_is_refused(project):
     write(project / "model")
     lock("model")

@@ -18,7 +18,7 @@ from typing import Any, Dict, Iterable, Optional, Tuple
 from unihub import settings
 from unihub.errors import Message, UnihubError
 from unihub.fetching.cache import MODELS
-from unihub.fetching.manifest import Entry, examined, sha256_of, walk
+from unihub.fetching.manifest import Entry, examined, rehashed_once, sha256_of, walk
 from unihub.fetching.redaction import redacted
 from unihub.kinds import Handle, KaggleModel, LocalArchive, LocalFolder
 
@@ -198,7 +198,7 @@ def check(handle: Handle, path: str, lockfile: Lockfile) -> None:
 
 
 def locked_of(path: str) -> Locked:
-    """What there is to lock of a model's folder; in the cache, from its manifest."""
+    """What there is to lock of a model; in the cache, from its manifest where that holds."""
     entry = _entry(path)
     if entry is not None:
         hashes = [(file.path, file.sha256) for file in entry.files]
@@ -213,7 +213,8 @@ def _entry(path: str) -> Optional[Entry]:
     if os.path.dirname(folder) != os.path.join(os.path.abspath(settings.current().cache), MODELS):
         return None
     entry, damage = examined(folder, os.path.basename(folder))
-    return None if damage else entry
+    # What the manifest says counts only for the very bytes that it was written for.
+    return None if entry is None or damage or rehashed_once(entry) else entry
 
 
 def _content(hashes: Iterable[Tuple[str, str]]) -> str:

@@ -407,6 +407,8 @@ _VARIABLES = tuple(
         ]
     )
 )
+# As os.environ keeps them: to ask it for each takes most of the time of a cached resolve.
+_KEPT_AS = tuple(map(getattr(os.environ, "encodekey", str), _VARIABLES))
 _configured: Dict[str, Any] = {}
 _last: Optional[Tuple[Any, Settings]] = None
 
@@ -422,11 +424,19 @@ def current() -> Settings:
         5
     """
     global _last
-    seen = (_configured, tuple(map(os.environ.get, _VARIABLES)))
+    seen = (_configured, _environment())
     if _last is None or _last[0][0] is not seen[0] or _last[0][1] != seen[1]:
         values = {option.name: _value(option) for option in OPTIONS}
         _last = (seen, Settings(**{**values, **_configured}))
     return _last[1]
+
+
+def _environment() -> Tuple[Any, ...]:
+    """What tells whether a variable was changed since."""
+    kept = getattr(os.environ, "_data", None)
+    if type(kept) is dict:
+        return tuple(map(kept.get, _KEPT_AS))
+    return tuple(map(os.environ.get, _VARIABLES))
 
 
 class configure:

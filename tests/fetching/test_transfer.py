@@ -9,6 +9,7 @@ import os
 import stat
 import time
 import warnings
+from dataclasses import replace
 from email.utils import formatdate
 
 import pytest
@@ -325,6 +326,13 @@ def test_a_server_that_stays_silent(server, part, stall, when):
     assert when in error.value.why
     if "stall_at" in stall:
         check_golden("transfer-stalled", str(error.value), port=server.port)
+
+
+def test_a_server_that_sends_single_bytes_for_ever(server, part):
+    server["/m"] = Reply(BODY, piece=1, pause=0.1)
+    slow = replace(LIMITS, read_timeout=0.2, retries=1)
+    with pytest.raises(TransferStalled, match=r"fewer than 65536 bytes came in 2 s"):
+        download(server.url("/m"), part, slow)
 
 
 # The cap

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from dataclasses import replace
 from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Sequence, Tuple
 
@@ -35,11 +36,23 @@ def from_file(handle: LocalArchive, work: Workplace, context: Context) -> Facts:
     except OSError as error:
         raise UnreadableFile(path=path, reason=in_words(error)) from None
     with archive:
-        return from_open_file(archive, path, work, context)
+        if context.sha256 is None:
+            return from_open_file(archive, path, work, context)
+        # Others may write to it between its hash and its extraction.
+        try:
+            with open(work.part, "w+b") as copy:
+                work.needs(os.fstat(archive.fileno()).st_size)
+                shutil.copyfileobj(archive, copy, _BLOCK)
+                copy.seek(0)
+                return from_open_file(copy, path, work, context)
+        finally:
+            os.remove(work.part)
 
 
 def from_open_file(archive: BinaryIO, name: str, work: Workplace, context: Context) -> Facts:
     """Builds the model of an archive that is open for reading at its beginning.
+
+    Where a hash is asked for, the file has to be one that nobody else writes to.
 
     Raises:
         ArchiveHashDiffers: when it has not the hash asked for.
@@ -124,17 +137,14 @@ def raised_to_top(model: str, files: Sequence[ExtractedFile]) -> Tuple[Extracted
 def _only_folder(files: List[ExtractedFile]) -> Optional[str]:
     paths = [file.path for file in files if not file.path.startswith(_LITTER)]
     tops = {path.partition("/")[0] for path in paths}
-    inside = any(
-        path in (f"{top}/{PB_FILE}", f"{top}/{PBTXT_FILE}") for top in tops for path in paths
-    )
-    deeper = all(path.count("/") > 1 for path in paths)
     if len(tops) != 1 or any("/" not in path for path in paths):
         return None
-    return tops.pop() if inside or deeper else None
+    (top,) = tops
+    inside = any(path in (f"{top}/{PB_FILE}", f"{top}/{PBTXT_FILE}") for path in paths)
+    deeper = all(path.count("/") > 1 for path in paths)
+    return top if inside or deeper else None
 
 
 def _remove(path: str) -> None:
-    import shutil
-
     remove: Callable[[str], Any] = shutil.rmtree if os.path.isdir(path) else os.remove
     remove(path)

@@ -16,6 +16,8 @@ from unihub.fetching.waiting import Tries, seconds_of_retry_after
 
 _MOST = 1 << 20
 _MAY_PASS = (408, 429)
+# What servers answer that serve GET alone, or a URL that is signed for GET.
+_NO_HEAD = (400, 403, 405, 501)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,22 @@ def ask(url: str, context: Context) -> Answer:
     Raises:
         transfer_errors.TransferError: when no answer comes.
     """
+    return _asked(url, context, "GET", {})
+
+
+def probe(url: str, context: Context) -> Answer:
+    """Asks what is at a URL, by HEAD, or for its first byte where HEAD is not served.
+
+    Raises:
+        transfer_errors.TransferError: when no answer comes.
+    """
+    answer = _asked(url, context, "HEAD", {})
+    if answer.status in _NO_HEAD:
+        answer = _asked(url, context, "GET", {"Range": "bytes=0-0"})
+    return answer
+
+
+def _asked(url: str, context: Context, method: str, headers: Mapping[str, str]) -> Answer:
     hops.require_usable(url)
     bare, userinfo = hops.without_secrets(url)
     limits, tries = context.limits, Tries(context.limits)
@@ -50,7 +68,8 @@ def ask(url: str, context: Context) -> Answer:
         while True:
             failure, answer = None, None
             try:
-                got = hops.follow(session, bare, limits, {}, hops.Secrets(auth=userinfo))
+                secrets = hops.Secrets(auth=userinfo)
+                got = hops.follow(session, bare, limits, headers, secrets, method)
                 answer = _read(got)
                 failure = _busy(answer)
             except Failed as failed:

@@ -34,6 +34,7 @@ from unihub.fetching.manifest import (
     compared,
     examined,
     rehashed,
+    rehashed_once,
     walk,
     written,
 )
@@ -76,19 +77,21 @@ class Cache:
         self.root = os.path.abspath(root)
         self._models = os.path.join(self.root, MODELS)
 
-    def find(self, handle: str) -> Optional[Entry]:
+    def find(self, handle: str, by_content: bool = False) -> Optional[Entry]:
         """The model that is stored for a handle, its files present in their sizes.
 
         Nothing is written, made or locked, so this works on a read-only file system.
 
         Args:
             handle: the full text, as it was given to `publish`.
+            by_content: whether every file is hashed too, once per process unless it
+                is changed.
 
         Returns:
             The entry, or None when there is none.
 
         Raises:
-            DamagedEntry: when files are missing, added, or of another size.
+            DamagedEntry: when files are missing, added, of another size, or content.
             CacheOwnedByAnother, CacheNotPrivate: when others can change it.
             CacheNotReadable: when the file system denies it.
 
@@ -96,7 +99,14 @@ class Cache:
             >>> Cache("/home/me/.cache/unihub").find("https://tfhub.dev/google/nnlm-en-dim50/2")
         """
         with storage.reading(self.root):
-            return self._found(key_of(handle), handle)[0]
+            return self._found(key_of(handle), handle, by_content)[0]
+
+    def recorded(self, handle: str) -> Optional[Entry]:
+        """What was stored for a handle, by its manifest: no file of it need be there any more."""
+        key = key_of(handle)
+        with storage.reading(self.root):
+            folder = os.path.join(self._models, key)
+            return examined(folder, key)[0] if self._identity(folder) else None
 
     def publish(
         self,
@@ -104,6 +114,7 @@ class Cache:
         build: Build,
         lock_timeout: float,
         announce: Optional[Callable[[Wait], None]] = None,
+        by_content: bool = False,
     ) -> Entry:
         """Stores the model that ``build`` makes, unless another process has stored it.
 
@@ -115,6 +126,7 @@ class Cache:
                 everything but the download is removed.
             lock_timeout: seconds to wait for another process that builds the same.
             announce: called when there is such a wait.
+            by_content: see `find`.
 
         Returns:
             The entry, made here or by another process.
@@ -131,7 +143,7 @@ class Cache:
         with storage.writing(self.root):
             self._make_folders()
             with held(lock, lock_timeout, redacted(handle), announce):
-                present = self._sound(key, handle)
+                present = self._sound(key, handle, by_content)
                 if present:
                     return present
                 workplace.sweep(self.root)
@@ -152,13 +164,17 @@ class Cache:
                 self._make_folders()
                 self._set_aside(entry.key, identity)
 
-    def _found(self, key: str, handle: str) -> Tuple[Optional[Entry], Optional[Identity]]:
+    def _found(
+        self, key: str, handle: str, by_content: bool = False
+    ) -> Tuple[Optional[Entry], Optional[Identity]]:
         folder = os.path.join(self._models, key)
         while True:
             identity = self._identity(folder)
             if identity is None:
                 return None, None
             entry, damage = examined(folder, key)
+            if entry and by_content and not damage:
+                damage = rehashed_once(entry)
             if entry and not damage:
                 return entry, identity
             # Otherwise it was removed or replaced while it was read.
@@ -178,11 +194,11 @@ class Cache:
             raise refusal
         return status.st_dev, status.st_ino, status.st_mtime_ns
 
-    def _sound(self, key: str, handle: str) -> Optional[Entry]:
+    def _sound(self, key: str, handle: str, by_content: bool = False) -> Optional[Entry]:
         """The entry, if there is one; a damaged one is set aside."""
         identity = self._identity(os.path.join(self._models, key))
         try:
-            return self._found(key, handle)[0]
+            return self._found(key, handle, by_content)[0]
         except DamagedEntry:
             if identity:
                 self._set_aside(key, identity)

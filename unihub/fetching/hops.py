@@ -146,6 +146,7 @@ def follow(
     limits: Limits,
     headers: Mapping[str, str],
     secrets: Secrets,
+    method: str = "GET",
 ) -> Answer:
     """Asks for a URL and follows its redirects.
 
@@ -155,6 +156,7 @@ def follow(
         limits: see Limits.
         headers: sent to every hop.
         secrets: sent as long as no redirect has left the origin of ``url``.
+        method: GET or HEAD.
 
     Raises:
         Failed: with what went wrong.
@@ -165,7 +167,8 @@ def follow(
     while True:
         asked = _asked(seen)
         with failures(asked, "before it answered"):
-            response = _send(session, url, limits, {**headers, **secrets.headers}, secrets.auth)
+            sent = {**headers, **secrets.headers}
+            response = _send(session, url, limits, sent, secrets.auth, method)
         session.cookies.update(response.cookies)
         target = session.get_redirect_target(response)
         if target is None:
@@ -189,7 +192,11 @@ def _with_netrc(url: str, secrets: Secrets) -> Secrets:
 
 
 def _prepared(
-    session: requests.Session, url: str, headers: Mapping[str, str], auth: Any
+    session: requests.Session,
+    url: str,
+    headers: Mapping[str, str],
+    auth: Any,
+    method: str = "GET",
 ) -> requests.PreparedRequest:
     # Not session.prepare_request(): it would look up .netrc for every hop.
     sent = {
@@ -198,13 +205,18 @@ def _prepared(
         "Accept-Encoding": "identity",
         **headers,
     }
-    return requests.Request("GET", url, sent, auth=auth, cookies=session.cookies).prepare()
+    return requests.Request(method, url, sent, auth=auth, cookies=session.cookies).prepare()
 
 
 def _send(
-    session: requests.Session, url: str, limits: Limits, headers: Mapping[str, str], auth: Any
+    session: requests.Session,
+    url: str,
+    limits: Limits,
+    headers: Mapping[str, str],
+    auth: Any,
+    method: str,
 ) -> requests.Response:
-    prepared = _prepared(session, url, headers, auth)
+    prepared = _prepared(session, url, headers, auth, method)
     settings: Dict[str, Any] = session.merge_environment_settings(  # type: ignore[assignment]
         prepared.url, dict(limits.proxies or {}), True, limits.verify, None
     )

@@ -18,11 +18,13 @@ from typing import Callable, Iterator, Optional
 
 import filelock
 
+from unihub.fetching import processes
 from unihub.fetching.cache_errors import LockTimeout
 from unihub.fetching.processes import is_running
 
 _NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 _SILENT = 0.2
+_ASKED_EVERY = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Holder:
         pid: of the process, on its host.
         host: its machine's name.
         since: when it got the lock, in seconds since the epoch.
+        process: of `processes.this_process`, which tells it from others of its pid.
     """
 
     pid: int
     host: str
     since: float
+    process: str = ""
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
@@ -89,7 +93,7 @@ def held(
     if not _acquired(file_lock, silent):
         if announce:
             announce(Wait(handle, lock, holder_of(lock), timeout))
-        if not _acquired(file_lock, timeout - silent):
+        if not _acquired_or_orphaned(file_lock, timeout - silent, lock):
             raise _timeout(lock, timeout, handle)
     try:
         _note(lock)
@@ -123,8 +127,30 @@ def _acquired(file_lock: filelock.BaseFileLock, timeout: float) -> bool:
     return True
 
 
+def _acquired_or_orphaned(file_lock: filelock.BaseFileLock, timeout: float, lock: str) -> bool:
+    """As `_acquired`, and True too when only children of a dead process still have the lock.
+
+    A child that was forked meanwhile, such as a data loader's, has its parent's files
+    open, locks included, and may outlive it.
+    """
+    end = time.monotonic() + timeout
+    dead: Optional[Holder] = None
+    while not _acquired(file_lock, max(0.0, min(_ASKED_EVERY, end - time.monotonic()))):
+        holder = holder_of(lock)
+        process = processes.parsed(holder.process) if holder else None
+        is_dead = process is not None and processes.runs(process) is False
+        # Seen twice, so that it is not the note that a new holder is about to replace.
+        if is_dead and holder == dead:
+            return True
+        dead = holder if is_dead else None
+        if time.monotonic() >= end:
+            return False
+    return True
+
+
 def _note(lock: str) -> None:
-    holder = Holder(os.getpid(), socket.gethostname(), time.time())
+    process = str(processes.this_process())
+    holder = Holder(os.getpid(), socket.gethostname(), time.time(), process)
     # Readers never see half a note.
     unique = f"{_note_path(lock)}.{holder.pid}"
     with open(unique, "w", encoding="utf-8") as file:

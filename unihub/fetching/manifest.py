@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from dataclasses import asdict, dataclass
-from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from unihub.errors import UnihubError
 from unihub.fetching.ownership import is_trusted, objection
@@ -19,6 +19,9 @@ FORMAT = 1
 _BLOCK = 1 << 20
 _MANIFEST_MODE = 0o644
 _FILE_SYSTEM_LITTER = (".nfs", ".fuse_hidden", ".DS_Store")
+
+# What `rehashed_once` has found sound, and the state of its files then.
+_sound: Dict[Entry, Tuple[Any, ...]] = {}
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ def walk(model: str) -> Iterator[Tuple[str, os.stat_result]]:
                 if stat.S_ISDIR(status.st_mode):
                     _require_trusted(item.path, status)
                     todo.append((item.path, path + "/"))
-                elif not item.name.startswith(_FILE_SYSTEM_LITTER):
+                else:
                     yield path, status
 
 
@@ -132,6 +135,8 @@ def compared(model: str, files: Sequence[Any]) -> Tuple[Damage, ...]:
     damage: List[Damage] = []
     _require_trusted(model, os.stat(model))
     for path, status in walk(model):
+        if path not in expected and _is_litter(path):
+            continue
         if not stat.S_ISREG(status.st_mode):
             damage.append(Damage(f"{MODEL}/{path}", f"is {_kind(status.st_mode)}, no file"))
             expected.pop(path, None)
@@ -186,6 +191,20 @@ def rehashed(entry: Entry) -> Tuple[Damage, ...]:
     )
 
 
+def rehashed_once(entry: Entry) -> Tuple[Damage, ...]:
+    """As `rehashed`, unless this process has found the very same files sound before."""
+    state = tuple(
+        (path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        for path, status in walk(entry.path)
+    )
+    if _sound.get(entry) == state:
+        return ()
+    damage = rehashed(entry)
+    if not damage:
+        _sound[entry] = state
+    return damage
+
+
 def written(folder: str, key: str, handle: str, facts: Facts, created: float) -> Entry:
     """Writes the manifest of the model in ``folder``, whose files are `compared` already."""
     model = os.path.join(folder, MODEL)
@@ -223,8 +242,15 @@ def sha256_of(model: str, path: str) -> str:
 
 def _hashed(model: str) -> List[StoredFile]:
     return [
-        StoredFile(path, status.st_size, sha256_of(model, path)) for path, status in walk(model)
+        StoredFile(path, status.st_size, sha256_of(model, path))
+        for path, status in walk(model)
+        if not _is_litter(path)
     ]
+
+
+def _is_litter(path: str) -> bool:
+    """Whether a file system or a file manager may have put it there by itself."""
+    return path.rpartition("/")[2].startswith(_FILE_SYSTEM_LITTER)
 
 
 def _parsed(content: bytes, folder: str, key: str) -> Tuple[Optional[Entry], str]:

@@ -10,7 +10,19 @@ import unicodedata
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Any, Callable, Deque, Dict, Iterable, List, NoReturn, Optional, Tuple, TypeVar
+from typing import (
+    Any,
+    Callable,
+    Deque,
+    Dict,
+    Iterable,
+    List,
+    NoReturn,
+    Optional,
+    Set,
+    Tuple,
+    TypeVar,
+)
 
 from unihub.fetching.extract_errors import ArchiveTooLarge, UnsafeArchive
 
@@ -171,6 +183,7 @@ class Destination:
         self._archive = archive
         self._files: List[ExtractedFile] = []
         self._paths: Dict[str, Tuple[str, bool]] = {}
+        self._folders: Set[str] = set()
         self._members = 0
         self._bytes = 0
         self._descriptor: Optional[int] = None
@@ -242,6 +255,9 @@ class Destination:
 
     def _make_folders(self, name: str, parts: List[str]) -> int:
         """Creates the folders that are not there yet, and returns how many they are."""
+        # Of files in one deep folder, each would ask for every folder above it.
+        if "/".join(parts) in self._folders:
+            return 0
         made = 0
         for end in range(1, len(parts) + 1):
             path = "/".join(parts[:end])
@@ -249,6 +265,7 @@ class Destination:
                 self._count()
                 self._create(name, path, lambda at: os.mkdir(at, 0o755, dir_fd=self._descriptor))
                 made += 1
+            self._folders.add(path)
         return made
 
     def _claim(self, name: str, path: str, is_folder: bool) -> bool:
@@ -272,6 +289,10 @@ class Destination:
             return create(at)
         except FileExistsError:
             return self.refuse(name, "has a name that this file system takes for another's")
+        except OSError as error:
+            # Of a path below a descriptor, it names the rest alone.
+            error.filename = os.path.join(self._folder, *path.split("/"))
+            raise
 
     def _write(self, name: str, path: str, size: int, chunks: Iterable[Any]) -> str:
         """Writes a new file, and returns its sha256."""

@@ -7,9 +7,11 @@ import os
 import re
 import shlex
 import stat
+import sys
+import time
 import warnings
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, NoReturn, Optional
+from typing import Any, Callable, Dict, Iterable, NoReturn, Optional, Type
 
 from unihub import handles, resolvers
 from unihub.fetching import legacy
@@ -79,6 +81,10 @@ class DamagedEntryReplaced(UserWarning):
     """A cached model was damaged, and is fetched again."""
 
 
+class FetchedModelDiffers(UserWarning):
+    """What was fetched in place of a damaged model has other content than that had."""
+
+
 def folder_of(handle: Handle, text: str, settings: Settings, sha256: Optional[str]) -> str:
     """The folder of a handle's model, complete.
 
@@ -117,26 +123,41 @@ def folder_of(handle: Handle, text: str, settings: Settings, sha256: Optional[st
         return found
     if settings.offline and not source.is_local:
         _refuse_download(handle, context)
+    before = cache.recorded(identity)
     with shown(settings.progress, redacted(identity)) as progress:
         entry = cache.publish(
             identity,
             lambda work: _builder(source)(handle, work, context.showing(progress)),
             settings.lock_timeout,
             lambda wait: progress.announce(str(wait)),
+            by_content=context.sha256 is not None,
+        )
+    if before is not None and before.files != entry.files:
+        _warn(
+            f"{entry.handle} was fetched again, and is not the model that it was on "
+            f"{time.strftime('%Y-%m-%d', time.localtime(before.created))}: the archive had the "
+            f"SHA-256 {before.sha256}, and has {entry.sha256}. sha256= holds it to one.",
+            FetchedModelDiffers,
         )
     return _of_hash(entry, context).path
 
 
 def _sound_entry(identity: str, source: Source, context: Context) -> Optional[Entry]:
     try:
-        return context.cache.find(identity)
+        return context.cache.find(identity, by_content=context.sha256 is not None)
     except DamagedEntry as error:
         if context.settings.offline and not source.is_local:
             raise
-        warnings.warn(
-            f"{error.what} {error.why} It is fetched again.", DamagedEntryReplaced, stacklevel=5
-        )
+        _warn(f"{error.what} {error.why} It is fetched again.", DamagedEntryReplaced)
         return None
+
+
+def _warn(text: str, category: Type[Warning]) -> None:
+    """Warns at the line that called unihub, through whichever of its functions."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == "unihub":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level)
 
 
 def _identity(handle: Handle) -> str:

@@ -29,6 +29,9 @@ _SHORT_BY = {
 _REFUSALS = (errno.EROFS, errno.EACCES, errno.EPERM)
 _NOT_FOR_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
 
+# The download that fails removes files of its own before anybody can count.
+_FEW_INODES = 8
+
 Shortage = Union[Type[DiskFull], Type[InodesFull]]
 
 
@@ -47,7 +50,7 @@ def shortage_behind(error: BaseException, root: str) -> Optional[OSError]:
 def kind_of_shortage(root: str) -> Shortage:
     """Whether space or inodes ran out; to be asked before anything is removed."""
     status = _file_system(root)
-    if status and status.f_files and not status.f_favail and status.f_bavail:
+    if status and status.f_files and status.f_favail <= _FEW_INODES and status.f_bavail:
         return InodesFull
     return DiskFull
 

@@ -28,6 +28,7 @@ from unihub.fetching.transfer_errors import (
     DownloadTooLarge,
     HashMismatch,
     TransferFailed,
+    TransferStalled,
 )
 from unihub.fetching.waiting import Tries, seconds_of_retry_after
 from unihub.fetching.watching import Watcher
@@ -35,6 +36,8 @@ from unihub.fetching.watching import Watcher
 __all__ = ["Limits", "Transferred", "download", "remove_part"]
 
 _CHUNK = 1 << 16
+# Of the read time-out, for a chunk: a server that sends single bytes is never silent so long.
+_PATIENCE = 10
 
 # A Last-Modified younger than this may stand for two versions (RFC 9110, 8.8.2.2).
 _SECONDS_TO_BE_STRONG = 60
@@ -238,11 +241,23 @@ class _Transfer:
         def stored() -> str:
             return f"with {part.size}{of} bytes stored"
 
-        with self.watcher.reading(raw):
+        patience = _PATIENCE * self.limits.read_timeout
+        with self.watcher.reading(raw), self.watcher.hurrying(
+            patience, lambda: part.size
+        ) as too_slow:
             while True:
-                with hops.failures(answer.asked, stored()):
-                    data = raw.read(_CHUNK, decode_content=False)
+                try:
+                    with hops.failures(answer.asked, stored()):
+                        data = raw.read(_CHUNK, decode_content=False)
+                except Failed as failed:
+                    failure: Optional[Failure] = failed.failure
+                else:
+                    failure = None
                 self.watcher.check()
+                if too_slow.is_set():
+                    failure = _too_slow(answer.asked, patience, stored())
+                if failure is not None:
+                    raise Failed(failure)
                 if not data:
                     break
                 self._require_small(part.size + len(data), answer, "so much came of it")
@@ -372,6 +387,11 @@ def _from_hex(text: str) -> bytes:
 def _anew(asked: str, reason: str) -> Failure:
     facts = {"reason": reason, "asked": asked}
     return Failure(TransferFailed, facts, "begun anew", anew=True)
+
+
+def _too_slow(asked: str, seconds: float, when: str) -> Failure:
+    reason = f"fewer than {_CHUNK} bytes came in {seconds:g} s, {when}"
+    return Failure(TransferStalled, {"reason": reason, "asked": asked}, f"too slow {when}")
 
 
 def _another_writer(asked: str) -> Failure:

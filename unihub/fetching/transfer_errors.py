@@ -43,11 +43,11 @@ class TransferFailed(TransferError):
 
 
 class TransferStalled(TransferError, TimeoutError):
-    """The server kept silent for longer than the time-out."""
+    """The server kept silent for longer than the time-out, or sends next to nothing."""
 
     message = Message(
         code="transfer-stalled",
-        what="{url} was not downloaded: the server fell silent.",
+        what="{url} was not downloaded: the server is silent or too slow.",
         why="{reason}." + _EVIDENCE,
         do="allow it more time: UNIHUB_CONNECT_TIMEOUT=30 UNIHUB_READ_TIMEOUT=300 (seconds)",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from typing import Any, Iterator, Optional
+from typing import Any, Callable, Iterator, Optional
 
 
 class Cancelled(Exception):
@@ -35,6 +35,9 @@ class Watcher:
     def call_off(self) -> None:
         """Ends the download soon, even one that waits for a silent server."""
         self._called_off.set()
+        self._wake()
+
+    def _wake(self) -> None:
         with self._lock:
             if self._socket is not None:
                 with contextlib.suppress(OSError):
@@ -67,3 +70,33 @@ class Watcher:
             with self._lock:
                 self._socket = None
             duplicate.close()
+
+    @contextlib.contextmanager
+    def hurrying(self, seconds: float, size: Callable[[], int]) -> Iterator[threading.Event]:
+        """Ends a read, within `reading`, during which ``size`` stays the same for so long.
+
+        A server that sends a byte now and then keeps every time-out of a socket from
+        expiring.
+
+        Returns:
+            An event, set when the read was ended.
+        """
+        too_slow, over = threading.Event(), threading.Event()
+
+        def watch() -> None:
+            before = size()
+            while not over.wait(seconds):
+                now = size()
+                if now == before:
+                    too_slow.set()
+                    self._wake()
+                    return
+                before = now
+
+        thread = threading.Thread(target=watch, daemon=True)
+        thread.start()
+        try:
+            yield too_slow
+        finally:
+            over.set()
+            thread.join()
