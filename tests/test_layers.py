@@ -22,7 +22,8 @@ ROWS = [
     {"fetching"},
     {"lockfile"},
     {"selection", "request", "fetch"},
-    {"routes", "tf1", "keras2", "keras3"},
+    {"routes", "tf1", "keras2", "keras3", "conversion"},
+    {"converting"},
     {"dispatch"},
     {"demo"},
     {"__init__"},
@@ -33,7 +34,7 @@ ROWS = [
 ]
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 FRAMEWORKS = {"tensorflow", "keras", "tf_keras", "tensorflow_hub", "google"}
-USE_FRAMEWORKS = ("routes", "tf1", "keras2", "keras3", "demo")
+USE_FRAMEWORKS = ("routes", "tf1", "keras2", "keras3", "conversion", "demo")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -83,6 +84,8 @@ def same_row(own, other):
         ("fast", "routes"),
         ("keras2", "routes"),
         ("keras2", "keras3"),
+        ("conversion", "routes"),
+        ("conversion", "tf1"),
         ("__main__", "cli"),
     }
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, List
 from unihub.hub_names import MODULE_API, NAMES
 
 if TYPE_CHECKING:
+    from unihub.converting import convert as convert
+    from unihub.converting import validate as validate
     from unihub.dispatch import load as load
     from unihub.dispatch import save as save
     from unihub.dispatch import support as support
@@ -40,6 +42,7 @@ _OWN = {
     "Runtime": "unihub.matrix:Runtime",
     "Status": "unihub.matrix:Status",
     "UnihubError": "unihub.errors:UnihubError",
+    "convert": "unihub.converting:convert",
     "configure": "unihub.settings:configure",
     "environment": "unihub.runtime:environment",
     "initialize": "unihub.tf1.initialize:initialize",
@@ -50,6 +53,7 @@ _OWN = {
     "save": "unihub.dispatch:save",
     "support": "unihub.dispatch:support",
     "uninstall": "unihub.shim:uninstall",
+    "validate": "unihub.converting:validate",
 }
 
 __all__ = sorted({*_OWN, *NAMES, "matrix"})  # pyright: ignore

@@ -181,7 +181,8 @@ ROWS: Tuple[Row, ...] = (
             what="{handle} is in TF1 Hub format, which TF2 cannot fine-tune.",
             why="its train graph, update ops and regularizers live in graph "
             "collections that TF2 does not load. (found: {evidence})",
-            do="call tf.compat.v1.disable_v2_behavior() first; or use a TF2 version of the model.",
+            do="unihub.convert({handle!r}, 'converted/') then load that; or call "
+            "tf.compat.v1.disable_v2_behavior() first; or use a TF2 version of the model.",
         ),
     ),
     Row(
@@ -321,7 +322,8 @@ ROWS: Tuple[Row, ...] = (
             what="{handle} is a TF1 SavedModel, which TF2 cannot fine-tune.",
             why="it holds signatures only, without a callable, a training mode or "
             "regularization losses. (found: {evidence})",
-            do="call tf.compat.v1.disable_v2_behavior() first; or use a TF2 version of the model.",
+            do="unihub.convert({handle!r}, 'converted/') then load that; or call "
+            "tf.compat.v1.disable_v2_behavior() first; or use a TF2 version of the model.",
         ),
         source="tensorflow_hub 0.15: KerasLayer refuses trainable=True with a signature",
     ),

@@ -104,15 +104,17 @@ def _rows(
 
 def code_lines(cell: Cell) -> List[str]:
     """The line of code for each API of a cell, with ``handle`` for the handle."""
-    return [
-        route.code.replace("{handle!r}", _HANDLE).replace("{{", "{").replace("}}", "}")
-        for route in cell.routes
-    ]
+    return [_with_name(route.code) for route in cell.routes]
+
+
+def remedy(cell: Cell) -> str:
+    """What to do instead of a refused cell, with ``handle`` for the handle."""
+    return _with_name(cell.refusal.do) if cell.refusal is not None else ""
 
 
 def _as_text(cell: Cell) -> str:
     if cell.refusal is not None:
-        return f"refused: {_reason(cell)}\ninstead: {cell.refusal.do}"
+        return f"refused: {_reason(cell)}\ninstead: {remedy(cell)}"
     lines = [
         f"{cell.status.value}, {route.api}: {code}"
         for route, code in zip(cell.routes, code_lines(cell))
@@ -122,7 +124,7 @@ def _as_text(cell: Cell) -> str:
 
 def _as_markdown(cell: Cell) -> str:
     if cell.refusal is not None:
-        return f"**refused**: {_reason(cell)}. Instead: {cell.refusal.do}"
+        return f"**refused**: {_reason(cell)}. Instead: {remedy(cell)}"
     lines = [
         f"**{cell.status.value}**, {route.api}: `{code}`"
         for route, code in zip(cell.routes, code_lines(cell))
@@ -134,13 +136,17 @@ def _as_html(cell: Cell) -> str:
     if cell.refusal is not None:
         return (
             f"<b>{Status.REFUSED.value}</b>: {escape(_reason(cell))}"
-            f"<br>instead: {escape(cell.refusal.do)}"
+            f"<br>instead: {escape(remedy(cell))}"
         )
     lines = [
         f"<b>{cell.status.value}</b>, {route.api}: <code>{escape(code)}</code>"
         for route, code in zip(cell.routes, code_lines(cell))
     ]
     return "<br>".join([*lines, escape(cell.note)] if cell.note else lines)
+
+
+def _with_name(code: str) -> str:
+    return code.replace("{handle!r}", _HANDLE).replace("{{", "{").replace("}}", "}")
 
 
 def _reason(cell: Cell) -> str:

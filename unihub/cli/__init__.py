@@ -24,6 +24,9 @@ _COMMANDS = {
     "run": _Command("unihub.cli.scripts:run", "Runs a script for tensorflow_hub as it is."),
     "fetch": _Command("unihub.cli.store:fetch", "Downloads models into the cache."),
     "cache": _Command("unihub.cli.store:cache", "Shows, verifies and clears the cache."),
+    "convert": _Command(
+        "unihub.cli.conversion:convert", "Makes a TF1 Hub module a fine-tunable TF2 SavedModel."
+    ),
     "check": _Command(
         "unihub.cli.checking:check", "Says what a script's uses of tensorflow_hub do."
     ),

@@ -19,7 +19,11 @@ _WRONG_USAGE = (NothingToCheck, UnknownRule, UnknownTarget)
 @click.argument("path", nargs=-1, required=True)
 @click.option("--runtime", help="tf1, tf1_compat, tf2, keras3, or 'here', the default.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", *_FORMATS]), default="text", help="Of the report."
+    "--format",
+    "form",
+    type=click.Choice(["text", *_FORMATS]),
+    default="text",
+    help="Of the report.",
 )
 @click.option("--json", "as_json", is_flag=True, help="As --format json.")
 @click.option("--select", multiple=True, metavar="RULE", help="Only this rule; may be repeated.")

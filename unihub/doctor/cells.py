@@ -51,7 +51,7 @@ def _runtimes(version: str) -> List[Runtime]:
 
 def _served(cell: Cell, installation: Installation, version: str) -> Iterator[CellHere]:
     if cell.refusal is not None:
-        yield CellHere(cell, "refused", cell.refusal.do, cell.refusal.code)
+        yield CellHere(cell, "refused", tables.remedy(cell), cell.refusal.code)
     for route, code in zip(cell.routes, tables.code_lines(cell)):
         yield CellHere(cell, route.api, code, _provider(route.api, cell, installation, version))
 

@@ -1,0 +1,92 @@
+"""The Reusable SavedModel interface, point by point."""
+
+from __future__ import annotations
+
+import pytest
+import tensorflow as tf
+from conftest import MODELS
+
+import unihub
+
+if not tf.executing_eagerly():
+    pytest.skip(f"TensorFlow {tf.__version__} has no eager execution", allow_module_level=True)
+
+
+def points(report):
+    return {point.name: point.kept for point in report.points}
+
+
+@pytest.mark.parametrize(
+    ("name", "reusable", "trainable", "broken"),
+    [
+        ("tf2_reusable", True, True, []),
+        ("tf2_text", False, False, ["variables"]),
+        ("keras2_saved_model", True, True, []),
+        ("tf2_dict", False, False, ["variables"]),
+        ("tf2_signatures_only", False, False, ["__call__"]),
+        ("tf2_sub_objects", False, False, ["__call__"]),
+        ("tf1_hub_image", False, False, ["TF2 SavedModel"]),
+        ("tf1_saved_model_pbtxt", False, False, ["TF2 SavedModel"]),
+    ],
+)
+def test_fixtures(name, reusable, trainable, broken):
+    report = unihub.validate(MODELS / name)
+    assert (report.reusable, report.trainable) == (reusable, trainable)
+    assert [point for point, kept in points(report).items() if kept is False] == broken
+
+
+class Model(tf.Module):
+    variables = trainable_variables = None
+
+    def __init__(self):
+        super().__init__()
+        self.kernel = tf.Variable([2.0])
+        self.variables = [self.kernel]
+        self.trainable_variables = [self.kernel]
+
+    @tf.function(input_signature=[tf.TensorSpec([None])])
+    def __call__(self, x):
+        return x * self.kernel
+
+
+def saved(model, path):
+    tf.saved_model.save(model, str(path))
+    return unihub.validate(path)
+
+
+def test_a_loss_that_needs_arguments(tmp_path):
+    model = Model()
+    loss = tf.function(lambda x: x * model.kernel[0], input_signature=[tf.TensorSpec([])])
+    model.regularization_losses = [loss]
+    assert points(saved(model, tmp_path))["regularization_losses"] is False
+
+
+def test_a_loss_that_is_no_scalar(tmp_path):
+    model = Model()
+    model.regularization_losses = [tf.function(lambda: model.kernel, input_signature=[])]
+    assert points(saved(model, tmp_path))["regularization_losses"] is False
+
+
+def test_a_trainable_variable_that_is_not_listed(tmp_path):
+    model = Model()
+    model.other = tf.Variable(1.0)
+    model.trainable_variables = [model.kernel, model.other]
+    assert points(saved(model, tmp_path))["trainable_variables"] is False
+
+
+def test_one_mode_only(tmp_path):
+    model = Model()
+
+    @tf.function
+    def call(x, training=False):
+        return x * model.kernel * (2.0 if training else 1.0)
+
+    call.get_concrete_function(tf.TensorSpec([None]), training=True)
+    model.__call__ = call
+    assert points(saved(model, tmp_path))["training argument"] is False
+
+
+def test_it_prints_as_a_table(tmp_path):
+    text = str(saved(Model(), tmp_path))
+    assert text.splitlines()[0] == f"{tmp_path} keeps the Reusable SavedModel interface."
+    assert "  yes  __call__               takes float32[?]" in text
