@@ -9,9 +9,9 @@ import sys
 import pytest
 from conftest import ROOT
 from golden import check_golden
+from guides_table import guides
 from hypothesis import given
 from hypothesis import strategies as st
-from table import guides
 
 from unihub.checking.fixing import LibcstMissing, fix, rewritten_content
 from unihub.checking.targets import TARGETS
@@ -207,7 +207,7 @@ def test_files_are_written_and_keep_their_mode(tmp_path):
     other.write_text("import unihub as hub\n")
     (change,) = fix([link, other], runtime="tf2", write=False)
     assert "tensorflow_hub" in script.read_text(encoding="latin-1")
-    check_golden("check-fix-diff", change.diff.replace("\r", "").rstrip(), path=link)
+    check_golden("checking/fix-diff", change.diff.replace("\r", "").rstrip(), path=link)
     (again,) = fix([link, other], runtime="tf2")
     assert again == change
     assert script.read_bytes() == (b"# -*- coding: latin-1 -*-\r\nimport unihub as hub  # \xe9\r\n")

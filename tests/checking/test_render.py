@@ -26,7 +26,7 @@ def report(tmp_path, monkeypatch):
 
 
 def test_text(report):
-    check_golden("check-report", as_text(report).rstrip())
+    check_golden("checking/report", as_text(report).rstrip())
     assert "\x1b[" not in as_text(report)
     assert "\x1b[" in as_text(report, color=True)
 

@@ -18,7 +18,7 @@ from unihub.checking.names import (
     public_name,
     tensorflow_name,
 )
-from unihub.checking.sources import Source
+from unihub.checking.scripts import Source
 from unihub.checking.targets import Target
 from unihub.checking.values import (
     Call,

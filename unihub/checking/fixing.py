@@ -15,7 +15,7 @@ from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 from unihub.checking.notebooks import MaskedCell, code_cells, masked, rewritten
 from unihub.checking.plan import Plan, make_plan
 from unihub.checking.run import Paths, analysis, files_in
-from unihub.checking.sources import (
+from unihub.checking.scripts import (
     NOTEBOOK_SUFFIX,
     Source,
     decoded,

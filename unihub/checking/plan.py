@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 from unihub import hub_names
 from unihub.checking.names import TENSORFLOW_HUB, hub_name, public_name, tensorflow_name
-from unihub.checking.sources import Source
+from unihub.checking.scripts import Source
 from unihub.checking.values import Import, Mode, Story
 
 Position = Tuple[int, int]

@@ -9,7 +9,7 @@ from unihub.checking.detect import Found, findings_in
 from unihub.checking.findings import Finding, Place, Report, finding
 from unihub.checking.flow import tell_story
 from unihub.checking.rules import RULES
-from unihub.checking.sources import NOTEBOOK_SUFFIX, Source, read_source
+from unihub.checking.scripts import NOTEBOOK_SUFFIX, Source, read_source
 from unihub.checking.targets import Target, choose_target
 from unihub.checking.values import Story
 from unihub.errors import Message, UnihubError, listed, nearest

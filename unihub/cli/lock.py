@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import click
 
@@ -47,9 +47,9 @@ def lock(handle: Tuple[str, ...], check: bool, path: Optional[str], as_json: boo
         sys.exit(1)
 
 
-def _locked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, object]]:
+def _locked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, Any]]:
     models: Dict[str, Locked] = dict(present.models)
-    results = []
+    results: List[Dict[str, Any]] = []
     for text in texts:
         name = present.name_of(handles.parse(text))
         try:
@@ -65,8 +65,8 @@ def _locked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, object]
     return results
 
 
-def _checked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, object]]:
-    results = []
+def _checked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, Any]]:
+    results: List[Dict[str, Any]] = []
     for text in texts:
         try:
             fetch.resolve_under(present, present.handle_of(text))

@@ -130,7 +130,7 @@ def verify(handle: Tuple[str, ...], as_json: bool) -> None:
     """
     store = _cache()
     chosen = _entries(store, handle) if handle else housekeeping.entries(store)
-    results = [
+    results: List[Dict[str, Any]] = [
         {"handle": entry.handle, "path": entry.path, "damage": list(map(str, store.verify(entry)))}
         for entry in chosen
     ]

@@ -1,6 +1,6 @@
 """Converts all TF1 models at hand, and tells what came out.
 
-`python tests/conversion/table.py` prints the table; models that others made are
+`python tests/conversion/models_table.py` prints the table; models that others made are
 taken from UNIHUB_SHARED_MODELS, where there are any.
 """
 

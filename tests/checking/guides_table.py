@@ -1,4 +1,4 @@
-"""What `check` says of the guides: ``python tests/checking/table.py``.
+"""What `check` says of the guides: ``python tests/checking/guides_table.py``.
 
 Beside each guides/NAME.py lies NAME.expected.txt, with a line for each finding:
 the runtimes it is found on, the line, the level and the rule. ``--update``

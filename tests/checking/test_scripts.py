@@ -10,11 +10,11 @@ from golden import check_golden
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unihub.checking import check, sources
+from unihub.checking import check, scripts
 from unihub.checking.detect import findings_in
 from unihub.checking.flow import tell_story
 from unihub.checking.run import NothingToCheck, UnknownRule, analysis
-from unihub.checking.sources import source_from
+from unihub.checking.scripts import source_from
 from unihub.checking.targets import TARGETS, UnknownTarget
 
 HUB = b"import tensorflow_hub as hub\n"
@@ -68,7 +68,7 @@ def test_deep_nesting_that_python_parses(tmp_path):
 
 
 def test_large_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "SCRIPT_LIMIT", 10)
+    monkeypatch.setattr(scripts, "SCRIPT_LIMIT", 10)
     (tmp_path / "script.py").write_bytes(HUB)
     (one,) = check([tmp_path / "script.py"], runtime="tf2").findings
     assert (one.rule, one.level.value) == ("file-too-large", "warning")
