@@ -109,16 +109,23 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=["3.7", "3.11", "3.12"])
 def fixtures(session: nox.Session) -> None:
-    """Writes tests/fixtures/models and unihub/demo_models anew, with real TensorFlow."""
+    """Writes tests/fixtures and unihub/demo_models anew, with real TensorFlow."""
     stack, scripts = {
         "3.7": (TF1, ("make_tf1", "make_tf2")),
-        "3.11": (TF215, ("make_keras2",)),
+        "3.11": (TF215, ("make_keras2", "make_acting")),
         "3.12": (NEWEST, ("make_keras3",)),
     }[str(session.python)]
     session.install(*stack)
     session.chdir("tests")
     for script in scripts:
         session.run("python", "-m", f"fixtures.{script}", env=QUIET)
+
+
+@nox.session(python="3.12")
+def browser(session: nox.Session) -> None:
+    """Cards in a real notebook, and pages in headless Chromium, light and dark."""
+    _install(session, *NEWEST, "nbclient", "nbformat", "nbconvert", "ipykernel", "pillow")
+    session.run("pytest", "tests/inspection/browser.py", *session.posargs, env=QUIET)
 
 
 @nox.session(python=["3.7", "3.12"])

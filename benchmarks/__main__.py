@@ -10,7 +10,7 @@ from dataclasses import asdict
 
 import tensorflow as tf
 
-NAMES = ("imports", "reading", "calls", "module", "fetching", "extraction")
+NAMES = ("imports", "reading", "calls", "module", "fetching", "extraction", "inspection")
 
 
 def main(arguments: list) -> None:

@@ -16,15 +16,16 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
 from unihub.matrix import Format
-from unihub.reading import not_a_model, text_format, wire
+from unihub.reading import not_a_model, wire
 from unihub.reading.message import FileOverLimit as FileOverLimit
 from unihub.reading.message import FormatError as FormatError
 from unihub.reading.message import MalformedFile as MalformedFile
 from unihub.reading.message import Message, file_content
 from unihub.reading.message import UnreadableFile as UnreadableFile
-from unihub.reading.not_a_model import HUB_FILE, PBTXT_FILE
+from unihub.reading.not_a_model import HUB_FILE
 from unihub.reading.object_graph import ObjectGraph as ObjectGraph
 from unihub.reading.object_graph import read_object_graph
+from unihub.reading.saved_model import meta_graph_messages
 from unihub.reading.schema import DTYPE_NAMES
 
 DENSE, SPARSE, COMPOSITE = "dense", "sparse", "composite"
@@ -200,20 +201,35 @@ def read_saved_model(path: Union[str, os.PathLike[str]]) -> SavedModel:
         >>> model.format, str(model.meta_graphs[0].signatures["serving_default"])
         (<Format.TF1_SAVED_MODEL: 'tf1_saved_model'>, 'serving_default(x: float32[?]) -> ...')
     """
+    with open_saved_model(path) as (model, _, _):
+        return model
+
+
+@contextlib.contextmanager
+def open_saved_model(
+    path: Union[str, os.PathLike[str]],
+) -> Iterator[Tuple[SavedModel, str, Sequence[Message]]]:
+    """As `read_saved_model`, for those who read more of the file.
+
+    Yields:
+        What the folder holds, the path of its SavedModel's file, and the MetaGraphDefs,
+        which can be read only inside the ``with`` block.
+    """
     folder = os.fsdecode(path)
     not_a_model.require_folder(folder)
     module_format, required_features = _read_hub_module(folder)
-    with _meta_graph_messages(folder) as (file, messages):
+    with meta_graph_messages(folder) as (file, messages):
         graphs = tuple(_meta_graph(message) for message in messages)
-    model_format = _format(module_format, graphs)
-    return SavedModel(
-        path=folder,
-        format=model_format,
-        evidence=_evidence(model_format, os.path.basename(file), graphs),
-        meta_graphs=graphs,
-        module_format=module_format,
-        required_features=required_features,
-    )
+        model_format = _format(module_format, graphs)
+        model = SavedModel(
+            path=folder,
+            format=model_format,
+            evidence=_evidence(model_format, os.path.basename(file), graphs),
+            meta_graphs=graphs,
+            module_format=module_format,
+            required_features=required_features,
+        )
+        yield model, file, messages
 
 
 def read_ops(path: Union[str, os.PathLike[str]], tags: Iterable[str]) -> Tuple[str, ...]:
@@ -236,24 +252,12 @@ def read_ops(path: Union[str, os.PathLike[str]], tags: Iterable[str]) -> Tuple[s
         ('Add', 'Const', 'Identity', ...)
     """
     wanted = set(tags)
-    with _meta_graph_messages(os.fsdecode(path)) as (_, messages):
+    with meta_graph_messages(os.fsdecode(path)) as (_, messages):
         for message in messages:
             info = message.message("meta_info_def")
             if set(info.texts("tags")) == wanted:
                 return _ops(info, message.message("graph_def"))
     return ()
-
-
-@contextlib.contextmanager
-def _meta_graph_messages(folder: str) -> Iterator[Tuple[str, Sequence[Message]]]:
-    file = not_a_model.require_saved_model_file(folder)
-    with file_content(file) as content:
-        not_a_model.refuse_other_content(file, content)
-        reader = text_format if file.endswith(PBTXT_FILE) else wire
-        messages = reader.read_message(content, file, "SavedModel").messages("meta_graphs")
-        if not messages:
-            raise not_a_model.NoMetaGraphs(path=file)
-        yield file, messages
 
 
 def _read_hub_module(folder: str) -> Tuple[Optional[int], Tuple[str, ...]]:

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 
 _HANDLE = "handle"
 _WIDTH = 120
+_CLASS = ".unihub-matrix" * 3
+# Thrice, to count for more than Jupyter's rules; in colours of the page's own.
+_STYLE = f"""
+{_CLASS}{{table-layout:auto;width:100%;border-collapse:collapse;color:inherit}}
+{_CLASS} td,{_CLASS} th{{text-align:left;vertical-align:top;padding:.4em .6em;white-space:normal;
+background:none;color:inherit;max-width:none;border:1px solid;
+border-color:color-mix(in srgb,currentColor 30%,transparent)}}
+{_CLASS} tr{{background:none}}
+{_CLASS} code{{background:none;color:inherit;padding:0;white-space:normal;overflow-wrap:anywhere}}
+"""
 
 Column = Tuple[Runtime, ...]
 Describe = Callable[[Cell], str]
@@ -67,7 +77,10 @@ def html(cells: Sequence[Cell]) -> str:
         + "</tr>"
         for format, operation, row in _rows(cells, columns)
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return (
+        f'<style>{_STYLE}</style><table class="unihub-matrix"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table>"
+    )
 
 
 def merged_columns(cells: Sequence[Cell]) -> List[Column]:

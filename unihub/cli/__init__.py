@@ -25,8 +25,9 @@ _COMMANDS = {
     "fetch": _Command("unihub.cli.store:fetch", "Downloads models into the cache."),
     "cache": _Command("unihub.cli.store:cache", "Shows, verifies and clears the cache."),
     "convert": _Command(
-        "unihub.cli.conversion:convert", "Makes a TF1 Hub module a fine-tunable TF2 SavedModel."
+        "unihub.cli.convert:convert", "Makes a TF1 Hub module a fine-tunable TF2 SavedModel."
     ),
+    "inspect": _Command("unihub.cli.inspection:inspect", "Says what a model is and can do."),
     "check": _Command(
         "unihub.cli.checking:check", "Says what a script's uses of tensorflow_hub do."
     ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+import struct
 from contextlib import contextmanager
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 from unihub.errors import Message as ErrorMessage
 from unihub.errors import UnihubError
@@ -94,6 +95,20 @@ class Source:
         """The distinct values at each dotted path of fields below a message."""
         raise NotImplementedError
 
+    def sift(
+        self, places: Sequence[Place], message_type: str, paths: Sequence[str], wanted: Set[bytes]
+    ) -> Tuple[List[Set[bytes]], Dict[bytes, List[int]]]:
+        """The distinct strings at each path of two fields, and which places hold the wanted."""
+        raise NotImplementedError
+
+    def contents(self, place: Place, limit: int) -> bytes:
+        """The bytes of a string that was passed over; not more than the limit."""
+        raise NotImplementedError
+
+    def holding(self, places: Sequence[Place], text: bytes) -> List[int]:
+        """Which places may hold a string, as a cheap sieve: none that does is left out."""
+        raise NotImplementedError
+
     def child(self, places: Sequence[Place], message_type: str) -> Message:
         """A message below this one."""
         self._messages_left -= 1
@@ -135,13 +150,14 @@ class Message:
     A field that is absent has its default: 0, "", or an empty message.
     """
 
-    __slots__ = ("_decoded", "_places", "_source", "_type")
+    __slots__ = ("_children", "_decoded", "_places", "_source", "_type")
 
     def __init__(self, source: Source, places: Sequence[Place], message_type: str) -> None:
         self._source = source
         self._places = places
         self._type = message_type
         self._decoded: Optional[Dict[str, List[Any]]] = None
+        self._children: Optional[Dict[str, Message]] = None
 
     @property
     def _fields(self) -> Dict[str, List[Any]]:
@@ -154,6 +170,36 @@ class Message:
 
     def count(self, name: str) -> int:
         return len(self._fields.get(name, ()))
+
+    def real(self, name: str) -> float:
+        """A double."""
+        bits = struct.pack("<q", self.number(name))
+        return float(struct.unpack("<d", bits)[0])
+
+    def contents(self, name: str, limit: int = LONGEST_TEXT) -> List[bytes]:
+        """What strings and bytes hold that are otherwise passed over."""
+        return [self._source.contents(place, limit) for place in self._fields.get(name, ())]
+
+    def holding(self, name: str, text: bytes) -> List[int]:
+        """Indices of the repeated messages that may hold a string: a cheap sieve."""
+        return self._source.holding(self._fields.get(name, ()), text)
+
+    def sift(
+        self, name: str, paths: Sequence[str], wanted: Iterable[str]
+    ) -> Tuple[List[Set[str]], Dict[str, List[int]]]:
+        """The distinct strings at each path of two fields below any of repeated messages.
+
+        Returns:
+            Them, and for each wanted string the indices of the messages that hold it.
+        """
+        places, message_type = self._fields.get(name, ()), FIELD_TYPES[self._type, name]
+        encoded = {text.encode("utf-8") for text in wanted}
+        found, where = self._source.sift(places, message_type, paths, encoded)
+        text = self._source.text
+        return (
+            [{text(value) for value in values} for values in found],
+            {text(value): indices for value, indices in where.items()},
+        )
 
     def which(self, *names: str) -> Optional[str]:
         """The one of a oneof's fields that is set."""
@@ -173,7 +219,12 @@ class Message:
 
     def message(self, name: str) -> Message:
         """A single message; where it is given in several parts, all of them merged."""
-        return self._source.child(self._fields.get(name, ()), FIELD_TYPES[self._type, name])
+        if self._children is None:
+            self._children = {}
+        if name not in self._children:
+            places, message_type = self._fields.get(name, ()), FIELD_TYPES[self._type, name]
+            self._children[name] = self._source.child(places, message_type)
+        return self._children[name]
 
     def item(self, name: str, index: int) -> Message:
         """One of repeated messages."""

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import List, Optional, Pattern, Sequence, Tuple
 
 from unihub.errors import Message, listed
-from unihub.reading import text_format, wire
+from unihub.reading import wire
 from unihub.reading.message import Data, FormatError, UnreadableFile, file_content, in_words
 
 HUB_FILE = "tfhub_module.pb"
@@ -413,6 +413,9 @@ def _kind_by_name(name: str) -> Optional[OtherKind]:
 def _frozen_graph(path: str, content: Data) -> Optional[FrozenGraph]:
     """The refusal of a GraphDef; None if it is none."""
     if path.endswith(".pbtxt"):
+        # Of use for text alone, and its patterns take long to compile.
+        from unihub.reading import text_format
+
         looks_like_graph, reader = bool(_GRAPH_TEXT.match(content)), text_format.read_message
         graph = f"google.protobuf.text_format.Parse(open({path!r}).read(), tf.compat.v1.GraphDef())"
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from keyword import iskeyword
 from typing import Deque, Dict, List, Optional, Set, Tuple
 
@@ -52,6 +52,7 @@ class ObjectGraph:
         variables, trainable_variables, regularization_losses: how many its
             lists of these names hold; 0 where it has no such list.
         has_training_argument: whether its ``__call__`` takes ``training``.
+        child_nodes: index of the node of each of ``children``.
 
     Source: https://www.tensorflow.org/hub/reusable_saved_models.
     """
@@ -63,6 +64,11 @@ class ObjectGraph:
     trainable_variables: int
     regularization_losses: int
     has_training_argument: bool
+    child_nodes: Tuple[int, ...] = field(default=(), compare=False, repr=False)
+
+    def children_by_name(self) -> Dict[str, int]:
+        """The attributes of the root object: indices of nodes."""
+        return dict(zip(self.children, self.child_nodes))
 
 
 def read_object_graph(graph: Message) -> Optional[ObjectGraph]:
@@ -75,12 +81,37 @@ def read_object_graph(graph: Message) -> Optional[ObjectGraph]:
     return ObjectGraph(
         callable=call is not None,
         children=tuple(children),
-        callables=_callables(graph, root, children),
+        callables=tuple(_callables(graph, root, children)),
         variables=_list_length("variables", children, graph),
         trainable_variables=_list_length("trainable_variables", children, graph),
         regularization_losses=_list_length("regularization_losses", children, graph),
         has_training_argument=call is not None and "training" in _arguments(call),
+        child_nodes=tuple(children.values()),
     )
+
+
+def find_callables(graph: Message, children: Dict[str, int]) -> Dict[str, int]:
+    """Where the functions lie that a model is called by.
+
+    Args:
+        graph: a SavedObjectGraph.
+        children: what `ObjectGraph.children_by_name` gives for it.
+
+    Returns:
+        The index of the node of the root's own ``__call__``, under ``""``; or else
+        those of the callables below it, by path.
+    """
+    if _CALL in children:
+        return {"": children[_CALL]}
+    return _callables(graph, graph.item("nodes", 0), children) if children else {}
+
+
+def list_elements(graph: Message, index: int) -> List[int]:
+    """Indices of the elements of a list, itself the node at ``index``."""
+    nodes = graph.count("nodes")
+    elements = graph.item("nodes", index).messages("children")
+    indices = [element.number("node_id") for element in elements]
+    return [index for index in indices if 0 <= index < nodes]
 
 
 def _children(node: Message, graph: Message) -> Dict[str, int]:
@@ -106,8 +137,9 @@ def _arguments(function: Message) -> List[str]:
     return names
 
 
-def _callables(graph: Message, root: Message, children: Dict[str, int]) -> Tuple[str, ...]:
-    found: List[str] = []
+def _callables(graph: Message, root: Message, children: Dict[str, int]) -> Dict[str, int]:
+    """Paths of the callable objects, and the nodes of the functions that serve them."""
+    found: Dict[str, int] = {}
     seen: Set[int] = {0}
     waiting: Deque[Tuple[int, str]] = deque()
 
@@ -124,13 +156,13 @@ def _callables(graph: Message, root: Message, children: Dict[str, int]) -> Tuple
         node = graph.item("nodes", index)
         kind = node.which(*_KINDS)
         if kind in _FUNCTIONS:
-            found.append(path)
+            found[path] = index
         elif kind == "user_object" and _identifier(node) != _SIGNATURES:
             children = _children(node, graph)
             if _CALL in children:
-                found.append(path)
+                found[path] = children[_CALL]
             enqueue(children, path, _identifier(node))
-    return tuple(found)
+    return found
 
 
 def _identifier(node: Message) -> str:

@@ -4,7 +4,8 @@ Each message lists only the fields to decode; readers pass over the rest.
 A map field is, as in the wire format, a repeated message of a key and a value.
 
 Source: the .proto files in tensorflow/core/protobuf and tensorflow/core/framework
-of TensorFlow 2.21, and module_def.proto of tensorflow_hub 0.12.
+of TensorFlow 2.21, saved_metadata.proto of Keras 2.15, and module_def.proto,
+module_attachment.proto and image_module_info.proto of tensorflow_hub 0.12.
 """
 
 from __future__ import annotations
@@ -12,13 +13,17 @@ from __future__ import annotations
 from typing import Dict, Mapping, NamedTuple, Tuple
 
 INT = "int"
+# Zigzag-encoded on the wire.
+SIGNED = "sint"
 BOOL = "bool"
+# Kept as its 64 bits: `Message.real` converts.
+DOUBLE = "double"
 STRING = "string"
-# Length-delimited, of interest only for being there.
+# Length-delimited, of interest for being there; `Message.contents` copies it.
 PRESENCE = "presence"
 DATA_TYPE = "DataType"
 
-SCALARS = (INT, BOOL, STRING, PRESENCE, DATA_TYPE)
+SCALARS = (INT, SIGNED, BOOL, DOUBLE, STRING, PRESENCE, DATA_TYPE)
 
 
 class Field(NamedTuple):
@@ -42,6 +47,7 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
     "MetaGraphDef": (
         Field(1, "meta_info_def", "MetaInfoDef"),
         Field(2, "graph_def", "GraphDef"),
+        Field(3, "saver_def", "SaverDef"),
         Field(4, "collection_def", "CollectionEntry"),
         Field(5, "signature_def", "SignatureEntry"),
         Field(6, "asset_file_def", "AssetFileDef"),
@@ -53,16 +59,51 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
         Field(5, "tensorflow_version", STRING),
     ),
     "OpList": (Field(1, "op", "OpDef"),),
-    "OpDef": (Field(1, "name", STRING),),
+    "OpDef": (Field(1, "name", STRING), Field(2, "input_arg", "ArgDef")),
+    "ArgDef": (Field(1, "name", STRING),),
     "GraphDef": (
         Field(1, "node", "NodeDef"),
         Field(2, "library", "FunctionDefLibrary"),
     ),
-    "NodeDef": (Field(1, "name", STRING), Field(2, "op", STRING)),
-    "FunctionDefLibrary": (Field(1, "function", "FunctionDef"),),
+    "NodeDef": (
+        Field(1, "name", STRING),
+        Field(2, "op", STRING),
+        Field(3, "input", STRING),
+        Field(5, "attr", "AttrEntry"),
+    ),
+    "AttrEntry": (Field(1, "key", STRING), Field(2, "value", "AttrValue")),
+    "AttrValue": (
+        Field(1, "list", "AttrList", in_oneof=True),
+        Field(2, "s", PRESENCE, in_oneof=True),
+        Field(8, "tensor", "TensorProto", in_oneof=True),
+        Field(10, "func", "NameAttrList", in_oneof=True),
+    ),
+    "AttrList": (Field(2, "s", PRESENCE), Field(9, "func", "NameAttrList")),
+    "NameAttrList": (Field(1, "name", STRING), Field(2, "attr", "AttrEntry")),
+    "TensorProto": (
+        Field(1, "dtype", DATA_TYPE),
+        Field(2, "tensor_shape", "TensorShapeProto"),
+        Field(4, "tensor_content", PRESENCE),
+        Field(8, "string_val", PRESENCE),
+    ),
+    "FunctionDefLibrary": (
+        Field(1, "function", "FunctionDef"),
+        Field(2, "gradient", "GradientDef"),
+        Field(3, "registered_gradients", "RegisteredGradient"),
+    ),
+    "GradientDef": (Field(1, "function_name", STRING), Field(2, "gradient_func", STRING)),
+    "RegisteredGradient": (
+        Field(1, "gradient_func", STRING),
+        Field(2, "registered_op_type", STRING),
+    ),
     "FunctionDef": (
         Field(1, "signature", "OpDef"),
         Field(3, "node_def", "NodeDef"),
+    ),
+    "SaverDef": (
+        Field(1, "filename_tensor_name", STRING),
+        Field(2, "save_tensor_name", STRING),
+        Field(3, "restore_op_name", STRING),
     ),
     "CollectionEntry": (Field(1, "key", STRING), Field(2, "value", "CollectionDef")),
     "CollectionDef": (
@@ -75,7 +116,7 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
     "ValueList": (Field(1, "value", PRESENCE),),
     "AnyList": (Field(1, "value", "Any"),),
     "Any": (Field(2, "value", "AssetFileDef"),),
-    "AssetFileDef": (Field(2, "filename", STRING),),
+    "AssetFileDef": (Field(1, "tensor_info", "TensorInfo"), Field(2, "filename", STRING)),
     "SignatureEntry": (Field(1, "key", STRING), Field(2, "value", "SignatureDef")),
     "SignatureDef": (
         Field(1, "inputs", "TensorInfoEntry"),
@@ -105,34 +146,105 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
     ),
     "TensorShapeProto": (Field(2, "dim", "Dim"), Field(3, "unknown_rank", BOOL)),
     "Dim": (Field(1, "size", INT),),
+    "TensorSpecProto": (
+        Field(1, "name", STRING),
+        Field(2, "shape", "TensorShapeProto"),
+        Field(3, "dtype", DATA_TYPE),
+    ),
     "StructuredValue": (
+        Field(1, "none_value", PRESENCE, in_oneof=True),
+        Field(11, "float64_value", DOUBLE, in_oneof=True),
+        Field(12, "int64_value", SIGNED, in_oneof=True),
         Field(13, "string_value", STRING, in_oneof=True),
+        Field(14, "bool_value", BOOL, in_oneof=True),
         Field(31, "tensor_shape_value", "TensorShapeProto", in_oneof=True),
         Field(32, "tensor_dtype_value", DATA_TYPE, in_oneof=True),
+        Field(33, "tensor_spec_value", "TensorSpecProto", in_oneof=True),
+        Field(34, "type_spec_value", "TypeSpecProto", in_oneof=True),
+        Field(35, "bounded_tensor_spec_value", "TensorSpecProto", in_oneof=True),
         Field(51, "list_value", "StructuredValueList", in_oneof=True),
         Field(52, "tuple_value", "StructuredValueList", in_oneof=True),
+        Field(53, "dict_value", "DictValue", in_oneof=True),
         Field(54, "named_tuple_value", "NamedTupleValue", in_oneof=True),
     ),
     "StructuredValueList": (Field(1, "values", "StructuredValue"),),
-    "NamedTupleValue": (Field(2, "values", "PairValue"),),
+    "DictValue": (Field(1, "fields", "PairValue"),),
+    "NamedTupleValue": (
+        Field(1, "name", STRING),
+        Field(2, "values", "PairValue"),
+    ),
     "PairValue": (Field(1, "key", STRING), Field(2, "value", "StructuredValue")),
-    "SavedObjectGraph": (Field(1, "nodes", "SavedObject"),),
+    "SavedObjectGraph": (
+        Field(1, "nodes", "SavedObject"),
+        Field(2, "concrete_functions", "ConcreteFunctionEntry"),
+    ),
+    "ConcreteFunctionEntry": (
+        Field(1, "key", STRING),
+        Field(2, "value", "SavedConcreteFunction"),
+    ),
+    "SavedConcreteFunction": (
+        Field(2, "bound_inputs", PRESENCE),
+        Field(3, "canonicalized_input_signature", "StructuredValue"),
+    ),
     "SavedObject": (
         Field(1, "children", "ObjectReference"),
         Field(4, "user_object", "SavedUserObject", in_oneof=True),
-        Field(5, "asset", PRESENCE, in_oneof=True),
+        Field(5, "asset", "SavedAsset", in_oneof=True),
         Field(6, "function", "SavedFunction", in_oneof=True),
-        Field(7, "variable", PRESENCE, in_oneof=True),
-        Field(8, "bare_concrete_function", PRESENCE, in_oneof=True),
+        Field(7, "variable", "SavedVariable", in_oneof=True),
+        Field(8, "bare_concrete_function", "SavedBareConcreteFunction", in_oneof=True),
         Field(9, "constant", PRESENCE, in_oneof=True),
         Field(10, "resource", PRESENCE, in_oneof=True),
+        Field(11, "saveable_objects", "SaveableEntry"),
         Field(12, "captured_tensor", PRESENCE, in_oneof=True),
     ),
     "ObjectReference": (Field(1, "node_id", INT), Field(2, "local_name", STRING)),
-    "SavedUserObject": (Field(1, "identifier", STRING),),
-    "SavedFunction": (Field(2, "function_spec", "FunctionSpec"),),
-    "FunctionSpec": (Field(1, "fullargspec", "StructuredValue"),),
+    "SavedUserObject": (Field(1, "identifier", STRING), Field(3, "metadata", PRESENCE)),
+    "SavedAsset": (Field(1, "asset_file_def_index", INT),),
+    "SavedVariable": (
+        Field(1, "dtype", DATA_TYPE),
+        Field(2, "shape", "TensorShapeProto"),
+        Field(3, "trainable", BOOL),
+        Field(6, "name", STRING),
+    ),
+    "SavedBareConcreteFunction": (
+        Field(1, "concrete_function_name", STRING),
+        Field(2, "argument_keywords", STRING),
+        Field(3, "allowed_positional_arguments", INT),
+    ),
+    "SaveableEntry": (Field(1, "key", STRING), Field(2, "value", "SaveableObject")),
+    "SaveableObject": (Field(2, "save_function", INT), Field(3, "restore_function", INT)),
+    "SavedFunction": (
+        Field(1, "concrete_functions", STRING),
+        Field(2, "function_spec", "FunctionSpec"),
+    ),
+    "FunctionSpec": (Field(1, "fullargspec", "StructuredValue"), Field(2, "is_method", BOOL)),
     "ModuleDef": (Field(1, "format", INT), Field(2, "required_features", STRING)),
+    "ModuleAttachment": (Field(1, "key", STRING), Field(2, "value", PRESENCE)),
+    "ImageModuleInfo": (Field(1, "default_image_size", "ImageSize"),),
+    "ImageSize": (Field(1, "height", INT), Field(2, "width", INT)),
+    "VariableDef": (
+        Field(1, "variable_name", STRING),
+        Field(3, "snapshot_name", STRING),
+        Field(4, "save_slice_info_def", "SaveSliceInfoDef"),
+        Field(7, "trainable", BOOL),
+    ),
+    "SaveSliceInfoDef": (Field(1, "full_name", STRING),),
+    "KerasMetadata": (Field(1, "nodes", "KerasObject"),),
+    "KerasObject": (
+        Field(3, "node_path", STRING),
+        Field(4, "identifier", STRING),
+        Field(5, "metadata", PRESENCE),
+    ),
+    "BundleHeader": (Field(1, "num_shards", INT),),
+    "BundleEntry": (
+        Field(1, "dtype", DATA_TYPE),
+        Field(2, "shape", "TensorShapeProto"),
+        Field(3, "shard_id", INT),
+        Field(4, "offset", INT),
+        Field(5, "size", INT),
+        Field(7, "slices", PRESENCE),
+    ),
 }
 
 FIELD_TYPES: Mapping[Tuple[str, str], str] = {

@@ -9,6 +9,7 @@ Source: https://protobuf.dev/reference/protobuf/textformat-spec.
 from __future__ import annotations
 
 import re
+import struct
 from functools import lru_cache
 from typing import (
     Any,
@@ -39,11 +40,13 @@ from unihub.reading.schema import (
     BOOL,
     DATA_TYPE,
     DATA_TYPE_NUMBERS,
+    DOUBLE,
     FIELD_TYPES,
     INT,
     MESSAGES,
     PRESENCE,
     SCALARS,
+    SIGNED,
     STRING,
     Field,
 )
@@ -66,6 +69,9 @@ _STRING_PART = {
 }
 _CLOSING = {b"{": b"}", b"<": b">", b"[": b"]"}
 _INTEGER = re.compile(rb"(-?)\s*(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))\Z")
+_FLOAT = re.compile(
+    rb"(-?\s*(?:[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?|inf|nan))[fF]?\Z"
+)
 _LONGEST_NUMBER = 64
 (_ANY_VALUE,) = MESSAGES["Any"]
 _TRUE, _FALSE = (b"true", b"True", b"t", b"1"), (b"false", b"False", b"f", b"0")
@@ -136,6 +142,18 @@ class TextSource(Source):
     ) -> List[Set[bytes]]:
         return [self._distinct_at(places, message_type, path) for path in paths]
 
+    def sift(
+        self, places: Sequence[Place], message_type: str, paths: Sequence[str], wanted: Set[bytes]
+    ) -> Tuple[List[Set[bytes]], Dict[bytes, List[int]]]:
+        found: List[Set[bytes]] = [set() for _ in paths]
+        where: Dict[bytes, List[int]] = {}
+        for index, place in enumerate(places):
+            for slot, values in enumerate(self.distinct((place,), message_type, paths)):
+                found[slot] |= values
+                for text in values & wanted:
+                    where.setdefault(text, []).append(index)
+        return found, where
+
     def _distinct_at(self, places: Sequence[Place], message_type: str, path: str) -> Set[bytes]:
         *outer, last = path.split(".")
         for name in outer:
@@ -191,7 +209,8 @@ class TextSource(Source):
     def _value(self, field: Field, pos: int, end: int) -> Tuple[Any, int]:
         self._step()
         if field.type == PRESENCE:
-            return True, self._after_value(pos, end)
+            stop = self._after_value(pos, end)
+            return (pos, stop), stop
         is_message = field.type not in SCALARS
         if self._at(pos) in _STRING_PART and (field.type == STRING or field is _ANY_VALUE):
             return self._string(pos, end)
@@ -205,14 +224,22 @@ class TextSource(Source):
             raise self.malformed(f"{token!r} is no value for {field.name}", pos)
         return value, stop
 
-    def _string(self, pos: int, end: int) -> Tuple[bytes, int]:
+    def contents(self, place: Place, limit: int) -> bytes:
+        start, stop = int(place[0]), int(place[1])
+        return self._string(start, stop, limit)[0] if self._at(start) in _STRING_PART else b""
+
+    def holding(self, places: Sequence[Place], text: bytes) -> List[int]:
+        # A string may be written with escapes.
+        return list(range(len(places)))
+
+    def _string(self, pos: int, end: int, limit: int = LONGEST_TEXT) -> Tuple[bytes, int]:
         parts: List[bytes] = []
-        room = LONGEST_TEXT
+        room = limit
         while self._at(pos) in _STRING_PART:
             stop = self._after_string(pos, end)
             room -= stop - pos - 2
             if room < 0:
-                raise self.over_limit("a string is too long", LONGEST_TEXT)
+                raise self.over_limit("a string is too long", limit)
             self.keep_text(stop - pos)
             parts.append(self._unescaped(self.data[pos + 1 : stop - 1], pos))
             pos = self._after_blank(stop, end)
@@ -329,8 +356,19 @@ def _data_type(token: bytes) -> Optional[int]:
     return _integer(token) if named is None else named
 
 
+def _double(token: bytes) -> Optional[int]:
+    """The bits of a float, as `Message.real` expects them."""
+    match = _FLOAT.match(token)
+    if match is None:
+        return None
+    value = float(match.group(1).replace(b" ", b""))
+    return int(struct.unpack("<q", struct.pack("<d", value))[0])
+
+
 _SCALARS: Mapping[str, Callable[[bytes], Any]] = {
     INT: _integer,
+    SIGNED: _integer,
+    DOUBLE: _double,
     BOOL: _boolean,
     DATA_TYPE: _data_type,
 }

@@ -8,6 +8,7 @@ Source: https://protobuf.dev/programming-guides/encoding.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import lru_cache
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
 
@@ -21,7 +22,7 @@ from unihub.reading.message import (
     Place,
     Source,
 )
-from unihub.reading.schema import BOOL, DATA_TYPE, INT, MESSAGES, STRING, Field
+from unihub.reading.schema import BOOL, DATA_TYPE, DOUBLE, INT, MESSAGES, SIGNED, STRING, Field
 
 _VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
 _LONGEST_VARINT = 10
@@ -30,7 +31,18 @@ _HIGHEST_KEY = (1 << 32) - 1
 # path the second has nothing new; only short ones are worth the memory.
 _SHORT = 512
 _MOST_SEEN = 20_000
-_SCALAR_WIRE_TYPES = {INT: _VARINT, BOOL: _VARINT, DATA_TYPE: _VARINT}
+_MOST_SIFTED = 60_000
+_SCALAR_WIRE_TYPES = {
+    INT: _VARINT,
+    SIGNED: _VARINT,
+    BOOL: _VARINT,
+    DATA_TYPE: _VARINT,
+    DOUBLE: _FIXED64,
+}
+# Searched piece by piece, for bytes are searched far faster than a memory map.
+_PIECE = 1 << 20
+# A larger message, such as a node with all weights, is not searched at all.
+_CHEAPER_TO_DECODE = 1 << 22
 
 # By key (field number and wire type): what to do with a field found there.
 Plan = Mapping[int, Any]
@@ -60,23 +72,73 @@ class WireSource(Source):
 
     def fields(self, places: Sequence[Place], message_type: str) -> Dict[str, List[Any]]:
         found: Dict[str, List[Any]] = {}
-        for (_, name, kind, in_oneof), start, stop in self._walk(
-            places, _plan_of_fields(message_type)
-        ):
+        plan = _plan_of_fields(message_type)
+        for start, end in places:
+            try:
+                self._fields_of(int(start), int(end), plan, found)
+            except IndexError:
+                raise self.malformed("it ends inside a field", len(self.data)) from None
+        return found
+
+    def _fields_of(self, pos: int, end: int, plan: Plan, found: Dict[str, List[Any]]) -> None:
+        # As in _walk_place, whose remark holds here too.
+        data = self.data
+        for step in range(self.steps_left):
+            if pos >= end:
+                if pos > end:
+                    raise self.malformed("a field goes beyond its message", end)
+                self.steps_left -= step
+                return
+            key = data[pos]
+            pos += 1
+            if key > 127:
+                key, pos = self._key(pos - 1)
+            elif key < 8:
+                raise self.malformed("a field is numbered 0", pos)
+            field = plan.get(key)
+            value: Any
+            if key & 7 == 2:
+                length = data[pos]
+                pos += 1
+                if length > 127:
+                    high = data[pos]
+                    pos += 1
+                    if high > 127:
+                        length, pos = self._varint(pos - 2)
+                    else:
+                        length += (high << 7) - 128
+                start, pos = pos, pos + length
+                if pos > end:
+                    raise self.malformed("a field goes beyond its message", start)
+                if field is None:
+                    continue
+                value = self._string(start, pos) if field.type == STRING else (start, pos)
+            elif key & 7 == 0:
+                value = data[pos]
+                pos += 1
+                if value > 127:
+                    value, pos = self._varint(pos - 1)
+                if field is None:
+                    continue
+                if value > 127 or field.type == SIGNED:
+                    value = _number(value, field.type)
+            else:
+                start, pos = pos, self._after_field(key, pos, end)
+                if field is None:
+                    continue
+                if pos > end:
+                    raise self.malformed("a field goes beyond its message", start)
+                value = int.from_bytes(data[start:pos], "little", signed=True)
+            name = field.name
             values = found.get(name)
             if values is None:
                 values = found[name] = []
-            elif in_oneof:
+            elif field.in_oneof:
                 found[name] = found.pop(name)
             if len(values) >= MOST_REPEATED:
                 raise self.over_limit(f"too many {name}", MOST_REPEATED)
-            if kind == STRING:
-                values.append(self._string(start, stop))
-            elif stop < 0:
-                values.append(_signed(start, 32 if kind == DATA_TYPE else 64))
-            else:
-                values.append((start, stop))
-        return found
+            values.append(value)
+        raise self.over_limit("too many fields", MOST_STEPS)
 
     def distinct(
         self, places: Sequence[Place], message_type: str, paths: Sequence[str]
@@ -88,6 +150,126 @@ class WireSource(Source):
             if len(values) > MOST_REPEATED:
                 raise self.over_limit(f"too many {paths[index]}", MOST_REPEATED)
         return found
+
+    def sift(
+        self, places: Sequence[Place], message_type: str, paths: Sequence[str], wanted: Set[bytes]
+    ) -> Tuple[List[Set[bytes]], Dict[bytes, List[int]]]:
+        found: List[Set[bytes]] = [set() for _ in paths]
+        where: Dict[bytes, List[int]] = {}
+        plan = {
+            key: dict(inner) for key, inner in _plan_of_paths(message_type, tuple(paths)).items()
+        }
+        seen: Set[bytes] = set()
+        for index, place in enumerate(places):
+            start, end = int(place[0]), int(place[1])
+            try:
+                self._sift_message(start, end, plan, seen, found, wanted, where, index)
+            except IndexError:
+                raise self.malformed("it ends inside a field", len(self.data)) from None
+        return found, where
+
+    def _sift_message(
+        self,
+        pos: int,
+        end: int,
+        plan: Plan,
+        seen: Set[bytes],
+        found: List[Set[bytes]],
+        wanted: Set[bytes],
+        where: Dict[bytes, List[int]],
+        index: int,
+    ) -> None:
+        # Of a model with thousands of functions, most of the time is spent here.
+        data = self.data
+        steps = 0
+        while pos < end:
+            steps += 1
+            key = data[pos]
+            length = data[pos + 1]
+            if key > 127 or key & 7 != _LENGTH or length > 127:
+                key, length, start = self._key_and_length(pos, end)
+            else:
+                start = pos + 2
+            pos = start + length
+            if pos > end:
+                raise self.malformed("a field goes beyond its message", start)
+            inner = plan.get(key)
+            if inner is None:
+                continue
+            # With its key, for a message is seen only by what its field makes of it.
+            message = data[start - 2 : pos] if length <= _SHORT else b""
+            if message and message in seen:
+                continue
+            is_wanted = False
+            while start < pos:
+                steps += 1
+                key = data[start]
+                length = data[start + 1]
+                if key > 127 or key & 7 != _LENGTH or length > 127:
+                    key, length, start = self._key_and_length(start, pos)
+                else:
+                    start += 2
+                stop = start + length
+                if stop > pos:
+                    raise self.malformed("a field goes beyond its message", start)
+                slot = inner.get(key)
+                if slot is not None:
+                    text = self._string(start, stop)
+                    found[slot].add(text)
+                    if text in wanted:
+                        is_wanted = True
+                        indices = where.setdefault(text, [])
+                        if not indices or indices[-1] != index:
+                            indices.append(index)
+                start = stop
+            if message and not is_wanted and len(seen) < _MOST_SIFTED:
+                seen.add(message)
+        self.steps_left -= steps
+        if self.steps_left < 0:
+            raise self.over_limit("too many fields", MOST_STEPS)
+
+    def _key_and_length(self, pos: int, end: int) -> Tuple[int, int, int]:
+        """Any field's key, the length of its content, and where that begins."""
+        key, start = self._key(pos)
+        wire_type = key & 7
+        if wire_type == _LENGTH:
+            length, start = self._varint(start)
+            return key, length, start
+        if wire_type == _VARINT:
+            return key, self._varint(start)[1] - start, start
+        return key, self._after_field(key, start, end) - start, start
+
+    def contents(self, place: Place, limit: int) -> bytes:
+        start, stop = place
+        if int(stop) - int(start) > limit:
+            raise self.over_limit("a string is too long", limit)
+        self.keep_text(int(stop) - int(start))
+        return self.data[int(start) : int(stop)]
+
+    def holding(self, places: Sequence[Place], text: bytes) -> List[int]:
+        spans = [(int(place[0]), int(place[1])) for place in places]
+        found = {i for i, (start, end) in enumerate(spans) if end - start > _CHEAPER_TO_DECODE}
+        bounds = [-1, *sorted(found), len(spans)]
+        for before, after in zip(bounds, bounds[1:]):
+            found.update(self._holding(spans, before + 1, after, text))
+        return sorted(found)
+
+    def _holding(
+        self, spans: Sequence[Tuple[int, int]], first: int, last: int, text: bytes
+    ) -> Iterator[int]:
+        if first == last:
+            return
+        starts = [start for start, _ in spans[first:last]]
+        pos, end = starts[0], spans[last - 1][1]
+        while pos < end:
+            piece = self.data[pos : min(end, pos + _PIECE + len(text))]
+            offset = piece.find(text)
+            while offset >= 0:
+                index = first + bisect_right(starts, pos + offset) - 1
+                yield index
+                # On to the next place, whose end may lie beyond this piece.
+                offset = piece.find(text, max(spans[index][1] - pos, offset + 1))
+            pos += _PIECE
 
     def _string(self, start: int, stop: int) -> bytes:
         if stop - start > LONGEST_TEXT:
@@ -217,6 +399,12 @@ class WireSource(Source):
             else:
                 pos = self._after_field(key, pos, end)
         raise self.over_limit("too many fields", MOST_STEPS)
+
+
+def _number(value: int, kind: str) -> int:
+    if kind == SIGNED:
+        return value >> 1 ^ -(value & 1)
+    return _signed(value, 32 if kind == DATA_TYPE else 64)
 
 
 def _signed(value: int, bits: int) -> int:

@@ -4,46 +4,13 @@ from __future__ import annotations
 
 import importlib
 from importlib.util import find_spec
-from typing import Iterable, List, Optional, Tuple
+from typing import Iterable, List, Optional
 
 from unihub import runtime
 from unihub.errors import Message, UnihubError, listed
+from unihub.op_packages import package_of
 from unihub.routes.tensorflow_hub import import_tensorflow_hub
 from unihub.tf1.compat import missing_ops
-
-# Packages that register ops when imported, and how their ops' names begin.
-PACKAGES = {
-    "tensorflow_text": (
-        "CaseFoldUTF8",
-        "ConstrainedSequence",
-        "FastBertNormalize",
-        "FastWordpiece",
-        "FindSourceOffsets",
-        "HubModuleSplitter",
-        "MaxSpanningTree",
-        "MstSolver",
-        "NormalizeUTF8",
-        "PhraseTokenize",
-        "RegexSplitWithOffsets",
-        "RougeL",
-        "SentenceFragments",
-        "Sentencepiece",
-        "SplitMergeTokenize",
-        "StateBasedSentenceBreaker",
-        "TFText>",
-        "TokenizerFromLogits",
-        "UnicodeScriptTokenize",
-        "Utf8Binarize",
-        "WhitespaceTokenize",
-        "WordpieceTokenize",
-    ),
-    "tensorflow_decision_forests": ("SimpleML",),
-    "tensorflow_addons": ("Addons>",),
-    "tensorflow_recommenders_addons": ("TFRA>",),
-    "tensorflow_io": ("IO>",),
-    "struct2tensor": ("DecodeProtoSparse", "EquiJoin", "RunGraph"),
-    "tensorflow_ranking": ("TFR>",),
-}
 
 
 class MissingOps(UnihubError, RuntimeError, ValueError):
@@ -82,7 +49,7 @@ def register_ops(handle: str, ops: Iterable[str]) -> None:
     missing = sorted(missing_ops(ops))
     if not missing:
         return
-    package = _package_of(missing)
+    package = package_of(missing)
     if package is not None and find_spec(package) is not None:
         _import_package(handle, package)
         missing = sorted(missing_ops(missing))
@@ -121,10 +88,3 @@ def _missing_ops(handle: str, missing: List[str], package: Optional[str]) -> Mis
     return MissingOps(
         handle=handle, version=tf.__version__, ops=listed(missing), why=why, remedy=remedy
     )
-
-
-def _package_of(ops: List[str]) -> Optional[str]:
-    def known(prefixes: Tuple[str, ...]) -> bool:
-        return any(op.startswith(prefixes) for op in ops)
-
-    return next((package for package, prefixes in PACKAGES.items() if known(prefixes)), None)

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from acting_table import ACTING, EXPECTED, findings_in, other_models
+from golden import check_golden
+from hand_made import encode, meta_graph, saved_model, signature, tensor_info
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from unihub.errors import UnihubError
+from unihub.formats import read_saved_model
+from unihub.inspection.dangers import DANGERS, Severity
+from unihub.inspection.ops import tensorflow_ops
+from unihub.inspection.security import (
+    AssetEscapes,
+    When,
+    escapes,
+    refuse_escaping_assets,
+    security_findings,
+)
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_models_that_act_are_flagged_and_others_not(name):
+    found = findings_in(ACTING / name)
+    told = [(f.severity.value, f.op, f.when.value) for f in found]
+    assert told == [row[:3] for row in EXPECTED[name]]
+    for finding, row in zip(found, EXPECTED[name]):
+        assert row[3] in finding.detail
+
+
+def test_every_acting_model_has_its_row():
+    assert sorted(path.name for path in ACTING.iterdir()) == sorted(EXPECTED)
+
+
+@pytest.mark.parametrize("folder", list(other_models()), ids=lambda path: path.name)
+def test_no_alarm_in_models_that_do_not_act(folder):
+    assert findings_in(folder) == ()
+
+
+def test_only_what_matters_enough_is_told():
+    model = read_saved_model(ACTING / "reads")
+    assert security_findings(model, Severity.HIGH) == ()
+    assert len(security_findings(model, Severity.MEDIUM)) == 1
+
+
+def test_ops_that_are_registered_beside_tensorflows_are_known():
+    model = read_saved_model(ACTING / "unknown_op")
+    assert security_findings(model, also_known=["OpenBackDoor"]) == ()
+
+
+def test_a_finding_says_who_runs_it_and_where():
+    (finding,) = findings_in(ACTING / "tf1_main_op_writes")
+    assert str(finding) == (
+        "high: WriteFile writes files 'acted.txt', when it is loaded, by the initialiser in "
+        "saved_model_main_op (node 'WriteFile')"
+    )
+
+
+def test_every_danger_is_an_op_of_tensorflow():
+    assert sorted(set(DANGERS) - tensorflow_ops()) == []
+
+
+@pytest.mark.parametrize(
+    ("asset", "expected"),
+    [
+        ("words.txt", False),
+        ("folder/words.txt", False),
+        ("..words", False),
+        ("../words.txt", True),
+        ("folder/../../words.txt", True),
+        ("/etc/passwd", True),
+        ("..\\words.txt", True),
+        ("C:\\words.txt", True),
+        ("gs://bucket/words.txt", True),
+    ],
+)
+def test_names_that_lead_out_of_the_folder(asset, expected):
+    assert escapes(asset) is expected
+
+
+def test_an_escaping_asset_is_refused():
+    folder = ACTING / "asset_escapes"
+    with pytest.raises(AssetEscapes) as refused:
+        refuse_escaping_assets("model", read_saved_model(folder))
+    check_golden("asset-escapes", str(refused.value), folder=folder)
+
+
+def test_assets_that_stay_are_not_refused():
+    refuse_escaping_assets("model", read_saved_model(ACTING / "harmless_table"))
+
+
+@pytest.mark.parametrize(
+    ("name", "severity"), [("ops.so", "medium"), ("a.pkl", "medium"), ("w.h5", "low")]
+)
+def test_files_that_run_code_elsewhere(tmp_path, name, severity):
+    (tmp_path / "saved_model.pb").write_bytes(writing("Identity"))
+    (tmp_path / name).write_bytes(b"")
+    (finding,) = security_findings(read_saved_model(tmp_path))
+    assert (finding.severity.value, finding.op, finding.when) == (severity, name, When.NEVER)
+
+
+def writing(*ops, graph_input="path"):
+    """A SavedModel whose signature runs a node; it has each of these ops in turn."""
+    nodes = [
+        (1, [(1, "path"), (2, "Const"), (5, [(1, "value"), (2, [(8, [(1, 7), (8, "p")])])])]),
+        (1, [(1, "y"), *((2, op) for op in ops), (3, graph_input)]),
+    ]
+    tensors = signature({}, {"y": tensor_info("y:0", 1)})
+    return saved_model(meta_graph(signatures={"s": tensors}, more=[(2, nodes)]))
+
+
+def test_of_an_op_given_twice_neither_hides_the_other(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(writing("Identity", "WriteFile"))
+    (finding,) = security_findings(read_saved_model(tmp_path))
+    assert (finding.op, finding.detail) == ("WriteFile", "'p'")
+
+
+def test_names_of_a_hostile_model_cannot_forge_lines(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(writing("Bad\n\x1b[2JOp"))
+    (finding,) = security_findings(read_saved_model(tmp_path))
+    assert finding.op == "Bad\\n\\x1b[2JOp"
+    assert "\n" not in str(finding)
+
+
+def test_inputs_that_go_round_in_a_circle(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(writing("WriteFile", graph_input="y"))
+    (finding,) = security_findings(read_saved_model(tmp_path))
+    assert finding.detail == "what 'WriteFile' computes"
+
+
+def test_many_functions_that_call_one_another(tmp_path):
+    count = 3000
+    functions = []
+    for index in range(count):
+        calls = [(1, "c"), (2, "PartitionedCall")]
+        calls += [(5, [(1, "f"), (2, [(10, [(1, f"f{index + 1}")])])])]
+        body = [(3, calls), (3, [(1, "w"), (2, "WriteFile")])]
+        functions.append((1, [(1, [(1, f"f{index}")]), *body]))
+    node = [(1, "y"), (2, "PartitionedCall"), (5, [(1, "f"), (2, [(10, [(1, "f0")])])])]
+    tensors = signature({}, {"y": tensor_info("y:0", 1)})
+    graph = [(2, [(1, node), (2, functions)])]
+    (tmp_path / "saved_model.pb").write_bytes(
+        saved_model(meta_graph(signatures={"s": tensors}, more=graph))
+    )
+    found = security_findings(read_saved_model(tmp_path))
+    assert {finding.op for finding in found} == {"WriteFile"}
+
+
+SEEDS = [ACTING / name for name in ("dataset_graph", "tf1_main_op_writes", "harmless_table")]
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.sampled_from(SEEDS),
+    changes=st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), max_size=8),
+    cut=st.integers(0, 200),
+)
+def test_damaged_files_raise_nothing_but_our_errors(tmp_path, seed, changes, cut):
+    content = bytearray((seed / "saved_model.pb").read_bytes())
+    for place, value in changes:
+        content[place % len(content)] = value
+    (tmp_path / "saved_model.pb").write_bytes(bytes(content[: len(content) - cut * (cut > 100)]))
+    with contextlib.suppress(UnihubError):
+        security_findings(read_saved_model(tmp_path))
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(graph=st.binary(max_size=200))
+def test_any_bytes_as_a_graph(tmp_path, graph):
+    (tmp_path / "saved_model.pb").write_bytes(
+        saved_model(meta_graph(more=[(2, graph)])) + encode([])
+    )
+    with contextlib.suppress(UnihubError):
+        security_findings(read_saved_model(tmp_path))
+
+
+def test_the_models_do_act(tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    if tf.__version__.startswith("1."):
+        pytest.skip("these models are TF 2.15's, which TensorFlow 1.15 does not load")
+    monkeypatch.chdir(tmp_path)
+    written = tmp_path / "acted.txt"
+    model = tf.saved_model.load(str(ACTING / "writes"))
+    assert not written.exists()
+    model(tf.constant([1.0]))
+    assert written.read_text() == "acted"
+    written.unlink()
+    tf.saved_model.load(str(ACTING / "load_writes"))
+    assert written.read_text() == "acted"

@@ -1,0 +1,98 @@
+"""``unihub inspect``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Optional, Union
+
+import click
+
+if TYPE_CHECKING:
+    from unihub.inspection.model_info import ModelInfo
+    from unihub.inspection.remote import RemoteInfo
+
+    Info = Union[ModelInfo, RemoteInfo]
+
+
+@click.command()
+@click.argument("handle")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write one self-contained page instead.",
+)
+@click.option("--variables", is_flag=True, help="Name every variable.")
+@click.option("--download", is_flag=True, help="Fetch a model that is not in the cache.")
+def inspect(
+    handle: str, as_json: bool, html: Optional[str], variables: bool, download: bool
+) -> None:
+    """Says what a model is, what it can do, and how it is called.
+
+    From its files alone: TensorFlow is not imported, and nothing of the model
+    is run. HANDLE is a folder, or whatever `unihub fetch` takes; of a model that
+    is neither here nor cached, it says what its server tells.
+
+    \b
+    Examples:
+      unihub inspect path/to/model
+      unihub inspect --html page.html https://tfhub.dev/google/nnlm-en-dim50/2
+
+    Exit codes: 0 done, 1 it cannot be read, 2 wrong usage.
+    """
+    if as_json and html is not None:
+        raise click.UsageError("--json and --html exclude each other")
+    from unihub.inspection.inspector import inspect as inspected
+
+    info: Info = inspected(handle, download=download)
+    if html is not None:
+        _write(html, info.as_html())
+        click.echo(f"written to {html}")
+    elif as_json:
+        from unihub.cli.printing import print_json
+
+        print_json(_as_json(info, variables))
+    else:
+        _print(info, variables)
+
+
+def _as_json(info: Info, variables: bool) -> object:
+    from unihub.inspection.model_info import ModelInfo
+
+    return info.as_json(variables) if isinstance(info, ModelInfo) else info.as_json()
+
+
+def _print(info: Info, variables: bool) -> None:
+    from unihub.inspection import plain
+    from unihub.inspection.model_info import ModelInfo
+
+    if not isinstance(info, ModelInfo):
+        click.echo(str(info))
+    elif sys.stdout.isatty():
+        from unihub.cli.printing import print_renderable
+
+        print_renderable(plain.as_rich(info, variables))
+    else:
+        click.echo(plain.as_text(info, variables))
+
+
+def _write(path: str, text: str) -> None:
+    """Replaces a file at once, so that nobody sees half of it; writes to a pipe or device."""
+    is_special = os.path.exists(path) and not os.path.isfile(path)
+    target = path if is_special else os.path.realpath(path)
+    written = path if is_special else f"{target}.{os.getpid()}"
+    try:
+        with open(written, "w", encoding="utf-8") as file:
+            file.write(text)
+        if not is_special:
+            os.replace(written, target)
+    except OSError as error:
+        if not is_special:
+            with suppress(OSError):
+                os.remove(written)
+        raise click.BadParameter(
+            f"{path} cannot be written: {error.strerror}", param_hint="--html"
+        ) from None

@@ -1,0 +1,111 @@
+"""A line of code that calls a model, with made-up inputs of the right kind."""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, Optional, Tuple
+
+from unihub.formats import COMPOSITE, SPARSE, Shape, Signature, TensorInfo
+from unihub.inspection.callables import Callable
+from unihub.inspection.structures import Fields, Listed, Spec, show
+
+_BATCH = 1
+# For images whose size is open: the most common one.
+_IMAGE_SIZE = 224
+_NO_NUMBERS = ("resource", "variant", "invalid", "")
+
+
+def signature_example(handle: str, signature: Signature, tags: Optional[Iterable[str]]) -> str:
+    """The call of a signature, through `unihub.load`.
+
+    Args:
+        tags: of its MetaGraph, where they have to be named.
+    """
+    chosen = f", tags={sorted(tags)!r}" if tags is not None else ""
+    load = f"m = unihub.load({handle!r}{chosen}, signature={signature.name!r}); m"
+    inputs = {name: tensor_code(info) for name, info in signature.inputs.items()}
+    if len(inputs) == 1:
+        return f"{load}({next(iter(inputs.values()))})"
+    if not inputs:
+        return f"{load}()"
+    return f"{load}({{{', '.join(f'{name!r}: {code}' for name, code in inputs.items())}}})"
+
+
+def callable_example(handle: str, target: Callable) -> str:
+    """The call of an object, with the first structure of inputs that it accepts."""
+    load = f"m = unihub.load({handle!r}); m{'.' if target.path else ''}{target.path}"
+    if not target.accepted:
+        return f"{load}(...)"
+    accepted = min(target.accepted, key=_trains)
+    defaults = {argument.name: argument.default for argument in target.arguments}
+    parts = []
+    by_name = False
+    for name, value in accepted.arguments:
+        # What follows an argument that was left out has to be named.
+        if not _has_tensor(value) and (defaults.get(name) == show(value) or value is None):
+            by_name = True
+            continue
+        code = _value_code(value)
+        named = by_name or not _has_tensor(value) or name not in defaults
+        parts.append(f"{name}={code}" if named and name.isidentifier() else code)
+    return f"{load}({', '.join(parts)})"
+
+
+def tensor_code(info: TensorInfo) -> str:
+    """An expression for one input of a signature."""
+    type_spec = {SPARSE: "SparseTensorSpec", COMPOSITE: info.type_spec}.get(info.kind, "")
+    return _tensor_code(info.dtype, info.shape, type_spec)
+
+
+def _tensor_code(dtype: str, shape: Shape, type_spec: str = "") -> str:
+    if dtype in _NO_NUMBERS or dtype.startswith("unknown"):
+        return "..."
+    sizes = _sizes(shape)
+    if type_spec == "RaggedTensorSpec":
+        return f"tf.RaggedTensor.from_tensor({_dense(dtype, (*sizes, 1)[: max(2, len(sizes))])})"
+    if type_spec == "SparseTensorSpec":
+        return f"tf.sparse.from_dense({_dense(dtype, sizes)})"
+    return _dense(dtype, sizes) if not type_spec else "..."
+
+
+def _dense(dtype: str, sizes: Tuple[int, ...]) -> str:
+    if dtype == "string":
+        if not sizes:
+            return 'tf.constant("text")'
+        return 'tf.constant(["text"])' if sizes == (1,) else f'tf.fill({list(sizes)}, "text")'
+    kind = "" if dtype == "float32" else f", tf.{dtype}"
+    return f"tf.zeros({list(sizes)}{kind})"
+
+
+def _sizes(shape: Shape) -> Tuple[int, ...]:
+    if shape is None:
+        return (_BATCH,)
+    is_image = len(shape) == 4 and shape[3] in (1, 3)
+    open_size = {1: _IMAGE_SIZE, 2: _IMAGE_SIZE} if is_image else {}
+    return tuple(
+        open_size.get(axis, _BATCH) if size is None else size for axis, size in enumerate(shape)
+    )
+
+
+def _value_code(value: Any) -> str:
+    if isinstance(value, Spec):
+        return _tensor_code(value.dtype, value.shape, value.type_spec)
+    if isinstance(value, Listed):
+        return f"[{', '.join(map(_value_code, value.values))}]"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_value_code, value))}{',' if len(value) == 1 else ''})"
+    if isinstance(value, Fields) and not value.name:
+        return "{" + ", ".join(f"{key!r}: {_value_code(item)}" for key, item in value.items) + "}"
+    return repr(value) if value is None or isinstance(value, (bool, int, float, str)) else "..."
+
+
+def _has_tensor(value: Any) -> bool:
+    if isinstance(value, Fields):
+        return any(_has_tensor(item) for _, item in value.items)
+    parts = value.values if isinstance(value, Listed) else value
+    if isinstance(parts, tuple):
+        return any(map(_has_tensor, parts))
+    return isinstance(value, Spec)
+
+
+def _trains(accepted: Any) -> bool:
+    return ("training", True) in accepted.arguments

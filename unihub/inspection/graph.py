@@ -1,0 +1,250 @@
+"""A GraphDef and its functions, decoded only where something is looked for."""
+
+from __future__ import annotations
+
+from typing import AbstractSet, Dict, FrozenSet, Iterable, Iterator, List, Optional, Set, Tuple
+
+from unihub.reading import wire
+from unihub.reading.message import MalformedFile, Message
+
+_MOST_STRINGS = 10_000
+# Each search reads the file; after so many, reading all of it once is cheaper.
+_MOST_SEARCHES = 100
+_LONGEST_STRING = 1 << 26
+_STRING_DTYPE = 7
+_FUNCTION_PATHS = (
+    "op",
+    "attr.value.func.name",
+    "attr.value.list.func.name",
+    "attr.value.func.attr.value.func.name",
+    "attr.value.func.attr.value.list.func.name",
+)
+
+
+class Node:
+    """One node of a graph or function."""
+
+    __slots__ = ("_message", "inputs", "name", "op")
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+        self.name = message.text("name")
+        self.op = message.text("op")
+        self.inputs: Tuple[str, ...] = tuple(message.texts("input"))
+
+    @property
+    def data_inputs(self) -> List[str]:
+        """The inputs without control dependencies."""
+        return [name for name in self.inputs if not name.startswith("^")]
+
+    def attribute(self, key: str) -> Optional[Message]:
+        for entry in self._message.messages("attr"):
+            if entry.text("key") == key:
+                return entry.message("value")
+        return None
+
+    def attribute_strings(self, key: str) -> List[bytes]:
+        """A string attribute, or each of a list of them."""
+        value = self.attribute(key)
+        if value is None:
+            return []
+        return value.contents("s", _LONGEST_STRING) + value.message("list").contents("s")
+
+    def functions(self) -> Set[str]:
+        """Names of the functions that it calls or passes on, and its op."""
+        return set().union(*self._message.distinct(*_FUNCTION_PATHS))
+
+    def constant_strings(self) -> List[bytes]:
+        """The strings of a constant."""
+        value = self.attribute("value")
+        tensor = value.message("tensor") if value is not None else None
+        if self.op != "Const" or tensor is None or tensor.number("dtype") != _STRING_DTYPE:
+            return []
+        packed = tensor.contents("tensor_content", _LONGEST_STRING)
+        if packed and packed[-1]:
+            return _string_list(packed[-1], tensor.message("tensor_shape"))
+        if tensor.count("string_val") > _MOST_STRINGS:
+            return []
+        return tensor.contents("string_val", _LONGEST_STRING)
+
+
+class Function:
+    """One function of a graph's library."""
+
+    def __init__(self, message: Message) -> None:
+        self._message = message
+        signature = message.message("signature")
+        self.name = signature.text("name")
+        self._signature = signature
+        self._nodes: Optional[Dict[str, Node]] = None
+        self._ops: Optional[Set[str]] = None
+        self._references: Optional[Set[str]] = None
+
+    @property
+    def arguments(self) -> List[str]:
+        return [argument.text("name") for argument in self._signature.messages("input_arg")]
+
+    @property
+    def nodes(self) -> Dict[str, Node]:
+        if self._nodes is None:
+            nodes = map(Node, self._message.messages("node_def"))
+            self._nodes = {node.name: node for node in nodes}
+        return self._nodes
+
+    @property
+    def ops(self) -> Set[str]:
+        """Names of its ops."""
+        if self._ops is None:
+            self._ops = self._message.distinct("node_def.op")[0]
+        return self._ops
+
+    @property
+    def references(self) -> Set[str]:
+        """Names of its ops and of the functions that it calls or passes on."""
+        if self._references is None:
+            paths = [f"node_def.{path}" for path in _FUNCTION_PATHS]
+            self._references = set().union(*self._message.distinct(*paths))
+        return self._references
+
+
+class Graph:
+    """A graph with its functions.
+
+    Args:
+        message: a GraphDef.
+        watched: ops that will be looked for.
+        known: ops that are surely no functions.
+    """
+
+    def __init__(
+        self, message: Message, watched: Iterable[str] = (), known: AbstractSet[str] = frozenset()
+    ) -> None:
+        self._known = known
+        self._watched = frozenset(watched)
+        self._functions_with: Dict[str, List[int]] = {}
+        self._message = message
+        self._library = message.message("library")
+        self._functions: Dict[int, Function] = {}
+        self._nodes_by_index: Dict[int, Node] = {}
+        self._nodes: Optional[Dict[str, Node]] = None
+        self._searches = 0
+        self._callers: Optional[Dict[str, Tuple[List[Function], List[Node]]]] = None
+        self._ops: Optional[FrozenSet[str]] = None
+
+    def ops(self) -> FrozenSet[str]:
+        """Names of all ops, of the functions too."""
+        if self._ops is None:
+            (used,), where = self._library.sift("function", ("node_def.op",), self._watched)
+            used |= self._message.distinct("node.op")[0] - {""}
+            # A node may name a function for its op; to read all their names takes long.
+            if not used <= self._known:
+                used -= self._message.distinct("library.function.signature.name")[0]
+            self._ops = frozenset(used)
+            self._functions_with = where
+        return self._ops
+
+    def functions_with(self, op: str) -> List[Function]:
+        """Functions that have a node with an op."""
+        self.ops()
+        if op in self._watched:
+            return [self._function(index) for index in self._functions_with.get(op, ())]
+        return [function for function in self.functions_holding(op) if op in function.ops]
+
+    @property
+    def nodes(self) -> Dict[str, Node]:
+        """By name, without the functions' own."""
+        if self._nodes is None:
+            nodes = (self._node(index) for index in range(self._message.count("node")))
+            self._nodes = {node.name: node for node in nodes}
+        return self._nodes
+
+    def callers(self, name: str) -> Tuple[List[Function], List[Node]]:
+        """Functions and nodes that call a function or pass it on."""
+        self._searches += 1
+        if self._searches > _MOST_SEARCHES:
+            return self._all_callers().get(name, ([], []))
+        functions = [
+            function
+            for function in self.functions_holding(name)
+            if function.name != name and name in function.references
+        ]
+        return functions, [node for node in self.nodes_holding(name) if name in node.functions()]
+
+    def _all_callers(self) -> Dict[str, Tuple[List[Function], List[Node]]]:
+        if self._callers is None:
+            self._callers = {}
+            for function in self.functions_holding(""):
+                for name in function.references - {function.name}:
+                    self._callers.setdefault(name, ([], []))[0].append(function)
+            for node in self.nodes.values():
+                for name in node.functions():
+                    self._callers.setdefault(name, ([], []))[1].append(node)
+        return self._callers
+
+    def nodes_holding(self, text: str) -> List[Node]:
+        """Nodes that may mention a name."""
+        return [self._node(index) for index in self._message.holding("node", text.encode("utf-8"))]
+
+    def functions_holding(self, text: str) -> List[Function]:
+        """Functions that may mention a name."""
+        found = self._library.holding("function", text.encode("utf-8"))
+        return [self._function(index) for index in found]
+
+    def gradients(self) -> Iterator[Tuple[str, str]]:
+        """Pairs of a function's or op's name and of the function that is its gradient."""
+        for gradient in self._library.messages("gradient"):
+            yield gradient.text("function_name"), gradient.text("gradient_func")
+        for gradient in self._library.messages("registered_gradients"):
+            yield gradient.text("registered_op_type"), gradient.text("gradient_func")
+
+    def _node(self, index: int) -> Node:
+        if index not in self._nodes_by_index:
+            self._nodes_by_index[index] = Node(self._message.item("node", index))
+        return self._nodes_by_index[index]
+
+    def _function(self, index: int) -> Function:
+        if index not in self._functions:
+            self._functions[index] = Function(self._library.item("function", index))
+        return self._functions[index]
+
+
+def read_graph(
+    content: bytes, path: str, watched: Iterable[str], known: AbstractSet[str]
+) -> Optional[Graph]:
+    """A GraphDef that is held as a string; None if it is none."""
+    try:
+        graph = Graph(wire.read_message(content, path, "GraphDef", "graph"), watched, known)
+        graph.ops()
+    except MalformedFile:
+        return None
+    return graph
+
+
+def node_of(tensor: str) -> str:
+    """The node, or a function's argument, that a tensor or control input names."""
+    return tensor.lstrip("^").split(":", 1)[0]
+
+
+def _string_list(content: bytes, shape: Message) -> List[bytes]:
+    """Strings in TensorFlow's packed form: all lengths, then all characters."""
+    count = 1
+    for dim in shape.messages("dim"):
+        count *= max(0, dim.number("size"))
+    if count > _MOST_STRINGS:
+        return []
+    lengths, pos = [], 0
+    for _ in range(count):
+        length = shift = 0
+        while pos < len(content) and shift < 35:
+            byte = content[pos]
+            pos += 1
+            length |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+        lengths.append(length)
+    strings = []
+    for length in lengths:
+        strings.append(content[pos : pos + length])
+        pos += length
+    return strings

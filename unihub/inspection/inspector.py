@@ -1,0 +1,195 @@
+"""From a handle to what its model is, without TensorFlow."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, Optional, Tuple, Union, overload
+
+from unihub import formats
+from unihub.formats import MetaGraph, Named, SavedModel
+from unihub.inspection import security
+from unihub.inspection.attachments import read_attachments
+from unihub.inspection.callables import Callable, read_callables
+from unihub.inspection.checkpoint import Checkpoint, read_checkpoint
+from unihub.inspection.examples import callable_example, signature_example
+from unihub.inspection.keras_metadata import read_keras_metadata
+from unihub.inspection.model_info import (
+    Asset,
+    CallableInfo,
+    CheckpointInfo,
+    MetaGraphInfo,
+    ModelInfo,
+    SignatureInfo,
+)
+from unihub.inspection.ops import control_flow_v1, unknown_ops
+from unihub.inspection.uses import present_runtime, uses_of
+from unihub.inspection.variables import (
+    Variable,
+    variables_of_collections,
+    variables_of_objects,
+)
+from unihub.matrix import Format
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from unihub.inspection.remote import RemoteInfo
+
+_CHECKPOINT = os.path.join("variables", "variables")
+_PREFERRED_TAGS: Tuple[Tuple[str, ...], ...] = ((), ("serve",))
+_MOST_FILES = 100_000
+
+
+@overload
+def inspect(
+    handle: Union[str, os.PathLike[str]], *, download: Literal[True] = True
+) -> ModelInfo: ...
+
+
+@overload
+def inspect(
+    handle: Union[str, os.PathLike[str]], *, download: bool
+) -> Union[ModelInfo, RemoteInfo]: ...
+
+
+def inspect(
+    handle: Union[str, os.PathLike[str]], *, download: bool = True
+) -> Union[ModelInfo, RemoteInfo]:
+    """Tells what a model is, from its files alone and without TensorFlow.
+
+    Args:
+        handle: a folder, or any handle that `unihub.load` takes.
+        download: whether a model that is neither here nor cached is downloaded.
+
+    Returns:
+        Its format and the evidence for it, graph variants, signatures, callables,
+        variables, ops, assets, what can be done with it in each runtime, and what it
+        can do outside of its graph. It prints as text and shows as a card in a
+        notebook. Without ``download``, of a model that is neither here nor cached, a
+        `unihub.inspection.remote.RemoteInfo`: what its server says of it.
+
+    Raises:
+        FormatError: there is no readable model. It is also an OSError where the
+            path is missing or a file is damaged, and a ValueError where what is
+            there is not a model.
+
+    Source: https://www.tensorflow.org/guide/saved_model and
+    https://www.tensorflow.org/hub/reusable_saved_models.
+
+    Example:
+        >>> info = unihub.inspect("half_plus_two")
+        >>> info.format.value, len(info.meta_graphs[0].variables), info.findings
+        ('tf1_saved_model', 2, ())
+    """
+    text = os.fsdecode(handle) if isinstance(handle, (str, os.PathLike)) else ""
+    if not (text and os.path.isdir(text)):
+        # Imported only here, for it takes longer than inspecting most models.
+        from unihub import fetch
+        from unihub.inspection import remote
+
+        if not download and not remote.is_at_hand(handle):
+            return remote.known(handle)
+        folder, text = fetch.locate(handle), remote.shown(text)
+    else:
+        folder = text
+    with formats.open_saved_model(folder) as (model, file, messages):
+        checkpoint = read_checkpoint(os.path.join(folder, _CHECKPOINT))
+        keras = read_keras_metadata(folder, messages[0].message("object_graph_def"))
+        scans = [security.Scan(message, file) for message in messages]
+        return ModelInfo(
+            handle=text,
+            path=folder,
+            format=model.format,
+            evidence=model.evidence,
+            tensorflow_version=model.meta_graphs[0].tensorflow_version,
+            bytes=_total_size(folder),
+            module_format=model.module_format,
+            required_features=model.required_features,
+            checkpoint=_checkpoint(checkpoint),
+            keras=keras,
+            meta_graphs=tuple(
+                _meta_graph(text, model, graph, scan, checkpoint, file)
+                for graph, scan in zip(model.meta_graphs, scans)
+            ),
+            uses=uses_of(text, model),
+            runtime=present_runtime(),
+            findings=security.findings_of(model, scans, keras),
+        )
+
+
+def _meta_graph(
+    handle: str,
+    model: SavedModel,
+    graph: MetaGraph,
+    scan: security.Scan,
+    checkpoint: Optional[Checkpoint],
+    file: str,
+) -> MetaGraphInfo:
+    message = scan.meta_graph
+    collections = message.entries("collection_def")
+    objects = message.message("object_graph_def")
+    ops = tuple(sorted(scan.graph.ops()))
+    tags = None if graph.tags == _evident_tags(model) else graph.tags
+    is_tf2 = model.format is Format.TF2_SAVED_MODEL
+    variables: Tuple[Variable, ...]
+    children = graph.object_graph.children_by_name() if graph.object_graph else {}
+    if is_tf2:
+        variables = variables_of_objects(objects, children)
+    else:
+        variables = variables_of_collections(collections, checkpoint, file)
+    return MetaGraphInfo(
+        tags=graph.tags,
+        tensorflow_version=graph.tensorflow_version,
+        signatures=tuple(
+            SignatureInfo(s.name, s.inputs, s.outputs, signature_example(handle, s, tags))
+            for s in graph.signatures.values()
+        ),
+        callables=tuple(_callables(handle, read_callables(objects, children))) if is_tf2 else (),
+        sub_objects=graph.object_graph.callables if graph.object_graph else (),
+        variables=variables,
+        regularization_losses=graph.regularization_losses,
+        collections=graph.collections,
+        ops=ops,
+        packages=Named({name: tuple(found) for name, found in unknown_ops(ops).items()}),
+        control_flow_v1=control_flow_v1(ops),
+        attachments=read_attachments(collections, file),
+        assets=tuple(_assets(model.path, graph.assets)),
+    )
+
+
+def _evident_tags(model: SavedModel) -> Tuple[str, ...]:
+    """Those that `unihub.load` chooses by itself."""
+    for tags in _PREFERRED_TAGS:
+        if tags in model.tags:
+            return tags
+    return model.tags[0]
+
+
+def _callables(handle: str, found: Iterable[Callable]) -> Iterator[CallableInfo]:
+    for one in found:
+        yield CallableInfo(one.path, one.arguments, one.accepted, callable_example(handle, one))
+
+
+def _assets(folder: str, names: Iterable[str]) -> Iterator[Asset]:
+    for name in names:
+        file = os.path.join(folder, "assets", name)
+        is_inside = not security.escapes(name) and os.path.isfile(file)
+        yield Asset(name, os.path.getsize(file) if is_inside else None)
+
+
+def _checkpoint(checkpoint: Optional[Checkpoint]) -> Optional[CheckpointInfo]:
+    if checkpoint is None:
+        return None
+    return CheckpointInfo(
+        len(checkpoint.tensors), checkpoint.bytes, checkpoint.shards, checkpoint.damage
+    )
+
+
+def _total_size(folder: str) -> int:
+    sizes: Dict[str, int] = {}
+    for parent, _, names in os.walk(folder):
+        paths: List[str] = [os.path.join(parent, name) for name in names]
+        sizes.update((path, os.stat(path).st_size) for path in paths if os.path.isfile(path))
+        if len(sizes) > _MOST_FILES:
+            break
+    return sum(sizes.values())

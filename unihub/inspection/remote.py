@@ -1,0 +1,324 @@
+"""What can be known of a model that is not here, without downloading it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union
+from urllib.parse import quote, unquote, urlencode, urlsplit
+
+from unihub import handles, settings
+from unihub.fetching.cache import Cache
+from unihub.fetching.cache_errors import DamagedEntry
+from unihub.fetching.context import Context
+from unihub.fetching.redaction import redacted
+from unihub.fetching.source_errors import NotCached
+from unihub.fetching.sources import folder_of
+from unihub.inspection.plain import printable, size
+from unihub.kinds import (
+    CustomHandle,
+    GcsArchive,
+    GcsFolder,
+    GfileArchive,
+    GfileFolder,
+    Handle,
+    HttpArchive,
+    KaggleModel,
+    LocalArchive,
+    LocalFolder,
+    TfhubModel,
+)
+
+if TYPE_CHECKING:
+    from unihub.fetching.asking import Answer
+
+_KAGGLE = "https://www.kaggle.com"
+_FOUND = (200, 206)
+_TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
+_FILE_NAME = re.compile(r"""filename\*?=(?:UTF-8'')?"?([^";]+)""", re.IGNORECASE)
+_GCS_FIELDS = "nextPageToken,items(name,size)"
+_REASONS = {
+    401: "it asks for credentials",
+    403: "it asks for credentials, or for a licence to be accepted",
+    404: "there is nothing by this name",
+    410: "it was withdrawn",
+}
+
+
+@dataclass(frozen=True)
+class RemoteInfo:
+    """What is known of a model before it is downloaded.
+
+    Attributes:
+        handle: without secrets.
+        kind: of the handle, for people.
+        parts: of the handle, by name.
+        asked: whether its server was asked; not offline, nor where TensorFlow would
+            have to be imported for it.
+        status: the server's HTTP status in the end; None where it was not asked or
+            does not answer.
+        problem: why it cannot be downloaded, or what was not asked; ``""`` if nothing is.
+        url: that answered in the end, without secrets.
+        archive: file name of what would be downloaded; ``""`` if unknown.
+        bytes: its size; None if unknown.
+        files: how many there are of a folder; None if unknown.
+        version: the one that a handle without a version stands for now; None if unknown.
+    """
+
+    handle: str
+    kind: str
+    parts: Tuple[Tuple[str, str], ...] = ()
+    asked: bool = False
+    status: Optional[int] = None
+    problem: str = ""
+    url: str = ""
+    archive: str = ""
+    bytes: Optional[int] = None
+    files: Optional[int] = None
+    version: Optional[str] = None
+
+    @property
+    def next(self) -> str:
+        """The command that downloads and inspects it."""
+        return f"unihub inspect --download {shlex.quote(self.handle)}"
+
+    def facts(self) -> Tuple[Tuple[str, str], ...]:
+        """What is known, for people: pairs of a name and a text."""
+        answer = "" if self.status is None else f"status {self.status}"
+        many = "" if self.files is None else f"{self.files} files"
+        amount = "" if self.bytes is None else f"{size(self.bytes)} ({self.bytes:,} bytes)"
+        found = (
+            *self.parts,
+            ("version", self.version or ""),
+            ("answers", answer),
+            ("from", self.url),
+            ("archive", self.archive),
+            ("size", ", ".join(filter(None, (many, amount)))),
+            ("but", self.problem),
+        )
+        return tuple((name, printable(text)) for name, text in found if text)
+
+    def as_json(self) -> Dict[str, Any]:
+        """As a dict for `json.dumps`."""
+        return {"downloaded": False, **asdict(self), "parts": dict(self.parts), "next": self.next}
+
+    def as_html(self) -> str:
+        """As one self-contained page, without JavaScript."""
+        from unihub.inspection.page import remote_page
+
+        return remote_page(self)
+
+    def __str__(self) -> str:
+        lines = [f"{printable(self.handle)}: {self.kind}, not downloaded"]
+        lines += [f"  {name}: {text}" for name, text in self.facts()]
+        lines += ["What the model is shows when it is downloaded:", f"  {self.next}"]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from unihub.inspection.page import remote_card
+
+        return remote_card(self)
+
+
+def is_at_hand(handle: Union[str, os.PathLike[str]]) -> bool:
+    """Whether a model can be read without a download.
+
+    Raises:
+        UnihubError: the handle is spelt like none, or names a place where nothing is.
+    """
+    given = handles.parse(handle)
+    if isinstance(given, (LocalFolder, LocalArchive)):
+        return True
+    offline = replace(settings.current(), offline=True)
+    try:
+        folder_of(given, os.fspath(handle), offline, None)
+    # A damaged copy is downloaded again.
+    except (NotCached, DamagedEntry):
+        return False
+    return True
+
+
+def known(handle: Union[str, os.PathLike[str]]) -> RemoteInfo:
+    """Asks what is at a handle, without downloading it.
+
+    Costs one request or two, whatever the model's size, and none offline.
+
+    Args:
+        handle: of any kind that is not a path of this machine.
+
+    Returns:
+        What the server says.
+
+    Raises:
+        HandleNotSupported: the handle is spelt like none.
+        ValueError: it is a path of this machine.
+
+    Example:
+        >>> print(known("https://example.org/model.tar.gz"))
+        https://example.org/model.tar.gz: an archive by HTTP, not downloaded
+          ...
+    """
+    given = handles.parse(handle)
+    if type(given) not in _KINDS:
+        raise ValueError(f"{given} is of this machine: unihub.inspect reads it")
+    kind, ask = _KINDS[type(given)]
+    info = RemoteInfo(handle=redacted(str(given)), kind=kind, parts=_parts(given))
+    now = settings.current()
+    if now.offline:
+        return replace(info, problem="unihub is offline, so that nobody was asked")
+    from unihub.fetching.transfer_errors import TransferError
+
+    context = Context(os.fspath(handle), now, Cache(now.cache))
+    try:
+        return ask(given, info, context)
+    except TransferError as error:
+        return replace(info, asked=True, problem=error.why)
+
+
+def shown(handle: str) -> str:
+    """A handle without the secrets that a URL may have."""
+    return redacted(handle) if "://" in handle else handle
+
+
+def _parts(handle: Handle) -> Tuple[Tuple[str, str], ...]:
+    if isinstance(handle, KaggleModel):
+        names = ("owner", "model", "framework", "variation")
+        return tuple((name, getattr(handle, name)) for name in names)
+    if isinstance(handle, (GcsArchive, GcsFolder)):
+        return (("bucket", handle.bucket), ("path", handle.path))
+    if isinstance(handle, (HttpArchive, TfhubModel)):
+        parts = urlsplit(redacted(handle.url))
+        return (("host", parts.netloc), ("path", unquote(parts.path)))
+    return ()
+
+
+def _of_url(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
+    from unihub.fetching.asking import probe
+
+    return _answered(info, probe(handle.url, context))
+
+
+def _of_tfhub(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
+    from unihub.fetching.asking import probe
+    from unihub.fetching.tfhub import asking_for
+
+    found = _answered(info, probe(asking_for(handle.url, "compressed"), context))
+    return replace(found, version=_last_number(handle.url))
+
+
+def _last_number(url: str) -> Optional[str]:
+    last = urlsplit(url).path.rstrip("/").rpartition("/")[2]
+    return last if last.isdigit() else None
+
+
+def _of_bucket(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
+    """A folder by the first page of its listing, an archive by its entry there."""
+    is_folder = isinstance(handle, GcsFolder)
+    prefix = f"{handle.path}/" if is_folder and handle.path else handle.path
+    endpoint = context.settings.gcs_endpoint
+    query = urlencode({"prefix": prefix, "fields": _GCS_FIELDS})
+    url = f"{endpoint}/storage/v1/b/{quote(handle.bucket, safe='')}/o?{query}"
+    answer, page = _json(url, context)
+    info = replace(info, asked=True, status=answer.status, url=redacted(answer.url))
+    if answer.status not in _FOUND:
+        return replace(info, problem=_reason(answer.status))
+    items = [one for one in page.get("items", ()) if isinstance(one, dict)]
+    sizes = {str(one.get("name", "")): int(one.get("size", 0)) for one in items}
+    if not is_folder:
+        name = handle.path.rpartition("/")[2]
+        problem = "" if handle.path in sizes else _REASONS[404]
+        return replace(info, archive=name, bytes=sizes.get(handle.path), problem=problem)
+    files = {name: length for name, length in sizes.items() if not name.endswith("/")}
+    problem = "" if files else _REASONS[404]
+    if page.get("nextPageToken"):
+        problem = "there is more, for this is the first page of a long list"
+    return replace(info, files=len(files), bytes=sum(files.values()), problem=problem)
+
+
+def _of_kaggle(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
+    """By Kaggle's public API, without credentials: no model needs them to be described."""
+    endpoint = os.environ.get("KAGGLE_API_ENDPOINT", _KAGGLE).rstrip("/")
+    parts = (handle.owner, handle.model, handle.framework, handle.variation)
+    path = "/".join(quote(part, safe="") for part in parts)
+    answer, page = _json(f"{endpoint}/api/v1/models/{path}/get", context)
+    page_url = f"{_KAGGLE}/models/{handle.path}"
+    info = replace(info, asked=True, status=answer.status, url=page_url)
+    if answer.status not in _FOUND:
+        return replace(info, problem=_reason(answer.status))
+    newest = page.get("versionNumber")
+    version = handle.version or newest
+    problem = ""
+    if handle.version and isinstance(newest, int) and handle.version > newest:
+        problem = f"the newest version is {newest}"
+    elif handle.version and isinstance(newest, int) and handle.version < newest:
+        problem = f"version {newest} is newer"
+    total = page.get("totalUncompressedBytes")
+    return replace(
+        info,
+        version=str(version) if version else None,
+        bytes=total if isinstance(total, int) and version == newest else None,
+        problem=problem,
+    )
+
+
+def _of_gfile(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
+    return replace(info, problem="tf.io.gfile reads it, and TensorFlow is not imported to inspect")
+
+
+def _of_resolver(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
+    return replace(info, problem="a registered resolver says where it is, when it is loaded")
+
+
+# By kind of handle: what it is, and how it is asked for.
+_KINDS: Mapping[type, Tuple[str, Callable[[Any, RemoteInfo, Context], RemoteInfo]]] = {
+    HttpArchive: ("an archive by HTTP", _of_url),
+    TfhubModel: ("a model by TF Hub's hosting protocol", _of_tfhub),
+    KaggleModel: ("a model of Kaggle", _of_kaggle),
+    GcsFolder: ("a folder in a bucket of Google Cloud Storage", _of_bucket),
+    GcsArchive: ("an archive in a bucket of Google Cloud Storage", _of_bucket),
+    GfileFolder: ("a folder of another file system", _of_gfile),
+    GfileArchive: ("an archive of another file system", _of_gfile),
+    CustomHandle: ("a handle of a registered resolver", _of_resolver),
+}
+
+
+def _answered(info: RemoteInfo, answer: Answer) -> RemoteInfo:
+    info = replace(info, asked=True, status=answer.status, url=redacted(answer.url))
+    if answer.status not in _FOUND:
+        return replace(info, problem=_reason(answer.status))
+    if "html" in answer.headers.get("Content-Type", "").lower():
+        return replace(info, problem="that is a web page and no archive")
+    return replace(info, archive=_file_name(answer), bytes=_length(answer))
+
+
+def _length(answer: Answer) -> Optional[int]:
+    if answer.status == 206:
+        total = _TOTAL.match(answer.headers.get("Content-Range", ""))
+        return int(total.group(1)) if total else None
+    length = answer.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() else None
+
+
+def _file_name(answer: Answer) -> str:
+    given = _FILE_NAME.search(answer.headers.get("Content-Disposition", ""))
+    name = given.group(1).strip() if given else urlsplit(answer.url).path
+    return unquote(name).rpartition("/")[2]
+
+
+def _json(url: str, context: Context) -> Tuple[Answer, Dict[str, Any]]:
+    import json
+
+    from unihub.fetching.asking import ask
+
+    answer = ask(url, context)
+    try:
+        page = json.loads(answer.body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        page = {}
+    return answer, page if isinstance(page, dict) else {}
+
+
+def _reason(status: int) -> str:
+    return _REASONS.get(status, "it cannot be downloaded now")

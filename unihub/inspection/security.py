@@ -1,0 +1,414 @@
+"""What a model can do outside of its graph, and when. Advice, not a sandbox.
+
+Every model that TensorFlow saves can write files: its saver does. So an op is
+reported only where something runs it: loading the model, or a call of it.
+
+Source: https://github.com/tensorflow/tensorflow/blob/master/SECURITY.md, which says
+that models are programs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from itertools import islice
+from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
+
+from unihub.errors import Message as ErrorMessage
+from unihub.errors import UnihubError
+from unihub.formats import SavedModel
+from unihub.inspection import dangers
+from unihub.inspection.dangers import DANGERS, Danger, Severity
+from unihub.inspection.graph import Function, Graph, Node, read_graph
+from unihub.inspection.keras_metadata import KerasMetadata, read_keras_metadata
+from unihub.inspection.ops import tensorflow_ops, unknown_ops
+from unihub.inspection.paths import ARGUMENT, ASSET, CONSTANT, Path, Paths
+from unihub.inspection.reachability import Reachability, Trigger, When
+from unihub.reading.message import Message
+from unihub.reading.saved_model import meta_graph_messages
+
+ADVICE = (
+    "This is advice, not a sandbox: a model is a program. Nothing found does not mean that "
+    "it is safe to load, so load models of people you trust, or in a sandbox."
+)
+
+_REMOTE = re.compile(
+    rb"(?:https?|ftps?|gs|s3[an]?|hdfs|webhdfs|viewfs|har|grpc|tcp|wasbs?|abfss?|az|oss|cos|cns)"
+    rb"://[^\s/]",
+    re.IGNORECASE,
+)
+_LONGEST_DETAIL = 200
+_MOST_OF_AN_OP = 100
+_MOST_FILES = 10_000
+_WITHOUT_DETAIL = (dangers.NESTED, dangers.NATIVE, dangers.UNKNOWN)
+_DEEPEST_NESTING = 8
+_LONGEST_MODULE = 1 << 28
+_WHEN_ORDER = (When.LOAD, When.CALL, When.KERAS_LOAD, When.SAVE)
+
+
+Occurrence = Tuple[Node, Optional[Function], Tuple[Trigger, ...]]
+
+
+class AssetEscapes(UnihubError, ValueError, OSError):
+    """An asset's name leads out of the model's folder."""
+
+    message = ErrorMessage(
+        code="asset-escapes",
+        what="{handle} is refused: its asset {asset!r} lies outside of the model's folder.",
+        why="TensorFlow would read that file as if it belonged to the model. No tool writes such "
+        "a name, so the model was made or changed by hand.",
+        do="ls -l {file!r}  # and ask whoever made the model",
+    )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a model does outside of its graph.
+
+    Attributes:
+        op: name of the op, or of the file.
+        effect: what it does, for people.
+        where: the function or node that holds it.
+        when: whether loading or a call runs it.
+        by: what runs it, for people.
+        detail: constant path, address or name, or where that comes from.
+    """
+
+    severity: Severity
+    op: str
+    effect: str
+    where: str
+    when: When
+    by: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        detail = f" {self.detail}" if self.detail else ""
+        moment = {
+            When.LOAD: "when it is loaded",
+            When.CALL: "when it is called",
+            When.SAVE: "when it is saved",
+            When.KERAS_LOAD: "when tf.keras.models.load_model opens it",
+            When.NEVER: "never by itself",
+        }[self.when]
+        by = f", by {self.by}" if self.by else ""
+        return (
+            f"{self.severity.value}: {self.op} {self.effect}{detail}, {moment}{by} ({self.where})"
+        )
+
+
+def security_findings(
+    model: SavedModel,
+    minimum: Severity = Severity.LOW,
+    also_known: Iterable[str] = (),
+) -> Tuple[Finding, ...]:
+    """What a model can do outside of its graph, by what runs it.
+
+    Reports ops that loading the model or a call of it reaches; those of
+    TensorFlow's own saver are left out. This is advice, not a sandbox.
+
+    Args:
+        model: what `unihub.formats.read_saved_model` returned.
+        minimum: leaves out what matters less, and saves its time.
+        also_known: ops that are registered beside TensorFlow's own.
+
+    Returns:
+        The findings, the gravest first, those at load before those on call.
+
+    Raises:
+        FormatError: a file of the model is damaged.
+
+    Source: https://github.com/tensorflow/tensorflow/blob/master/SECURITY.md.
+
+    Example:
+        >>> security_findings(read_saved_model("half_plus_two"))
+        ()
+    """
+    with meta_graph_messages(model.path) as (file, messages):
+        scans = [Scan(message, file, frozenset(also_known)) for message in messages]
+        keras = None
+        if minimum.rank > Severity.HIGH.rank:
+            keras = read_keras_metadata(model.path, messages[0].message("object_graph_def"))
+        return findings_of(model, scans, keras, minimum)
+
+
+def findings_of(
+    model: SavedModel,
+    scans: Iterable[Scan],
+    keras: Optional[KerasMetadata],
+    minimum: Severity = Severity.LOW,
+) -> Tuple[Finding, ...]:
+    """As `security_findings`, of MetaGraphs whose file is open already."""
+    found: Dict[Finding, None] = dict.fromkeys(_escaping_assets(model))
+    for scan in scans:
+        found.update(dict.fromkeys(scan.findings()))
+    # None of these is graver than medium.
+    if minimum.rank > Severity.HIGH.rank:
+        found.update(dict.fromkeys(_file_findings(model.path)))
+    if keras is not None and keras.has_lambda:
+        effect = dangers.LAMBDA
+        found[Finding(Severity.MEDIUM, "Lambda", effect, "Keras", When.KERAS_LOAD, "")] = None
+    wanted = [finding for finding in found if finding.severity.rank <= minimum.rank]
+    return tuple(sorted(wanted, key=_order))
+
+
+def refuse_escaping_assets(handle: str, model: SavedModel) -> None:
+    """Makes sure that every asset of a model lies in its folder.
+
+    Raises:
+        AssetEscapes: names the asset.
+    """
+    for graph in model.meta_graphs:
+        for asset in graph.assets:
+            if escapes(asset):
+                file = os.path.join(model.path, "saved_model.pb")
+                raise AssetEscapes(handle=handle, asset=asset, file=file)
+
+
+def _order(finding: Finding) -> Tuple[int, int, str, str]:
+    return (
+        finding.severity.rank,
+        _WHEN_ORDER.index(finding.when) if finding.when in _WHEN_ORDER else 9,
+        finding.op,
+        finding.where,
+    )
+
+
+def escapes(asset: str) -> bool:
+    parts = re.split(r"[\\/]", asset)
+    is_drive = re.match(r"[A-Za-z]:", asset) is not None
+    return ".." in parts or (parts[0] == "" and len(parts) > 1) or is_drive or "://" in asset
+
+
+def _escaping_assets(model: SavedModel) -> Iterator[Finding]:
+    for graph in model.meta_graphs:
+        for asset in graph.assets:
+            if escapes(asset):
+                yield Finding(
+                    Severity.CRITICAL, _shown(asset), dangers.ESCAPES, "assets", When.LOAD, ""
+                )
+
+
+def _file_findings(folder: str) -> Iterator[Finding]:
+    count = 0
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
+            count += 1
+            if count > _MOST_FILES:
+                return
+            file = os.path.relpath(os.path.join(parent, name), folder)
+            ending = os.path.splitext(name)[1].lower()
+            if ending in dangers.FILES:
+                severity, effect = dangers.FILES[ending]
+                yield Finding(severity, _shown(file), effect, "files", When.NEVER, "")
+
+
+class Scan:
+    """The search of one MetaGraph, or of a graph that is held in it as a string."""
+
+    def __init__(
+        self,
+        meta_graph: Message,
+        file: str,
+        also_known: FrozenSet[str] = frozenset(),
+        graph: Optional[Graph] = None,
+        outer: Optional[Tuple[Trigger, ...]] = None,
+        where: str = "",
+        depth: int = 0,
+    ) -> None:
+        self.meta_graph = meta_graph
+        self.file = file
+        self.also_known = also_known
+        self.graph = graph or Graph(meta_graph.message("graph_def"), DANGERS, tensorflow_ops())
+        self.reachability = Reachability(meta_graph, self.graph, outer)
+        self.paths = Paths(meta_graph, self.reachability)
+        self.where = where
+        self.depth = depth
+
+    def findings(self) -> List[Finding]:
+        ops = self.graph.ops()
+        unknown = set(unknown_ops(ops).get("", ())) - self.also_known
+        found: List[Finding] = []
+        for op in sorted((ops & set(DANGERS)) | unknown):
+            danger = DANGERS.get(op) or Danger(Severity.CRITICAL, dangers.UNKNOWN)
+            for node, function, triggers in islice(self._occurrences(op), _MOST_OF_AN_OP):
+                found += self._of_node(node, function, triggers, danger)
+        found += self._remote_constants(found)
+        return found
+
+    def _occurrences(self, op: str) -> Iterator[Occurrence]:
+        for node in self.graph.nodes_holding(op):
+            if node.op == op:
+                triggers = _relevant(op, self.reachability.of_node(node.name))
+                if triggers:
+                    yield node, None, triggers
+        for function in self.graph.functions_with(op):
+            triggers = _relevant(op, self.reachability.of_function(function.name))
+            if triggers:
+                for node in function.nodes.values():
+                    if node.op == op:
+                        yield node, function, triggers
+
+    def _of_node(
+        self,
+        node: Node,
+        function: Optional[Function],
+        triggers: Tuple[Trigger, ...],
+        danger: Danger,
+    ) -> Iterator[Finding]:
+        if node.op == "XlaCallModule" and not _calls_out(node):
+            return
+        if danger.attribute:
+            texts = [Path(CONSTANT, text) for text in node.attribute_strings(danger.attribute)]
+            paths: Tuple[Path, ...] = tuple(texts)
+        else:
+            indices = danger.paths or range(len(node.data_inputs))
+            paths = self.paths.of_inputs(node, function, indices)
+        if _is_harmless(danger, paths):
+            return
+        severity, effect = danger.severity, danger.effect
+        if effect == dangers.READS and any(_is_remote(path) for path in paths):
+            severity, effect = Severity.HIGH, dangers.CONNECTS
+        where = _place(node, function)
+        detail = "" if effect in _WITHOUT_DETAIL else _detail(paths)
+        yield self._finding(severity, node.op, effect, where, triggers, detail)
+        if node.op == "DatasetFromGraph":
+            yield from self._nested(paths, triggers, where)
+
+    def _finding(
+        self,
+        severity: Severity,
+        op: str,
+        effect: str,
+        where: str,
+        triggers: Sequence[Trigger],
+        detail: str,
+    ) -> Finding:
+        trigger = min(triggers, key=lambda trigger: _WHEN_ORDER.index(trigger.when))
+        place = _shown(where) + self.where
+        return Finding(
+            severity, _shown(op), effect, place, trigger.when, _shown(trigger.by), detail
+        )
+
+    def _nested(
+        self, paths: Tuple[Path, ...], triggers: Tuple[Trigger, ...], where: str
+    ) -> Iterator[Finding]:
+        if self.depth >= _DEEPEST_NESTING:
+            return
+        for path in paths:
+            graph = _graph_of(path, self.file)
+            if graph is not None:
+                place = f"{self.where}, in the dataset of {_shown(where)}"
+                yield from Scan(
+                    self.meta_graph,
+                    self.file,
+                    self.also_known,
+                    graph,
+                    triggers,
+                    place,
+                    self.depth + 1,
+                ).findings()
+
+    def _remote_constants(self, found: List[Finding]) -> Iterator[Finding]:
+        """Strings that name a place in the network, grave where a file or network op is."""
+        reaching = (dangers.READS, dangers.WRITES, dangers.CONNECTS)
+        severity = Severity.HIGH if any(f.effect in reaching for f in found) else Severity.LOW
+        told = " ".join(finding.detail for finding in found)
+        for node, function, triggers in self._mentions("://"):
+            remote = [text for text in node.constant_strings() if _REMOTE.match(text)]
+            remote = [text for text in remote if _quoted(text) not in told]
+            if remote:
+                texts = _detail([Path(CONSTANT, text) for text in remote])
+                where = _place(node, function)
+                yield self._finding(severity, node.op, dangers.REMOTE, where, triggers, texts)
+
+    def _mentions(self, text: str) -> Iterator[Occurrence]:
+        """The nodes that may hold a string, and that something but the saver runs."""
+        for node in self.graph.nodes_holding(text):
+            triggers = _but_saving(self.reachability.of_node(node.name))
+            if triggers:
+                yield node, None, triggers
+        for function in self.graph.functions_holding(text):
+            triggers = _but_saving(self.reachability.of_function(function.name))
+            if triggers:
+                for node in function.nodes.values():
+                    yield node, function, triggers
+
+
+def _graph_of(path: Path, file: str) -> Optional[Graph]:
+    if path.kind != CONSTANT:
+        return None
+    return read_graph(path.text, file, DANGERS, tensorflow_ops())
+
+
+def _place(node: Node, function: Optional[Function]) -> str:
+    return f"function {function.name!r}" if function else f"node {node.name!r}"
+
+
+def _but_saving(triggers: Tuple[Trigger, ...]) -> Tuple[Trigger, ...]:
+    return tuple(trigger for trigger in triggers if trigger.when is not When.SAVE)
+
+
+def _relevant(op: str, triggers: Tuple[Trigger, ...]) -> Tuple[Trigger, ...]:
+    """Without what the saver does by its nature."""
+    return tuple(
+        trigger
+        for trigger in triggers
+        if not (trigger.when is When.SAVE and op in dangers.SAVER_OPS)
+        and not (trigger.restores and op in dangers.RESTORER_OPS)
+    )
+
+
+def _calls_out(node: Node) -> bool:
+    """Whether a compiled program calls functions that are not its own."""
+    modules = node.attribute_strings("module")
+    function_list = node.attribute("function_list")
+    calls_back = function_list is not None and function_list.message("list").count("func") > 0
+    return not modules or calls_back or any(b"custom_call" in module for module in modules)
+
+
+def _is_harmless(danger: Danger, paths: Sequence[Path]) -> bool:
+    if danger.effect == dangers.READS and paths and all(path.kind == ASSET for path in paths):
+        return True
+    if not danger.harmless:
+        return False
+    if not paths:
+        return bool(danger.attribute)
+    return all(
+        path.kind == CONSTANT and any(_matches(path.text, pattern) for pattern in danger.harmless)
+        for path in paths
+    )
+
+
+def _matches(text: bytes, pattern: bytes) -> bool:
+    return text.startswith(pattern[:-1]) if pattern.endswith(b"*") else text == pattern
+
+
+def _is_remote(path: Path) -> bool:
+    return path.kind == CONSTANT and _REMOTE.match(path.text) is not None
+
+
+def _detail(paths: Iterable[Path]) -> str:
+    words = {
+        CONSTANT: lambda text: _quoted(text),
+        ASSET: lambda text: f"asset {_quoted(text)}",
+        ARGUMENT: lambda text: f"what the caller gives as {_quoted(text)}",
+    }
+    texts = [
+        words.get(path.kind, lambda text: f"what {_quoted(text)} computes")(path.text)
+        for path in paths
+        if path.text or path.kind != CONSTANT
+    ]
+    shown = ", ".join(texts[:4])
+    return shown + (f" and {len(texts) - 4} more" if len(texts) > 4 else "")
+
+
+def _quoted(text: bytes) -> str:
+    return repr(_shown(text.decode("utf-8", "replace")))
+
+
+def _shown(text: str) -> str:
+    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: _LONGEST_DETAIL + 1])
+    return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + "…"
