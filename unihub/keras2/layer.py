@@ -11,12 +11,13 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 import tensorflow as tf
 
 from unihub import fetch, formats, selection
+from unihub.inspection.security import refuse_escaping_assets
 from unihub.keras2 import accepted
 from unihub.keras2.errors import OtherKeras
 from unihub.keras3.mismatch import mismatch, same_structure
 from unihub.matrix import Runtime
 from unihub.routes.forks import check_fork
-from unihub.routes.keras import keras_module
+from unihub.routes.keras import keras_module, layer_card
 from unihub.routes.operations import register_ops
 from unihub.routes.strategy import check_strategy
 from unihub.routes.tensorflow_hub import import_tensorflow_hub
@@ -150,6 +151,9 @@ class KerasLayer(_HubKerasLayer):  # type: ignore[misc]
                 raise
             raise found from error
 
+    def _repr_html_(self) -> str:
+        return layer_card(self._handle, self._signature, self._tags, self.trainable, self._func)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output's shape, or a nest of them: from ``output_shape``, else by tracing.
 
@@ -233,6 +237,7 @@ def _prepared(handle: str, tags: Optional[List[str]]) -> Tuple[str, Optional[Lis
     folder = fetch.resolve(handle)
     model = formats.read_saved_model(folder)
     meta_graph = selection.choose_meta_graph(model, handle, tags=tags)
+    refuse_escaping_assets(handle, model)
     check_fork(handle)
     check_strategy(handle, model.format)
     register_ops(handle, formats.read_ops(folder, meta_graph.tags))

@@ -24,6 +24,7 @@ from unihub.keras3.callee import (
 from unihub.keras3.inputs import nest_of_shapes
 from unihub.keras3.mismatch import described
 from unihub.keras3.variables import SharedVariable, follow_layers, shared_variable
+from unihub.routes.keras import layer_card
 from unihub.routes.load import load_object
 
 _log = logging.getLogger(__name__)
@@ -254,6 +255,11 @@ class KerasLayer(keras.layers.Layer):
         if safe_mode is not False and not isinstance(handle, _TrustedHandle):
             raise errors.UnsafeDeserialization(handle=str(handle))
         return cls(**{**config, "handle": _TrustedHandle(handle)})
+
+    def _repr_html_(self) -> str:
+        return layer_card(
+            self._handle, self._callee.signature, self._tags, self.trainable, self._loaded
+        )
 
     def __repr__(self) -> str:
         # tf_keras shows this when it refuses the layer.

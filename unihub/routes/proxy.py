@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import wrapt
 
@@ -29,3 +29,18 @@ class CallableObject(wrapt.ObjectProxy):  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return f"<callable {self.__wrapped__!r}>"
+
+    def _repr_html_(self) -> Optional[str]:
+        # None stands for the plain text.
+        from unihub.inspection import loaded
+
+        call: Any = self._self_call
+        error = getattr(call, "_error", None)
+        if error is not None:
+            handle = error.facts["handle"]
+            return loaded.card(handle, "load", all_signatures=True, note=error.why)
+        signature = getattr(call, "_signature", None)
+        if signature is not None:
+            return loaded.card(call._handle, "load", signature=signature.name)
+        show = getattr(self.__wrapped__, "_repr_html_", None)
+        return show() if show is not None else None

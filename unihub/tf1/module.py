@@ -175,6 +175,22 @@ class Module:
 
         self._spec.write(os.fspath(path), save_variables)
 
+    def _repr_html_(self) -> str:
+        from unihub.inspection import loaded
+        from unihub.matrix import Operation
+
+        variables = os.path.dirname(self._spec.checkpoint or "")
+        if os.path.basename(variables) != "variables":
+            return loaded.object_card(f"Module {self._name!r}", "module")
+        with self._graph.as_default():
+            return loaded.card(
+                os.path.dirname(variables),
+                "module",
+                all_signatures=True,
+                tags=self._variant.tags,
+                operation=Operation.FINE_TUNING if self._trainable else Operation.INFERENCE,
+            )
+
     @property
     def variable_map(self) -> VariableMap:
         """From each variable's name in the module to the variable.
