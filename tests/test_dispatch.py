@@ -148,6 +148,29 @@ class TestEagerly:
         assert callable(unihub.load("~/tf2_reusable"))
 
 
+def test_a_tf1_format_is_converted_once_and_fine_tuned(eager, tmp_path):
+    with unihub.configure(cache=tmp_path / "cache"):
+        layer = unihub.load(model("tf1_hub_image"), op="fine_tuning", convert=True)
+        (converted,) = (tmp_path / "cache" / "converted").iterdir()
+        written = converted.stat().st_mtime_ns
+        again = unihub.load(model("tf1_hub_image"), op="fine_tuning", api="load", convert=True)
+    assert converted.stat().st_mtime_ns == written
+    assert layer.trainable
+    assert len(layer.trainable_weights) == len(again.trainable_variables) > 0
+
+
+def test_convert_leaves_a_tf2_model_as_it_is(eager, tmp_path):
+    with unihub.configure(cache=tmp_path / "cache"):
+        assert callable(unihub.load(model("tf2_reusable"), convert=True))
+    assert not (tmp_path / "cache").exists()
+
+
+def test_convert_is_not_needed_in_graph_mode(graph, tmp_path):
+    with unihub.configure(cache=tmp_path / "cache"):
+        unihub.load(model("tf1_hub_scalar"), op="fine_tuning", convert=True)
+    assert not (tmp_path / "cache").exists()
+
+
 def test_save_reports_what_was_written(tmp_path):
     with session_if_needed() as start:
         root = tf.Module()

@@ -11,7 +11,7 @@ import pytest
 import unihub
 from unihub import errors
 from unihub.errors import Message, UnihubError, listed, nearest
-from unihub.runtime import Keras, current_keras
+from unihub.runtime import Keras, current_keras, tensorflow_version
 
 
 class LampBroken(UnihubError, LookupError):
@@ -80,11 +80,13 @@ def test_nearest_of_nothing():
 
 
 def belongs_here(name):
-    """Whether a module imports in this stack; the Keras 3 layer needs Keras 3."""
+    """Whether a module imports in this stack: some need Keras 3, TensorFlow 2 or libcst."""
     if name == "unihub.checking.rewriting":
         return find_spec("libcst") is not None
     if name.startswith("unihub.keras3.") and not name.endswith(".errors"):
         return current_keras() is Keras.KERAS3
+    if name.startswith("unihub.fast."):
+        return not tensorflow_version().startswith("1.")
     return True
 
 

@@ -22,7 +22,9 @@ ROWS = [
     {"fetching"},
     {"lockfile"},
     {"selection", "request", "fetch"},
-    {"routes", "tf1", "keras2", "keras3", "conversion"},
+    {"inspection"},
+    {"safety"},
+    {"routes", "tf1", "keras2", "keras3", "conversion", "fast"},
     {"converting"},
     {"dispatch"},
     {"demo"},
@@ -34,7 +36,7 @@ ROWS = [
 ]
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 FRAMEWORKS = {"tensorflow", "keras", "tf_keras", "tensorflow_hub", "google"}
-USE_FRAMEWORKS = ("routes", "tf1", "keras2", "keras3", "conversion", "demo")
+USE_FRAMEWORKS = ("routes", "tf1", "keras2", "keras3", "conversion", "fast", "demo")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -80,7 +82,7 @@ def same_row(own, other):
         ("keras3", "routes"),
         ("routes", "keras3"),
         ("routes", "tf1"),
-        ("routes"),
+        ("routes", "fast"),
         ("fast", "routes"),
         ("keras2", "routes"),
         ("keras2", "keras3"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from unihub.errors import MatrixRefusal as MatrixRefusal
     from unihub.errors import UnihubError as UnihubError
     from unihub.fetch import resolve as resolve
+    from unihub.inspection.inspector import inspect as inspect
     from unihub.matrix import Format as Format
     from unihub.matrix import Operation as Operation
     from unihub.matrix import Runtime as Runtime
@@ -46,6 +47,7 @@ _OWN = {
     "configure": "unihub.settings:configure",
     "environment": "unihub.runtime:environment",
     "initialize": "unihub.tf1.initialize:initialize",
+    "inspect": "unihub.inspection.inspector:inspect",
     "install": "unihub.shim:install",
     "load": "unihub.dispatch:load",
     "register_resolver": "unihub.resolvers:register_resolver",
@@ -56,12 +58,15 @@ _OWN = {
     "validate": "unihub.converting:validate",
 }
 
+# The rooms that people use by their own names; the matrix is callable as well.
+_ROOMS = ("checking", "doctor", "formats", "matrix", "settings")
+
 __all__ = sorted({*_OWN, *NAMES, "matrix"})  # pyright: ignore
 
 
 def __getattr__(name: str) -> Any:
-    if name == "matrix":
-        return importlib.import_module("unihub.matrix")
+    if name in _ROOMS:
+        return importlib.import_module(f"unihub.{name}")
     if name in _OWN:
         module, _, attribute = _OWN[name].partition(":")
         value = getattr(importlib.import_module(module), attribute)

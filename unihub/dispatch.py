@@ -8,7 +8,7 @@ import os
 from enum import Enum
 from typing import Any, Dict, Optional, Tuple, Type, TypeVar, Union
 
-from unihub import fetch, formats, matrix, selection
+from unihub import converting, fetch, formats, matrix, safety, selection
 from unihub.errors import MatrixRefusal, Message, UnihubError, listed, nearest
 from unihub.formats import SavedModel
 from unihub.matrix import Cell, Format, Operation, Route, Runtime
@@ -17,6 +17,7 @@ from unihub.runtime import current_runtime
 
 _Choice = TypeVar("_Choice", bound=Enum)
 _APIS = ("module", "load", "keras")
+_WEIGHTS = (None, "mmap")
 
 # The keyword arguments that each API takes beyond those of load() itself.
 _ARGUMENTS = {
@@ -118,6 +119,10 @@ def load(
     as_dict: Optional[bool] = None,
     training: Optional[bool] = None,
     sha256: Optional[str] = None,
+    convert: bool = False,
+    on_unsafe: str = safety.WARN,
+    fast: bool = True,
+    weights: Optional[str] = None,
     **kwargs: Any,
 ) -> Any:
     """Loads any TensorFlow Hub model the way that suits this TensorFlow.
@@ -144,6 +149,17 @@ def load(
             evaluate); TF2 SavedModels take it on each call instead.
         sha256: of the archive that the model comes in, in hexadecimal: no other
             bytes are loaded.
+        convert: True to have a TF1 format converted, once, to a TF2 SavedModel in
+            the cache, and that one loaded, which TF2 can fine-tune; see
+            `unihub.convert`. ``signature`` is then the one that ``m(inputs)`` is.
+        on_unsafe: "warn", "refuse" or "ignore": what to do about a model that
+            runs Python or machine code, writes files or connects to the network.
+            This is advice, not a sandbox; see `unihub.inspect`.
+        fast: False to load the whole model. By default, for inference through a
+            signature in TF2, only what the signature needs is loaded, where the
+            answers are proven equal; the rest follows when it is asked for.
+        weights: "mmap" to have the weights copied to the cache once, and shared by
+            all processes of this machine; None to read them from the model.
         **kwargs: for the API: ``name`` for a Module; ``name``, ``dtype``,
             ``arguments``, ``output_shape`` and so on for a KerasLayer.
 
@@ -154,6 +170,8 @@ def load(
 
     Raises:
         MatrixRefusal: when the matrix rules it out.
+        UnsafeModel: for ``on_unsafe="refuse"``.
+        AssetEscapes: when an asset of the model lies outside of its folder.
         UnihubError: one class per cause; each is also the builtin that
             tensorflow_hub raises there.
 
@@ -168,10 +186,19 @@ def load(
         raise UnknownChoice(
             argument="api", value=api, choices=listed(_APIS), example=nearest(api, _APIS)
         )
+    if weights not in _WEIGHTS:
+        raise UnknownChoice(
+            argument="weights", value=weights, choices=listed(_WEIGHTS), example="mmap"
+        )
+    safety.check_choice(on_unsafe)
     model = formats.read_saved_model(fetch.locate(handle, sha256=sha256))
     text = os.fspath(handle)
     if operation is Operation.CREATION:
         raise CreationIsSaving(handle=text)
+    safety.check(text, model, on_unsafe)
+    if convert and model.format is not Format.TF2_SAVED_MODEL and _in_tf2():
+        text, model = _converted(model, signature, tags)
+        signature = tags = None
     cell = decided_cell(text, model.format, operation, evidence=model.evidence)
     route = _route(cell, api, text, model)
     _check_arguments(route.api, kwargs)
@@ -186,11 +213,25 @@ def load(
         output_key=output_key,
         as_dict=as_dict,
         options=options,
+        fast=fast,
+        weights=weights,
         arguments=kwargs,
     )
     if operation is Operation.FINE_TUNING and model.format is Format.TF2_SAVED_MODEL:
         _check_reusable(request)
     return _target(route)(request)
+
+
+def _in_tf2() -> bool:
+    return current_runtime() is Runtime.TF2
+
+
+def _converted(
+    model: SavedModel, signature: Optional[str], tags: Optional[selection.Tags]
+) -> Tuple[str, SavedModel]:
+    """The folder of the converted model in the cache, and what is read of it."""
+    path = converting.convert_into_cache(model.path, signature=signature, tags=tags)
+    return path, formats.read_saved_model(path)
 
 
 # AutoGraph leaves alone what bears this mark, in every release; without it, it
@@ -335,7 +376,8 @@ def _check_arguments(api: str, arguments: Dict[str, Any]) -> None:
 
 
 def _unexpected(argument: str, api: str) -> UnexpectedArgument:
-    own: Tuple[str, ...] = ("op", "api", "signature", "output_key", "as_dict", "training", "sha256")
+    own: Tuple[str, ...] = ("op", "api", "signature", "output_key", "as_dict", "training")
+    own += ("sha256", "convert", "on_unsafe", "fast", "weights")
     names = own + _ARGUMENTS[api]
     remedy = f"{nearest(argument, names)}=..."
     if argument == "trainable":

@@ -22,6 +22,8 @@ class Request:
         training: False when a TF1 format is fine-tuned to be evaluated.
         signature, output_key, as_dict: as the caller gave them, if at all.
         options: tf.saved_model.LoadOptions or None.
+        fast: whether a signature may be loaded without the rest of its model.
+        weights: "mmap" to share them between processes, or None.
         arguments: further keyword arguments, for the API that serves.
     """
 
@@ -35,6 +37,8 @@ class Request:
     output_key: Optional[str] = None
     as_dict: Optional[bool] = None
     options: Any = None
+    fast: bool = True
+    weights: Optional[str] = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def ops(self) -> Tuple[str, ...]:

@@ -21,7 +21,7 @@ NAME = "tf1_hub_resource"
 
 @pytest.fixture
 def loaded():
-    return unihub.load(str(MODELS / NAME))
+    return unihub.load(str(MODELS / NAME), fast=False)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from typing import Any, Callable, Iterator, Optional, Union
 
@@ -11,7 +12,9 @@ from packaging.version import Version
 
 from unihub import fetch, formats, selection
 from unihub.errors import Message, UnihubError, first_line, listed
+from unihub.fast.load import load_signature
 from unihub.formats import MetaGraph, SavedModel
+from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix import Format, Runtime
 from unihub.request import Request
 from unihub.routes.forks import check_fork
@@ -65,7 +68,13 @@ def load_saved_model(request: Request) -> Any:
         The loaded object itself where it is callable and no signature was
         asked for; else the same object made callable through the signature.
     """
-    loaded = load_meta_graph(request.handle, request.model, request.meta_graph, request.options)
+    load_full = functools.partial(
+        load_meta_graph, request.handle, request.model, request.meta_graph, request.options
+    )
+    lean = load_signature(request, load_full, request.weights) if request.fast else None
+    if lean is not None:
+        return lean
+    loaded = load_full()
     if request.signature is None and selection.is_callable(request.meta_graph):
         names = list(request.meta_graph.signatures)
         selection.choose_output(None, request.handle, request.output_key, request.as_dict, names)
@@ -96,16 +105,24 @@ def load_object(
     return load_meta_graph(text, model, meta_graph, options)
 
 
-def load_meta_graph(handle: str, model: SavedModel, meta_graph: MetaGraph, options: Any) -> Any:
+def load_meta_graph(
+    handle: str,
+    model: SavedModel,
+    meta_graph: MetaGraph,
+    options: Any,
+    load: Optional[Callable[..., Any]] = None,
+) -> Any:
     """Loads one MetaGraph of a SavedModel, with its ops' packages imported.
 
     Raises:
+        AssetEscapes: when an asset lies outside of the model's folder.
         MissingOps: when this TensorFlow lacks an op of the graph.
         OptionsNotSupported: when options are given before TensorFlow 2.3.
         LoadFailed: when TensorFlow raises anything.
         StrategyNotSupported: for a TF1 format under a distribution strategy.
         ForkedAfterUse: in a process forked after TensorFlow had run.
     """
+    refuse_escaping_assets(handle, model)
     check_fork(handle)
     check_strategy(handle, model.format)
     register_ops(handle, formats.read_ops(model.path, meta_graph.tags))
@@ -116,7 +133,7 @@ def load_meta_graph(handle: str, model: SavedModel, meta_graph: MetaGraph, optio
         keywords["options"] = options
     with explained(handle, meta_graph):
         # load_v2 is tf.saved_model.load, under the name that 1.15 has as well.
-        loaded = tf.compat.v1.saved_model.load_v2(
+        loaded = (load or tf.compat.v1.saved_model.load_v2)(
             model.path, tags=list(meta_graph.tags), **keywords
         )
     # tensorflow_hub's KerasLayer reads this mark on objects passed to it.

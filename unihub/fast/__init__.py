@@ -1,0 +1,1 @@
+"""Loading one signature for inference without building the whole object."""

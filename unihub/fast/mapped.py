@@ -1,0 +1,151 @@
+"""Weights in a file that processes share: aligned, checked, mapped copy-on-write.
+
+A file holds the values of one signature's variables, each at a multiple of 64 bytes.
+It is written from what TensorFlow's own reader gives, which verifies the checksums
+of the checkpoint, and its name depends on all that would make it another file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import sys
+import tempfile
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from unihub import settings
+from unihub.fast.files import Stamp
+from unihub.fast.plan import Declined, Variable
+from unihub.fast.weights import read_values
+from unihub.fetching.ownership import is_trusted
+
+# TensorFlow aborts the process where a buffer that it is given is not aligned so.
+_ALIGNMENT = 64
+_FOLDER = "weights"
+_LAYOUT = "unihub weights 1"
+# Those that NumPy can hand over; what is of another dtype is read as ever.
+_MAPPABLE = frozenset(
+    tf.as_dtype(name).as_datatype_enum
+    for name in (
+        "float16",
+        "float32",
+        "float64",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+    )
+)
+_Slot = Tuple[Variable, int, int]
+
+
+def mapped_values(variables: Sequence[Variable], prefix: str, stamp: Stamp) -> Sequence[Any]:
+    """The values of variables, as tensors whose memory is a mapped file.
+
+    Writing to such a tensor changes this process's copy of the page, and no file.
+
+    Args:
+        variables: whose values they are.
+        prefix: of the checkpoint.
+        stamp: of the model's files.
+
+    Raises:
+        Declined: the folder of the files could have been written by others.
+    """
+    slots, size = _slots(variables)
+    file = _file(variables, prefix, stamp)
+    if not size:
+        return read_values(variables, prefix)
+    if not _is_complete(file, size):
+        _write(file, slots, size, prefix)
+    values = _mapped(file, slots, size)
+    rest = [variable for variable in variables if variable.key not in values]
+    if rest:
+        values.update(zip((v.key for v in rest), read_values(rest, prefix)))
+    return [values[variable.key] for variable in variables]
+
+
+def _slots(variables: Sequence[Variable]) -> Tuple[List[_Slot], int]:
+    """Where each value is: its place and its size in bytes; and the size of the file."""
+    slots, place = [], 0
+    if sys.byteorder != "little":
+        return [], 0
+    for variable in variables:
+        shape = tf.TensorShape(variable.shape)
+        if variable.dtype not in _MAPPABLE or not shape.num_elements():
+            continue
+        size = shape.num_elements() * tf.as_dtype(variable.dtype).size
+        slots.append((variable, place, size))
+        place += -(-size // _ALIGNMENT) * _ALIGNMENT
+    return slots, place
+
+
+def _file(variables: Sequence[Variable], prefix: str, stamp: Stamp) -> str:
+    root = settings.current().cache
+    folder = os.path.join(root, _FOLDER)
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    for path in (root, folder):
+        if not is_trusted(os.stat(path)):
+            raise Declined(f"others may write to {path}")
+    facts = [_LAYOUT, os.path.realpath(prefix), stamp, tf.__version__]
+    facts += [(v.key, v.dtype, tf.TensorShape(v.shape).as_list()) for v in variables]
+    return os.path.join(folder, hashlib.sha256(repr(facts).encode()).hexdigest())
+
+
+def _is_complete(file: str, size: int) -> bool:
+    """Whether a file is there; it appears by one rename, when it is whole."""
+    if not os.path.exists(file):
+        return False
+    status = os.stat(file)
+    return status.st_size == size and is_trusted(status)
+
+
+def _write(file: str, slots: Sequence[_Slot], size: int, prefix: str) -> None:
+    values = read_values([variable for variable, _, _ in slots], prefix)
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(file))
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.truncate(size)
+            for (_, place, length), value in zip(slots, values):
+                array = np.ascontiguousarray(value.numpy())
+                if array.nbytes != length:
+                    raise Declined("a variable has another size than its shape says")
+                out.seek(place)
+                out.write(array.data)
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(temporary, file)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _mapped(file: str, slots: Sequence[_Slot], size: int) -> Dict[str, Any]:
+    with open(file, "rb") as opened:
+        memory = mmap.mmap(
+            opened.fileno(), size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE
+        )
+    content = np.frombuffer(memory, np.uint8)
+    values = {}
+    for variable, place, length in slots:
+        tensor = _tensor(content[place : place + length], variable)
+        if tensor is not None:
+            values[variable.key] = tensor
+    return values
+
+
+def _tensor(data: Any, variable: Variable) -> Optional[Any]:
+    """A tensor of the very bytes; None where they are not aligned."""
+    shape = tf.TensorShape(variable.shape).as_list()
+    array = data.view(tf.as_dtype(variable.dtype).as_numpy_dtype).reshape(shape)
+    if array.ctypes.data % _ALIGNMENT or not array.flags.c_contiguous:
+        return None
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())

@@ -1,0 +1,224 @@
+"""The plan of a signature of a TF2 SavedModel, from its object graph."""
+
+from __future__ import annotations
+
+import collections
+from typing import AbstractSet, Any, Dict, Iterable, List, Mapping, Tuple, Union
+
+import tensorflow as tf
+
+from unihub.fast.nodes import called_functions, check_dtype, check_function, check_node
+from unihub.fast.plan import Constant, Declined, Input, Plan, Shape, Variable
+from unihub.fast.private import TrackableObjectGraph
+
+_VALUE = "VARIABLE_VALUE"
+# Loads as an object without behaviour of its own, unlike a dict or an optimizer.
+_PLAIN_ROOTS = ("_generic_user_object", "_tf_keras_")
+
+
+def plan_signature(meta_graph: Any, signature: str, prefix: str, suffix: str) -> Plan:
+    """The plan of one signature.
+
+    Args:
+        meta_graph: the MetaGraphDef; its functions are renamed in place.
+        signature: its name.
+        prefix: of the checkpoint.
+        suffix: to make the functions' names unique.
+
+    Raises:
+        Declined: the signature needs more than variables and constants.
+    """
+    objects = meta_graph.object_graph_def
+    name = concrete_function(objects, signature)
+    library = {f.signature.name: f for f in meta_graph.graph_def.library.function}
+    names = closure(library, name)
+    concrete = objects.concrete_functions[name]
+    captures = _captures(meta_graph, concrete.bound_inputs, prefix)
+    function = library[name]
+    own = len(function.signature.input_arg) - len(captures)
+    inputs = _inputs(objects, signature, concrete, function.signature.input_arg[:own])
+    outputs = _outputs(concrete, function.signature.output_arg)
+    return Plan(
+        name=name + suffix,
+        functions=[_renamed(library[used], set(names), suffix) for used in names],
+        inputs=inputs,
+        outputs=outputs,
+        result=tuple(concrete.output_signature.dict_value.fields),
+        captures=captures,
+    )
+
+
+def concrete_function(objects: Any, signature: str) -> str:
+    """Name of the function that a signature is.
+
+    Raises:
+        Declined: the root object or the signature is of an unusual kind.
+    """
+    root = objects.nodes[0]
+    identifier = root.user_object.identifier
+    if root.registered_name or not identifier.startswith(_PLAIN_ROOTS):
+        raise Declined(f"the root object is a {root.registered_name or identifier}")
+    children = child_ids(root)
+    if "signatures" not in children:
+        raise Declined("the object graph has no signatures")
+    signatures = child_ids(objects.nodes[children["signatures"]])
+    node = objects.nodes[signatures[signature]] if signature in signatures else None
+    if node is None or node.WhichOneof("kind") != "bare_concrete_function":
+        raise Declined(f"{signature} is no bare function")
+    name: str = node.bare_concrete_function.concrete_function_name
+    return name
+
+
+def child_ids(node: Any) -> Dict[str, int]:
+    """The children of a node of an object graph, by name."""
+    return {child.local_name: child.node_id for child in node.children}
+
+
+def closure(library: Mapping[str, Any], name: str) -> List[str]:
+    """The names of a function and of all that it calls, checked.
+
+    Raises:
+        Declined: one of them does more than compute.
+    """
+    names, waiting = [], [name]
+    seen = {name}
+    while waiting:
+        current = waiting.pop()
+        if current not in library:
+            raise Declined(f"the function {current} is missing")
+        names.append(current)
+        function = library[current]
+        check_function(function)
+        for node in function.node_def:
+            called = [node.op] if node.op in library else []
+            if not called:
+                check_node(node)
+                called = [f.name for f in called_functions(node)]
+            for other in called:
+                if other not in seen:
+                    seen.add(other)
+                    waiting.append(other)
+    return names
+
+
+def _renamed(function: Any, names: AbstractSet[str], suffix: str) -> Any:
+    function.signature.name += suffix
+    # It makes TensorFlow fail on some inputs; its own loader drops it too.
+    if "_input_shapes" in function.attr:
+        del function.attr["_input_shapes"]
+    for node in function.node_def:
+        if node.op in names:
+            node.op += suffix
+        else:
+            for called in called_functions(node):
+                called.name += suffix
+    return function
+
+
+def _inputs(objects: Any, signature: str, concrete: Any, arguments: Any) -> Tuple[Input, ...]:
+    values = concrete.canonicalized_input_signature.tuple_value.values
+    if len(values) != 2 or len(values[0].tuple_value.values):
+        raise Declined("the signature takes inputs by position")
+    fields = values[1].dict_value.fields
+    node = objects.nodes[
+        child_ids(objects.nodes[child_ids(objects.nodes[0])["signatures"]])[signature]
+    ]
+    keywords = list(node.bare_concrete_function.argument_keywords)
+    names = sorted(fields)
+    if keywords != names or len(names) != len(arguments):
+        raise Declined("the inputs have no evident order")
+    for name, argument in zip(names, arguments):
+        if not fields[name].HasField("tensor_spec_value"):
+            raise Declined(f"input {name} is not one tensor")
+        check_dtype(argument.type, f"input {name}")
+        if fields[name].tensor_spec_value.dtype != argument.type:
+            raise Declined(f"input {name} has two dtypes")
+    return tuple(
+        Input(name, argument.type, shape_of(fields[name].tensor_spec_value.shape))
+        for name, argument in zip(names, arguments)
+    )
+
+
+def _outputs(concrete: Any, results: Any) -> Tuple[str, ...]:
+    if not concrete.output_signature.HasField("dict_value"):
+        raise Declined("the outputs are no dict")
+    fields = concrete.output_signature.dict_value.fields
+    names = sorted(fields)
+    if not names or len(names) != len(results):
+        raise Declined("the outputs have no evident order")
+    for name, result in zip(names, results):
+        if not fields[name].HasField("tensor_spec_value"):
+            raise Declined(f"output {name} is not one tensor")
+        check_dtype(result.type, f"output {name}")
+        if fields[name].tensor_spec_value.dtype != result.type:
+            raise Declined(f"output {name} has two dtypes")
+    return tuple(names)
+
+
+def shape_of(shape: Any) -> Shape:
+    """A TensorShapeProto as a tuple; None for unknown rank."""
+    if shape.unknown_rank:
+        return None
+    return tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
+
+
+def _captures(
+    meta_graph: Any, places: Iterable[int], prefix: str
+) -> Tuple[Union[Variable, Constant], ...]:
+    objects = meta_graph.object_graph_def
+    places = list(places)
+    kinds = {place: objects.nodes[place].WhichOneof("kind") for place in places}
+    unusual = set(kinds.values()) - {"variable", "constant"}
+    if unusual:
+        raise Declined(f"it captures {', '.join(sorted(map(str, unusual)))}")
+    variables = [place for place, kind in kinds.items() if kind == "variable"]
+    keys = _keys(objects, variables, prefix) if variables else {}
+    nodes = {}
+    if len(variables) < len(kinds):
+        nodes = {node.name: node for node in meta_graph.graph_def.node}
+    return tuple(
+        _variable(objects.nodes[place], keys[place], place)
+        if kinds[place] == "variable"
+        else Constant(nodes[objects.nodes[place].constant.operation].attr["value"].tensor)
+        for place in places
+    )
+
+
+def _variable(node: Any, key: str, place: int) -> Variable:
+    variable = node.variable
+    check_dtype(variable.dtype, f"variable {key}")
+    if node.registered_name or len(variable.experimental_distributed_variable_components):
+        raise Declined(f"variable {key} is of an unusual kind")
+    return Variable(key, variable.dtype, variable.shape, place)
+
+
+def _keys(objects: Any, wanted: Iterable[int], prefix: str) -> Dict[int, str]:
+    """The checkpoint's names of variables, found as TensorFlow's own loader does.
+
+    The SavedModel and the checkpoint have each a graph of the objects; those that
+    are reached by the same path from the root are the same.
+    """
+    reader = tf.train.load_checkpoint(prefix)
+    saved = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
+    counterparts = {0: 0}
+    waiting = collections.deque([0])
+    missing = set(wanted)
+    while waiting and missing:
+        place = waiting.popleft()
+        names = child_ids(saved.nodes[counterparts[place]])
+        for child in objects.nodes[place].children:
+            if child.node_id not in counterparts and child.local_name in names:
+                counterparts[child.node_id] = names[child.local_name]
+                waiting.append(child.node_id)
+                missing.discard(child.node_id)
+    if missing:
+        raise Declined("a variable is not in the checkpoint's object graph")
+    return {place: _key(saved.nodes[counterparts[place]]) for place in wanted}
+
+
+def _key(node: Any) -> str:
+    attributes = [attribute for attribute in node.attributes if attribute.name == _VALUE]
+    if len(attributes) != 1 or len(node.attributes) != 1:
+        raise Declined("a variable is saved in an unusual way")
+    key: str = attributes[0].checkpoint_key
+    return key
