@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Optional
 
 import pytest
 from hypothesis import settings
@@ -59,6 +60,11 @@ def eager():
 
     if not tf.executing_eagerly():
         pytest.skip(f"TensorFlow {tf.__version__} is in graph mode here")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> Optional[str]:
+    """Names no test by the bytes of an archive, which differ between parallel workers."""
+    return argname if isinstance(val, bytes) and len(val) > 40 else None
 
 
 def pytest_report_header() -> str:

@@ -16,8 +16,12 @@ from unihub.request import Request
 from unihub.runtime import current_runtime
 
 _Choice = TypeVar("_Choice", bound=Enum)
-_APIS = ("module", "load", "keras")
-_WEIGHTS = (None, "mmap")
+# The arguments of load() that are one of a few words, or None.
+_CHOICES: Dict[str, Tuple[str, ...]] = {
+    "api": ("module", "load", "keras"),
+    "on_unsafe": safety.CHOICES,
+    "weights": ("mmap",),
+}
 
 # The keyword arguments that each API takes beyond those of load() itself.
 _ARGUMENTS = {
@@ -182,15 +186,8 @@ def load(
         >>> half_plus_two(tf.constant([2.0]))
     """
     operation = chosen(Operation, op, "op")
-    if api is not None and api not in _APIS:
-        raise UnknownChoice(
-            argument="api", value=api, choices=listed(_APIS), example=nearest(api, _APIS)
-        )
-    if weights not in _WEIGHTS:
-        raise UnknownChoice(
-            argument="weights", value=weights, choices=listed(_WEIGHTS), example="mmap"
-        )
-    safety.check_choice(on_unsafe)
+    for argument, value in (("api", api), ("on_unsafe", on_unsafe), ("weights", weights)):
+        _check_choice(argument, value)
     model = formats.read_saved_model(fetch.locate(handle, sha256=sha256))
     text = os.fspath(handle)
     if operation is Operation.CREATION:
@@ -220,6 +217,17 @@ def load(
     if operation is Operation.FINE_TUNING and model.format is Format.TF2_SAVED_MODEL:
         _check_reusable(request)
     return _target(route)(request)
+
+
+def _check_choice(argument: str, value: Optional[str]) -> None:
+    choices = _CHOICES[argument]
+    if value is not None and value not in choices:
+        raise UnknownChoice(
+            argument=argument,
+            value=value,
+            choices=listed(choices),
+            example=nearest(value, choices),
+        )
 
 
 def _in_tf2() -> bool:

@@ -6,7 +6,7 @@ import os
 import warnings
 from typing import Dict, Tuple
 
-from unihub.errors import Message, UnihubError, listed, nearest
+from unihub.errors import Message, UnihubError
 from unihub.formats import SavedModel
 from unihub.inspection import dangers
 from unihub.inspection.dangers import Severity
@@ -39,27 +39,8 @@ class UnsafeModel(UnihubError, ValueError):
     )
 
 
-class UnknownReaction(UnihubError, ValueError):
-    """on_unsafe= is none of its choices."""
-
-    message = Message(
-        code="unknown-reaction",
-        what="on_unsafe={value!r} is not known.",
-        why="on_unsafe is one of {choices}.",
-        do="on_unsafe={example!r}",
-    )
-
-
 class UnsafeModelWarning(UserWarning):
     """A model acts outside of its graph."""
-
-
-def check_choice(on_unsafe: str) -> None:
-    """Raises UnknownReaction for anything but "warn", "refuse" and "ignore"."""
-    if on_unsafe not in CHOICES:
-        raise UnknownReaction(
-            value=on_unsafe, choices=listed(CHOICES), example=nearest(on_unsafe, CHOICES)
-        )
 
 
 def check(handle: str, model: SavedModel, on_unsafe: str) -> None:
