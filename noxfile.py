@@ -136,6 +136,7 @@ def odd_installations(session: nox.Session) -> None:
         session.install("tensorflow==1.14.0", "protobuf<3.21", *TEST_TOOLS, "packaging", "click")
         session.install("--no-deps", f"{ROOT}")
         session.install("importlib-metadata", "rich", "wrapt")
+        session.install("requests", "filelock", "platformdirs")
         session.run("pytest", "--noconftest", tests, "-k", "1_14", env=QUIET)
         return
     _install(session, *NEWEST)

@@ -334,7 +334,10 @@ def test_another_process_that_begins_the_same_part_while_it_is_read(server, part
 # The user
 
 
+# The handler is set for where the tests run in the background, with SIGINT ignored.
 INTERRUPTED = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import sys, threading
 from unihub.fetching.growing import download_and_read
 from unihub.fetching.transfer import Limits

@@ -132,7 +132,10 @@ def test_a_child_of_a_killed_process_blocks_nobody(tmp_path):
         os.killpg(process.pid, signal.SIGKILL)
 
 
+# The handler is set for where the tests run in the background, with SIGINT ignored.
 INTERRUPTED = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import sys, unihub
 try:
     unihub.resolve(sys.argv[1])

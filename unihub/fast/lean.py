@@ -91,6 +91,13 @@ class LeanObject:
             return repr(_callable_object(self))
         return f"<callable {AutoTrackable.__name__} of a signature at {id(self):#x}>"
 
+    def _repr_html_(self) -> str:
+        # Else a notebook would load the full object to show it.
+        from unihub.inspection import loaded
+
+        call = object.__getattribute__(self, "_lean_call")
+        return loaded.card(call._handle, "load", signature=call._signature.name)
+
 
 def _callable_object(lean: LeanObject) -> CallableObject:
     function = object.__getattribute__(lean, "_lean_function")
