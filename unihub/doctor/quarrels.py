@@ -323,7 +323,7 @@ def _companions(installation: Installation) -> Iterator[Tuple[Problem, str]]:
         words = _COMPANION.filled(
             name=name, version=version, tensorflow=tensorflow, minor=_minor(tensorflow)
         )
-        yield Problem.of(words, Severity.ERROR, f"https://pypi.org/project/{name}"), name
+        yield Problem.of(words, Severity.ERROR, f"what the metadata of {name} requires"), name
 
 
 def _several(installation: Installation) -> Iterator[Problem]:
