@@ -19,7 +19,7 @@ from unihub.matrix import Runtime
 OLDEST_TENSORFLOW = "1.15"
 
 # The distributions that provide the module `tensorflow`.
-_TENSORFLOW_DISTRIBUTIONS = (
+TENSORFLOW_DISTRIBUTIONS = (
     "tensorflow",
     "tensorflow-cpu",
     "tensorflow-gpu",
@@ -204,7 +204,7 @@ def _keras_of(tensorflow: Any) -> Keras:
 def _installed_tensorflow() -> Optional[str]:
     if find_spec("tensorflow") is None:
         return None
-    for name in _TENSORFLOW_DISTRIBUTIONS:
+    for name in TENSORFLOW_DISTRIBUTIONS:
         version = _distribution_version(name)
         if version is not None:
             return version

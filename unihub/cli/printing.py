@@ -27,7 +27,7 @@ def print_renderable(renderable: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints rows of text under their columns' names; numbers in the last columns align."""
+    """Prints rows of text under their columns' names; the first column wraps."""
     from rich.markup import escape
     from rich.table import Table
 

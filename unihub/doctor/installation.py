@@ -9,21 +9,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Dict, List, Mapping, Tuple
 
+from unihub.runtime import TENSORFLOW_DISTRIBUTIONS
+
 TENSORFLOW = "tensorflow"
 
-# Distributions of one module tree: any of them is "tensorflow".
-TENSORFLOW_DISTRIBUTIONS = (
-    "tensorflow",
-    "tensorflow-cpu",
-    "tensorflow-gpu",
-    "tensorflow-intel",
-    "tensorflow-macos",
-    "tensorflow-rocm",
-    "tensorflow-cpu-aws",
-    "intel-tensorflow",
-    "tf-nightly",
-    "tf-nightly-cpu",
-)
 WATCHED = (
     "tensorflow",
     "tensorflow-hub",
