@@ -33,14 +33,14 @@ def plan_signature(meta_graph: Any, signature: str, prefix: str, suffix: str) ->
     library = {f.signature.name: f for f in meta_graph.graph_def.library.function}
     names = closure(library, name)
     concrete = objects.concrete_functions[name]
-    captures = _captures(meta_graph, concrete.bound_inputs, prefix)
+    captures = captures_of(meta_graph, concrete.bound_inputs, prefix)
     function = library[name]
     own = len(function.signature.input_arg) - len(captures)
     inputs = _inputs(objects, signature, concrete, function.signature.input_arg[:own])
     outputs = _outputs(concrete, function.signature.output_arg)
     return Plan(
         name=name + suffix,
-        functions=[_renamed(library[used], set(names), suffix) for used in names],
+        functions=[renamed(library[used], set(names), suffix) for used in names],
         inputs=inputs,
         outputs=outputs,
         result=tuple(concrete.output_signature.dict_value.fields),
@@ -101,7 +101,8 @@ def closure(library: Mapping[str, Any], name: str) -> List[str]:
     return names
 
 
-def _renamed(function: Any, names: AbstractSet[str], suffix: str) -> Any:
+def renamed(function: Any, names: AbstractSet[str], suffix: str) -> Any:
+    """A FunctionDef under a unique name, with those that it calls; changed in place."""
     function.signature.name += suffix
     # It makes TensorFlow fail on some inputs; its own loader drops it too.
     if "_input_shapes" in function.attr:
@@ -162,9 +163,14 @@ def shape_of(shape: Any) -> Shape:
     return tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
 
 
-def _captures(
+def captures_of(
     meta_graph: Any, places: Iterable[int], prefix: str
 ) -> Tuple[Union[Variable, Constant], ...]:
+    """What a function captures, from the places in the object graph.
+
+    Raises:
+        Declined: one is neither a variable of a plain kind nor a constant.
+    """
     objects = meta_graph.object_graph_def
     places = list(places)
     kinds = {place: objects.nodes[place].WhichOneof("kind") for place in places}
