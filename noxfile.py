@@ -32,6 +32,8 @@ nox.options.reuse_existing_virtualenvs = False
 nox.options.sessions = ["lint", "tf1", "tf215", "keras3", "keras2"]
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": None}
+AS_TF2 = {**QUIET, "PYTHONPATH": str(ROOT / "tests")}
+PARALLEL = ("-n", "auto", "--dist", "loadfile")
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 # The last releases that go with TensorFlow 1.15, and with 2.15 before Keras 3.
@@ -58,8 +60,7 @@ def _install(session: nox.Session, *packages: str) -> None:
 
 
 def _run_tests(session: nox.Session, *options: str, **env: str) -> None:
-    parallel = ("-n", "auto", "--dist", "loadfile")
-    session.run("pytest", *parallel, *(session.posargs or options), env={**QUIET, **env})
+    session.run("pytest", *PARALLEL, *(session.posargs or options), env={**QUIET, **env})
     session.run("unihub", "demo", env={**QUIET, **env})
 
 
@@ -69,9 +70,13 @@ def _but(*rooms: str) -> List[str]:
 
 @nox.session(python="3.7")
 def tf1(session: nox.Session) -> None:
-    """TensorFlow 1.15: the TF1 column, beside the real hub.Module."""
+    """TensorFlow 1.15: the TF1 column, beside the real hub.Module; then as TensorFlow 2."""
     _install(session, *TF1)
     _run_tests(session)
+    if not session.posargs:
+        as_tf2 = ("test_cells.py", "test_contexts.py", "test_dispatch.py", "test_shared_models.py")
+        tests = [f"tests/{name}" for name in (*as_tf2, "routes")]
+        session.run("pytest", *PARALLEL, "-p", "v2_behavior", *tests, env=AS_TF2)
 
 
 @nox.session(python="3.11")

@@ -98,7 +98,7 @@ def test_dataset_map(loaded, x):
 
 def test_saving_it_again(loaded, x, tmp_path):
     tf.saved_model.save(loaded, str(tmp_path / "m"), signatures=loaded.signatures)
-    again = tf.saved_model.load(str(tmp_path / "m"))
+    again = tf.compat.v1.saved_model.load_v2(str(tmp_path / "m"))
     np.testing.assert_array_equal(again.signatures["default"](default=x)["default"], loaded(x))
 
 
@@ -111,7 +111,7 @@ def test_tracking_as_an_attribute_of_a_module(loaded, x, tmp_path):
         input_signature=[tf.TensorSpec([None, 3], tf.float32)],
     )
     tf.saved_model.save(module, str(tmp_path / "m"))
-    again = tf.saved_model.load(str(tmp_path / "m"))
+    again = tf.compat.v1.saved_model.load_v2(str(tmp_path / "m"))
     np.testing.assert_allclose(again(x), loaded(x) * 2.0, rtol=1e-6)
     assert len(again.embedding.variables) == len(loaded.variables)
 

@@ -94,7 +94,11 @@ def check_runtime(action: str, command: str) -> None:
     here = runtime.current_runtime()
     if here is not Runtime.TF2 or not hasattr(tf.saved_model, "Asset"):
         raise errors.ConversionNeedsTF2(
-            action=action, runtime=here.label, version=tf.__version__, command=command
+            action=action,
+            # TensorFlow 1.15 with the behaviour of 2 is the TF2 column too.
+            runtime=f"TensorFlow {tf.__version__}" if here is Runtime.TF2 else here.label,
+            version=tf.__version__,
+            command=command,
         )
 
 

@@ -84,5 +84,5 @@ def _signature(request: Request) -> Optional[Signature]:
         )
     except selection.AmbiguousSignature:
         return None
-    devices = [device.device_type for device in tf.config.list_logical_devices()]
+    devices = [device.device_type for device in tf.config.experimental.list_logical_devices()]
     return signature if devices == ["CPU"] else None

@@ -18,6 +18,7 @@ from unihub.keras3.mismatch import mismatch, same_structure
 from unihub.matrix import Runtime
 from unihub.routes.forks import check_fork
 from unihub.routes.keras import keras_module, layer_card
+from unihub.routes.lifetime import keep_while_traced
 from unihub.routes.operations import register_ops
 from unihub.routes.strategy import check_strategy
 from unihub.routes.tensorflow_hub import import_tensorflow_hub
@@ -107,6 +108,7 @@ class KerasLayer(_HubKerasLayer):  # type: ignore[misc]
             load_options=load_options,
             **kwargs,
         )
+        keep_while_traced(self)
         # What a config needs, on this machine and others.
         self._handle = handle
         if self._signature:

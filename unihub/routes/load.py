@@ -18,6 +18,7 @@ from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix import Format, Runtime
 from unihub.request import Request
 from unihub.routes.forks import check_fork
+from unihub.routes.lifetime import keep_while_traced
 from unihub.routes.operations import register_ops
 from unihub.routes.proxy import CallableObject
 from unihub.routes.signature import SignatureFunction
@@ -138,6 +139,7 @@ def load_meta_graph(
         )
     # tensorflow_hub's KerasLayer reads this mark on objects passed to it.
     loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
+    keep_while_traced(loaded)
     if current_runtime() is not Runtime.TF2:
         _offer_initializers(handle, loaded)
     return loaded
