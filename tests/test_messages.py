@@ -142,14 +142,20 @@ def test_ambiguous_signature_comes_with_the_call(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("case", "old", "new"),
-    [("missing-ops", b"AddV2", b"AddV9"), ("missing-ops-of-package", b"MatMul", b"IO>Mul")],
+    ("case", "changes"),
+    [
+        ("missing-ops", {b"AddV2": b"AddV9"}),
+        ("missing-ops-of-newer", {b"AddV2": b"AddV9", b"1.15.5": b"9.15.5"}),
+        ("missing-ops-of-package", {b"MatMul": b"IO>Mul"}),
+    ],
 )
-def test_missing_ops(case, old, new, tmp_path):
+def test_missing_ops(case, changes, tmp_path):
     folder = copied("tf1_saved_model_pb", tmp_path)
     graph = (folder / "saved_model.pb").read_bytes()
-    assert old in graph
-    (folder / "saved_model.pb").write_bytes(graph.replace(old, new))
+    for old, new in changes.items():
+        assert old in graph
+        graph = graph.replace(old, new)
+    (folder / "saved_model.pb").write_bytes(graph)
     error = raised(lambda: unihub.load(folder))
     assert isinstance(error, (RuntimeError, ValueError))
     check_golden(case, str(error), path=folder, tensorflow=tf.__version__)

@@ -114,7 +114,8 @@ def _source(
     assert chosen is not None
     for one in (graph, training):
         if one is not None:
-            register_ops(handle, formats.read_ops(model.path, one.tags))
+            ops = formats.read_ops(model.path, one.tags)
+            register_ops(handle, ops, one.tensorflow_version)
     saved_model = read_saved_model(model.path)
     variants: List[Optional[Variant]] = []
     for one in (graph, training):

@@ -242,7 +242,8 @@ def _prepared(handle: str, tags: Optional[List[str]]) -> Tuple[str, Optional[Lis
     refuse_escaping_assets(handle, model)
     check_fork(handle)
     check_strategy(handle, model.format)
-    register_ops(handle, formats.read_ops(folder, meta_graph.tags))
+    ops = formats.read_ops(folder, meta_graph.tags)
+    register_ops(handle, ops, meta_graph.tensorflow_version)
     if tags is None and len(model.meta_graphs) > 1:
         return folder, list(meta_graph.tags)
     return folder, tags

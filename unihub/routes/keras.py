@@ -37,7 +37,7 @@ def load_keras_layer(request: Request) -> Any:
     Returns:
         The layer, trainable when fine-tuning.
     """
-    register_ops(request.handle, request.ops())
+    register_ops(request.handle, request.ops(), request.meta_graph.tensorflow_version)
     keywords = {**_selected(request), **request.arguments}
     if request.options is not None:
         keywords["load_options"] = request.options

@@ -8,7 +8,6 @@ import os
 from typing import Any, Callable, Iterator, Optional, Union
 
 import tensorflow as tf
-from packaging.version import Version
 
 from unihub import fetch, formats, selection
 from unihub.errors import Message, UnihubError, first_line, listed
@@ -19,7 +18,7 @@ from unihub.matrix import Format, Runtime
 from unihub.request import Request
 from unihub.routes.forks import check_fork
 from unihub.routes.lifetime import keep_while_traced
-from unihub.routes.operations import register_ops
+from unihub.routes.operations import is_newer, register_ops
 from unihub.routes.proxy import CallableObject
 from unihub.routes.signature import SignatureFunction
 from unihub.routes.strategy import check_strategy
@@ -126,7 +125,8 @@ def load_meta_graph(
     refuse_escaping_assets(handle, model)
     check_fork(handle)
     check_strategy(handle, model.format)
-    register_ops(handle, formats.read_ops(model.path, meta_graph.tags))
+    ops = formats.read_ops(model.path, meta_graph.tags)
+    register_ops(handle, ops, meta_graph.tensorflow_version)
     keywords = {}
     if options is not None:
         if not hasattr(tf.saved_model, "LoadOptions"):
@@ -168,7 +168,7 @@ def explained(handle: str, meta_graph: MetaGraph) -> Iterator[None]:
 
 
 def _remedy(handle: str, writer: str) -> str:
-    if writer and Version(writer) > Version(tf.__version__):
+    if is_newer(writer):
         return f'pip install "tensorflow>={writer}"'
     return f"tf.compat.v1.saved_model.load_v2({handle!r})  # for TensorFlow's own traceback"
 

@@ -51,7 +51,7 @@ def load_module(request: Request) -> Any:
         callable through the signature that was asked for or is evident.
     """
     check_strategy(request.handle, request.model.format, request.fine_tuning)
-    register_ops(request.handle, request.ops())
+    register_ops(request.handle, request.ops(), request.meta_graph.tensorflow_version)
     if request.fine_tuning:
         advise_on_fine_tuning(request)
     path = request.model.path

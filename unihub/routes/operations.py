@@ -6,6 +6,8 @@ import importlib
 from importlib.util import find_spec
 from typing import Iterable, List, Optional
 
+from packaging.version import InvalidVersion, Version
+
 from unihub import runtime
 from unihub.errors import Message, UnihubError, listed
 from unihub.op_packages import package_of
@@ -35,12 +37,13 @@ class OpsPackageBroken(UnihubError, ImportError, RuntimeError, ValueError):
     )
 
 
-def register_ops(handle: str, ops: Iterable[str]) -> None:
+def register_ops(handle: str, ops: Iterable[str], writer: str = "") -> None:
     """Makes sure that every op a model uses is known, importing packages for it.
 
     Args:
         handle: of the model, for the error.
         ops: names of the ops in the model's graph.
+        writer: version of the TensorFlow that wrote it; "" if unknown.
 
     Raises:
         MissingOps: when an op stays unknown; names the package to install.
@@ -54,7 +57,15 @@ def register_ops(handle: str, ops: Iterable[str]) -> None:
         _import_package(handle, package)
         missing = sorted(missing_ops(missing))
     if missing:
-        raise _missing_ops(handle, missing, package)
+        raise _missing_ops(handle, missing, package, writer)
+
+
+def is_newer(writer: str) -> bool:
+    """Whether a version of TensorFlow, "" if unknown, came after the one that runs."""
+    try:
+        return Version(writer) > Version(runtime.tensorflow_version())
+    except InvalidVersion:
+        return False
 
 
 def _import_package(handle: str, package: str) -> None:
@@ -75,10 +86,15 @@ def _import_package(handle: str, package: str) -> None:
         ) from error
 
 
-def _missing_ops(handle: str, missing: List[str], package: Optional[str]) -> MissingOps:
+def _missing_ops(
+    handle: str, missing: List[str], package: Optional[str], writer: str
+) -> MissingOps:
     import tensorflow as tf
 
-    if package is None:
+    if package is None and is_newer(writer):
+        why = f"the model was written by TensorFlow {writer}, which has ops that this one lacks."
+        remedy = f'pip install "tensorflow>={writer}"'
+    elif package is None:
         why = "they come from a package that unihub does not know, or from a newer TensorFlow."
         remedy = "import the package that the model's page names, before unihub.load({!r})"
         remedy = remedy.format(handle)
