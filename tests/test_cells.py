@@ -18,19 +18,19 @@ from unihub.matrix import CELLS, Format, Operation, Runtime
 from unihub.routes.load import LoadFailed, ReferenceVariables
 from unihub.routes.operations import MissingOps
 
-IN_TF1 = tf.__version__.startswith("1.")
+VERSION = tuple(int(part) for part in tf.__version__.split(".")[:2])
 IN_GRAPH_MODE = not tf.executing_eagerly()
 RUNTIMES = [Runtime.TF1] if IN_GRAPH_MODE else [Runtime.TF1_COMPAT, Runtime.TF2]
 NAMES = sorted(path.name for path in MODELS.iterdir() if path.is_dir())
 
-# Holds reference variables, which TF 1.15 cannot initialise inside of a function.
+# Holds reference variables, which early releases cannot initialise inside of a function.
 REFERENCE_VARIABLES = {
     "tf1_saved_model_pb",
     "tf1_saved_model_pbtxt",
     "tf1_saved_model_table",
     "tf1_saved_model_tags",
 }
-# Written by TensorFlow 2.15 and later, with ops that 1.15 lacks.
+# Written by TensorFlow 2.15 and later, with ops that earlier ones lack.
 NEWER_OPS = {"tf2_reusable_tf215", "keras2_saved_model", "keras2_dict_outputs", "keras3_export"}
 
 
@@ -81,13 +81,13 @@ def is_sub_object(call):
 
 
 def expected_error(call):
-    if IN_TF1 and call.name in NEWER_OPS:
+    if VERSION < (2, 11) and call.name in NEWER_OPS:
         return MissingOps
     in_graph = call.runtime is not Runtime.TF2
-    if IN_TF1 and in_graph and call.api == "load" and call.name in REFERENCE_VARIABLES:
+    if VERSION < (2, 5) and in_graph and call.api == "load" and call.name in REFERENCE_VARIABLES:
         return ReferenceVariables
-    if IN_TF1 and not in_graph and call.name == "tf1_hub_sparse":
-        # It makes no function of sparse inputs.
+    if VERSION < (2, 4) and not in_graph and call.name == "tf1_hub_sparse":
+        # They make no function of sparse inputs.
         return LoadFailed
     return None
 

@@ -131,6 +131,7 @@ def test_in_threads_that_share_a_graph():
     same(one, two)
 
 
+IN_TF1 = tf.__version__.startswith("1.")
 AFTER_A_FORK = """
 import os, sys
 import tensorflow as tf
@@ -178,7 +179,7 @@ def test_after_a_fork():
     assert run.returncode == 0, run.stderr
     before, _, refusal = run.stdout.partition("used\n")
     assert before == "(1,)\nTrue\n"
-    if not tf.__version__.startswith("1."):
+    if not IN_TF1:
         refusal = re.sub(r"process \d+", "process <pid>", refusal.rstrip("\n"))
         check_golden("forked-after-use", refusal, models=MODELS)
 

@@ -10,6 +10,7 @@ import tempfile
 from typing import Any, Dict, List, Mapping, Optional
 
 import tensorflow as tf
+from packaging.version import Version
 
 from unihub import fetch, formats, runtime, selection
 from unihub.conversion import errors, files
@@ -30,6 +31,8 @@ from unihub.routes.operations import register_ops
 from unihub.tf1.saved_model import read_saved_model, variables_path
 
 _TRAIN = "train"
+# The first whose SaveOptions leave custom gradients out.
+_OLDEST = Version("2.6")
 
 
 def convert(
@@ -92,10 +95,10 @@ def convert_once(
 def check_runtime(action: str, command: str) -> None:
     """Raises ConversionNeedsTF2 outside of TF2."""
     here = runtime.current_runtime()
-    if here is not Runtime.TF2 or not hasattr(tf.saved_model, "Asset"):
+    if here is not Runtime.TF2 or Version(tf.__version__) < _OLDEST:
         raise errors.ConversionNeedsTF2(
             action=action,
-            # TensorFlow 1.15 with the behaviour of 2 is the TF2 column too.
+            # An older one is in the TF2 column too, TensorFlow 1.15 with v2 behaviour among them.
             runtime=f"TensorFlow {tf.__version__}" if here is Runtime.TF2 else here.label,
             version=tf.__version__,
             command=command,

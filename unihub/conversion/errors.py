@@ -12,7 +12,7 @@ class ConversionNeedsTF2(UnihubError, NotImplementedError):
         code="convert-needs-tf2",
         what="{action} does not run in {runtime}.",
         why="a Reusable SavedModel is made of functions and eager variables, which "
-        "TensorFlow has from 2.5 on, with eager execution. (here: TensorFlow {version})",
+        "TensorFlow has from 2.6 on, with eager execution. (here: TensorFlow {version})",
         do="run it by itself in TensorFlow 2: {command}",
     )
 

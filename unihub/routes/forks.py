@@ -36,7 +36,7 @@ def check_fork(handle: str) -> None:
         ForkedAfterUse: when TensorFlow's threads are gone.
     """
     # Not public; None until the first op runs eagerly.
-    made = getattr(context._context, "_initialized", False)
+    made = getattr(context._context, "_context_handle", None) is not None
     if not made or not os.path.isdir(_NATIVE_THREADS):
         return
     native, python = len(os.listdir(_NATIVE_THREADS)), threading.active_count()
