@@ -10,6 +10,7 @@ import pytest
 from conftest import ROOT
 from golden import check_golden
 
+import unihub
 from unihub import doctor
 from unihub.doctor import Installation, Severity, installation_here, problems_of
 from unihub.doctor.cells import cells_of
@@ -66,6 +67,7 @@ CASES = [
     ),
     ("legacy-keras-misspelt", GOOD, {"variables": (("TF_USE_LEGACY_KERAS", "yes"),)}),
     ("keras-backend-not-tensorflow", GOOD, {"variables": (("KERAS_BACKEND", "jax"),)}),
+    ("keras-3-with-tensorflow-2-14", changed(TF215, tensorflow="2.14.1", keras="3.6.0"), {}),
     ("keras-3-with-tensorflow-2-15", changed(TF215, keras="3.6.0"), {}),
     ("keras-2-with-tensorflow-2-16", changed(GOOD, keras="2.15.0"), {}),
     ("protobuf-too-new", changed(TF1, protobuf="4.21.12"), {}),
@@ -106,6 +108,21 @@ def test_every_quarrel_has_a_case():
 @pytest.mark.parametrize("variables", [(), (("TF_USE_LEGACY_KERAS", "0"),)])
 def test_no_quarrel_where_there_is_none(packages, variables):
     assert problems_of(installed(packages, variables=variables)) == ()
+
+
+@pytest.mark.parametrize(
+    ("packages", "problems"),
+    [
+        (TF215, ["legacy-keras-without-tf-keras"]),
+        (changed(TF215, tf_keras="2.15.1"), []),
+        (changed(TF215, keras="3.6.0", tf_keras="2.15.1"), []),
+        (changed(TF215, tensorflow="2.14.1", keras="2.14.0"), []),
+        (changed(GOOD, keras="2.15.0"), ["keras-2-with-tensorflow-2-16"]),
+    ],
+)
+def test_quarrels_of_legacy_keras(packages, problems):
+    found = problems_of(installed(packages, variables=LEGACY))
+    assert [problem.id for problem in found] == problems
 
 
 @pytest.mark.parametrize("name", COMPANIONS)
@@ -162,7 +179,53 @@ def test_cells_name_who_serves_them():
     older = providers(TF215)
     assert older["tf1_compat", "module"] == "tensorflow_hub 0.15.0"
     assert older["tf2", "keras"] == "tensorflow_hub 0.15.0 on Keras 2"
+    mixed = changed(TF215, keras="3.6.0", tensorflow_hub="0.16.1", tf_keras="2.15.1")
+    assert providers(mixed)["tf2", "keras"] == "unihub's layer for Keras 3"
+    assert providers(mixed)["tf1_compat", "keras"] == "tensorflow_hub 0.16.1 on tf_keras"
+    assert providers(mixed, variables=LEGACY)["tf2", "keras"] == (
+        "tensorflow_hub 0.16.1 on tf_keras"
+    )
     assert {runtime for runtime, _ in providers(TF1)} == {"tf1"}
+
+
+@pytest.mark.parametrize(
+    ("packages", "variables", "graph", "eager", "module"),
+    [
+        (changed(GOOD, tensorflow_hub=None), (), "tensorflow_hub", "", ""),
+        (changed(GOOD, tensorflow_hub="0.15.0"), (), "tensorflow_hub 0.16", "", ""),
+        (changed(GOOD, tf_keras=None), (), "tf_keras", "", ""),
+        (changed(GOOD, tf_keras=None), LEGACY, "tf_keras", "tf_keras", ""),
+        (changed(GOOD, keras="2.15.0"), (), "Keras 3", "Keras 3", ""),
+        (changed(TF215, keras="3.6.0"), (), "tensorflow_hub 0.16", "", "tensorflow_hub 0.15.0"),
+        (TF215, LEGACY, "tf_keras", "tf_keras", ""),
+        (changed(TF215, tf_keras="2.15.1"), LEGACY, "", "", "tensorflow_hub 0.15.0"),
+        (
+            changed(TF215, tensorflow="2.14.1", keras="3.6.0"),
+            (),
+            "Keras 2",
+            "Keras 2",
+            "tensorflow_hub 0.15.0",
+        ),
+    ],
+)
+def test_cells_that_nothing_serves_say_what_they_need(packages, variables, graph, eager, module):
+    providers = {
+        (here.cell.runtime.value, here.api): here.provider
+        for here in cells_of(installed(packages, variables=variables))
+        if here.cell.operation.value == "inference"
+    }
+    for runtime, lacks in (("tf1_compat", graph), ("tf2", eager)):
+        said = providers[runtime, "keras"].partition("nothing: it needs ")[2]
+        assert said == lacks
+    assert providers["tf1_compat", "module"] == (module or "unihub's hub.Module")
+
+
+@pytest.mark.parametrize(
+    ("packages", "variables", "keras"),
+    [(GOOD, (), "keras3"), (GOOD, LEGACY, "tf_keras"), (TF215, (), "keras2"), ({}, (), None)],
+)
+def test_which_keras_tf_keras_is(packages, variables, keras):
+    assert installed(packages, variables=variables).tf_keras == keras
     assert cells_of(installed(changed(GOOD, tensorflow=None))) == ()
 
 
@@ -234,9 +297,13 @@ def test_reports(surroundings):
     text = doctor.as_text(diagnosis, width=100)
     assert "\x1b[" not in text
     assert installation_here().packages["tensorflow"] in text
+    assert f"unihub                 {unihub.__version__}\n" in text
+    keras = {"keras2": "Keras 2", "tf_keras": "tf_keras", "keras3": "Keras 3"}
+    assert f"tf.keras               {keras[unihub.environment().keras.value]}\n" in text
     assert all(problem.do in text for problem in diagnosis.problems)
     whole = json.loads(doctor.as_json(diagnosis))
     assert whole["exit_code"] == diagnosis.exit_code
+    assert whole["tf_keras"] == unihub.environment().keras.value
     assert len(whole["cells"]) == len(diagnosis.cells)
     assert whole["outcomes"] is None
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -103,7 +104,11 @@ def test_tensorflow_1_with_v2_behavior_is_tf2():
     assert printed(script) == "tf2"
 
 
-def test_keras():
+@pytest.mark.parametrize("used", ["tf.keras", "import tensorflow.keras"])
+def test_keras(used):
+    if used != "tf.keras":
+        # Scripts do, and get a module of that name.
+        importlib.import_module("tensorflow.keras")
     layer = tf.keras.layers.Layer
     expected = {
         "tensorflow": Keras.KERAS2,
@@ -113,8 +118,37 @@ def test_keras():
     assert runtime.current_keras() is expected[layer.__module__.split(".")[0]]
 
 
-@pytest.mark.skipif(VERSION < (2, 16), reason="Keras 2 is the only one before TensorFlow 2.16")
-@pytest.mark.parametrize(("value", "expected"), [("1", "tf_keras"), ("0", "keras3")])
+# TensorFlow, keras, TF_USE_LEGACY_KERAS, and what tf.keras then was. Where the two
+# do not go together it raised; it is what TensorFlow looked for.
+CHOSEN = [
+    ("1.15.5", None, None, Keras.KERAS2),
+    ("2.14.1", "2.14.0", "1", Keras.KERAS2),
+    ("2.14.1", "3.6.0", None, Keras.KERAS2),
+    ("2.15.1", "2.15.0", None, Keras.KERAS2),
+    ("2.15.1", "2.15.0", "1", Keras.TF_KERAS),
+    ("2.15.1", "3.6.0", None, Keras.KERAS3),
+    ("2.15.1", "3.15.1", "0", Keras.KERAS3),
+    ("2.15.1", "3.15.1", "True", Keras.TF_KERAS),
+    ("2.21.0", "3.15.1", None, Keras.KERAS3),
+    ("2.21.0", "3.15.1", "yes", Keras.KERAS3),
+    ("2.21.0", "3.15.1", "1", Keras.TF_KERAS),
+    ("2.21.0", "2.15.0", None, Keras.KERAS2),
+    ("2.21.0", "2.15.0", "1", Keras.TF_KERAS),
+    ("2.15.1", None, None, Keras.KERAS2),
+    ("2.22.0rc1", None, None, Keras.KERAS3),
+]
+
+
+@pytest.mark.parametrize(("tensorflow", "keras", "legacy", "chosen"), CHOSEN)
+def test_keras_is_chosen_as_tensorflow_does(tensorflow, keras, legacy, chosen):
+    assert runtime.keras_chosen(tensorflow, keras, legacy) is chosen
+
+
+@pytest.mark.skipif(VERSION < (2, 15), reason="before TensorFlow 2.15 Keras 2 is the only one")
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("1", "tf_keras"), ("0", "keras3" if VERSION >= (2, 16) else "keras2")],
+)
 def test_legacy_keras_is_chosen_by_the_environment(value, expected):
     script = "from unihub import runtime; print(runtime.current_keras().value)"
     assert printed(script, TF_USE_LEGACY_KERAS=value) == expected

@@ -11,12 +11,19 @@ import sys
 from dataclasses import dataclass
 from enum import Enum
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any, Optional, Tuple
 
 from unihub.errors import Message, UnihubError
 from unihub.matrix import Runtime
 
 OLDEST_TENSORFLOW = "1.15"
+
+# From 2.15 on TensorFlow takes tf.keras from tf_keras, Keras 2 or Keras 3, whichever
+# TF_USE_LEGACY_KERAS and the package keras say; earlier releases know Keras 2 alone.
+_CHOOSES_KERAS = (2, 15)
+# TensorFlow's own test of TF_USE_LEGACY_KERAS, made when tf.keras is first used.
+LEGACY_KERAS_VALUES = ("true", "True", "1")
 
 # The distributions that provide the module `tensorflow`.
 TENSORFLOW_DISTRIBUTIONS = (
@@ -141,17 +148,42 @@ def current_context() -> Context:
 
 
 def current_keras() -> Keras:
-    """Which Keras ``tf.keras`` is, or will be once it is imported."""
-    version = _release(tensorflow_version())
-    # Keras 3 became tf.keras with TensorFlow 2.16.
-    if version < (2, 16):
+    """Which Keras ``tf.keras`` is, or will be once it is used.
+
+    Nothing is imported for it, so that this also answers where tf.keras cannot be imported.
+    """
+    version = tensorflow_version()
+    loaded = getattr(_imported_tensorflow(), "__dict__", {}).get("keras")
+    # TensorFlow puts the module in the place of its lazy loader, which is of a
+    # subclass, when tf.keras is first used; from then on the choice is made.
+    if _release(version) >= _CHOOSES_KERAS and type(loaded) is ModuleType:
+        # By a class of it: `import tensorflow.keras` makes a module of that name.
+        package = loaded.layers.Layer.__module__.partition(".")[0]  # type: ignore[attr-defined]
+        if package == "tf_keras":
+            return Keras.TF_KERAS
+        return keras_chosen(version, sys.modules[package].__version__, None)
+    legacy = os.environ.get("TF_USE_LEGACY_KERAS")
+    return keras_chosen(version, _distribution_version("keras"), legacy)
+
+
+def keras_chosen(tensorflow: str, keras: Optional[str], legacy: Optional[str]) -> Keras:
+    """Which Keras TensorFlow takes for ``tf.keras``, whether or not the two go together.
+
+    Args:
+        tensorflow, keras: the installed releases; None for no keras.
+        legacy: the value of the variable TF_USE_LEGACY_KERAS; None where it is not set.
+
+    Example:
+        >>> keras_chosen("2.15.1", "3.6.0", None)
+        <Keras.KERAS3: 'keras3'>
+    """
+    if _release(tensorflow) < _CHOOSES_KERAS:
         return Keras.KERAS2
-    tensorflow = _imported_tensorflow()
-    if tensorflow is not None:
-        return _keras_of(tensorflow)
-    # TensorFlow's own test of this variable, made when tf.keras is first used.
-    legacy = os.environ.get("TF_USE_LEGACY_KERAS") in ("true", "True", "1")
-    return Keras.TF_KERAS if legacy else Keras.KERAS3
+    if legacy in LEGACY_KERAS_VALUES:
+        return Keras.TF_KERAS
+    # What TensorFlow requires: Keras 3 from 2.16 on.
+    own = (3,) if _release(tensorflow) >= (2, 16) else (2,)
+    return Keras.KERAS3 if (_release(keras) if keras else own) >= (3,) else Keras.KERAS2
 
 
 def hub_release() -> Optional[HubRelease]:
@@ -159,13 +191,14 @@ def hub_release() -> Optional[HubRelease]:
     version = _distribution_version("tensorflow-hub")
     if version is None:
         return None
-    tensorflow = _release(tensorflow_version())
     has_module = _release(version) < (0, 16)
+    keras = current_keras()
+    # Its layer is one of tf.keras; since 0.16 one of tf_keras where that is Keras 3.
+    needs_tf_keras = keras is Keras.TF_KERAS or (keras is Keras.KERAS3 and not has_module)
+    importable = not needs_tf_keras or find_spec("tf_keras") is not None
     if has_module:
         # It reads tf.compat.v1.estimator, which left TensorFlow with 2.16.
-        importable = tensorflow < (2, 16)
-    else:
-        importable = tensorflow < (2, 16) or find_spec("tf_keras") is not None
+        importable = importable and _release(tensorflow_version()) < (2, 16)
     return HubRelease(version, importable, has_module and importable)
 
 
@@ -191,14 +224,6 @@ def _eager_outside_functions(tensorflow: Any) -> bool:
     with tensorflow.init_scope():
         eager: bool = tensorflow.executing_eagerly()
         return eager
-
-
-def _keras_of(tensorflow: Any) -> Keras:
-    if tensorflow.keras.layers.Layer.__module__.startswith("tf_keras"):
-        return Keras.TF_KERAS
-    if _release(sys.modules["keras"].__version__) >= (3,):
-        return Keras.KERAS3
-    return Keras.KERAS2
 
 
 def _installed_tensorflow() -> Optional[str]:

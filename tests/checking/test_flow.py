@@ -107,6 +107,12 @@ TF1_FORMAT = "https://www.kaggle.com/models/google/elmo/tensorFlow1/elmo/3"
         ),
         "class A:\n    def __init__(self):\n        self.m = hub.load(H)\na = A()\na.m(x)",
         "m = hub.load({'a': H}['a'])\nm(x)",
+        "handles = {'a': H}\nm = hub.load(handles.get('a'))\nm(x)",
+        "m = hub.load({'a': 'b'}.get('c', H))\nm(x)",
+        "m = hub.load(f'{H}')\nm(x)",
+        "m = hub.load('%s' % H)\nm(x)",
+        "m = hub.load('{}'.format(H))\nm(x)",
+        "m = hub.load('{h}'.format(h=H))\nm(x)",
         "def f():\n    global m\n    m = hub.load(H)\ndef g():\n    m(x)\n",
     ],
 )
@@ -122,6 +128,14 @@ def test_a_loaded_object_is_followed_to_its_call(text):
         "m = hub.load(H)\nm.signatures['default'](x)",
         "def f(m):\n    m(x)\nm = hub.load(H)",
         "m = hub.load(unknown)\nm(x)",
+        "m = hub.load({'a': H}.get('b'))\nm(x)",
+        "m = hub.load({'a': H}.get(unknown))\nm(x)",
+        "m = hub.load({'a': H}.get(['a'], 1, 2, 3))\nm(x)",
+        "m = hub.load({'a': H}.get())\nm(x)",
+        "m = hub.load(f'{H}{unknown}')\nm(x)",
+        "m = hub.load(f'{H!r}')\nm(x)",
+        "m = hub.load('%s%s' % (H, unknown))\nm(x)",
+        "m = hub.load('{}'.format(H, **rest))\nm(x)",
         "m = hub.load(H.replace('1', '2'))\nm(x)",
     ],
 )
@@ -147,3 +161,15 @@ def test_the_installation_that_is_here(tmp_path):
     report = check([tmp_path])
     assert report.target.name == "here"
     assert [one.rule for one in report.findings][-1] == "unknown-name"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("keras.Sequential([", "])"), ("a, (", ")"), ("f(x=", ")"), ("(lambda: ", ")()")],
+)
+def test_nesting_takes_no_longer_than_its_length(before, after):
+    """Thirty levels, which would take days if each level were looked at twice."""
+    nested = before * 30 + "hub.KerasLayer(h)" + after * 30
+    text = f"from tensorflow import keras\nimport tensorflow_hub as hub\nm, n = {nested}, 1\n"
+    layers = rules_of(text, "keras3", select=["keras-layer-of-other-keras"])
+    assert len(layers) == ("Sequential" in before)

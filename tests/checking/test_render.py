@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from conftest import MODELS
 from golden import check_golden
 
-from unihub.checking import as_json, as_sarif, as_text, check
-from unihub.checking.rules import RULES
+from unihub.checking import as_json, as_text, check
 
 SCRIPT = """import tensorflow_hub as hub
 hub.Module('a')
 hub.load('https://tfhub.dev/google/a/1')
 hub.Module('b')  # unihub: ignore
 """
+
+
+# Python 3.7 does not know where an expression ends.
+END = True if sys.version_info >= (3, 8) else None
 
 
 @pytest.fixture
@@ -53,45 +57,8 @@ def test_json(report):
         ("book.ipynb", 1, 2),
         ("book.ipynb", 1, 3),
     ]
-
-
-# What https://docs.oasis-open.org/sarif/sarif/v2.1.0 requires of each object used
-# here: its required properties, and the values that are enumerated.
-LEVELS = {"none", "note", "warning", "error"}
-
-
-def test_sarif(report):
-    log = json.loads(as_sarif(report))
-    assert log["version"] == "2.1.0"
-    assert set(log) <= {"$schema", "version", "runs"}
-    (run,) = log["runs"]
-    assert set(run) <= {"tool", "results", "columnKind"}
-    driver = run["tool"]["driver"]
-    assert driver["name"]
-    ids = [rule["id"] for rule in driver["rules"]]
-    assert ids == sorted(RULES)
-    assert len(set(ids)) == len(ids)
-    for rule in driver["rules"]:
-        assert rule["shortDescription"]["text"]
-        assert rule["help"]["text"]
-        assert rule["defaultConfiguration"]["level"] in LEVELS
-    assert run["columnKind"] in ("utf16CodeUnits", "unicodeCodePoints")
-    assert len(run["results"]) == len(report.findings)
-    for result in run["results"]:
-        assert result["message"]["text"]
-        assert ids[result["ruleIndex"]] == result["ruleId"]
-        assert result["level"] in LEVELS
-        (location,) = result["locations"]
-        physical = location["physicalLocation"]
-        assert physical["artifactLocation"]["uri"] in ("train%20it.py", "book.ipynb")
-        assert all(isinstance(number, int) and number > 0 for number in physical["region"].values())
-
-
-def test_sarif_of_an_absolute_path(tmp_path):
-    (tmp_path / "a.py").write_text("import tensorflow_hub as hub\nhub.Module(1)\n")
-    (result,) = json.loads(as_sarif(check([tmp_path], runtime="tf2")))["runs"][0]["results"]
-    uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
-    assert uri == (tmp_path / "a.py").as_uri()
+    columns = [(one["column"], one["end_column"]) for one in whole["findings"]]
+    assert columns == [(1, END and 16), (10, END and 40)] * 2
 
 
 def test_models_folder_is_clean():

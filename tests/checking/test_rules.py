@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from checked import rules_of
+from checked import model_with_op, rules_of
 from conftest import MODELS
 from golden import check_golden
 
@@ -62,6 +62,8 @@ CASES = [
     ("model-in-lambda", "tf1", HUB + "m = hub.Module(h)\ntf.keras.layers.Lambda(lambda x: m(x))"),
     ("tfhub-dev-handle", "tf2", HUB + "hub.load('https://tfhub.dev/google/a/1')"),
     ("model-unreadable", "tf2", HUB + f"hub.load('{MODELS}')"),
+    ("op-package-not-imported", "tf2", HUB + "hub.load('<model of text>')"),
+    ("op-package-not-installed", "here", "import unihub\nunihub.load('<model of nobody>')"),
     ("python-2", "tf2", "import tensorflow_hub\nprint 'a'\n"),
     ("syntax-error", "tf2", "import tensorflow_hub\nx = = 1\n"),
 ]
@@ -75,6 +77,14 @@ OF_FILES = {
 }
 
 
+def with_models(script, folder):
+    """A script with models whose ops come from other packages, which nobody has installed."""
+    for name, op in (("text", "CaseFoldUTF8"), ("nobody", "TFRA>NoSuchO")):
+        if f"<model of {name}>" in script:
+            script = script.replace(f"<model of {name}>", str(model_with_op(folder / name, op)))
+    return script
+
+
 def test_every_rule_has_a_case():
     assert {rule for rule, _, _ in CASES} | OF_FILES == set(RULES)
 
@@ -82,11 +92,11 @@ def test_every_rule_has_a_case():
 @pytest.mark.parametrize(("rule", "runtime", "script"), CASES, ids=[case[0] for case in CASES])
 def test_rule(rule, runtime, script, tmp_path):
     file = tmp_path / "script.py"
-    file.write_text(script + "\n")
+    file.write_text(with_models(script, tmp_path) + "\n")
     found = {one.rule: one for one in check([file], runtime=runtime).findings}
     one = found[rule]
     assert one.level is RULES[rule].level
-    assert runtime in RULES[rule].runtimes
+    assert runtime in (*RULES[rule].runtimes, "here")
     text = f"{one.what}\n  why: {one.why}\n  do:  {one.do}\n  line {one.place.line}: {one.code}"
     # The parser's own words differ between releases of Python.
     text = re.sub(r"reads: .*\.$", "reads: <reason>.", text, flags=re.MULTILINE)
@@ -99,6 +109,7 @@ def test_comment_ignores_the_rule(rule, runtime, script, tmp_path):
     if rule in ("python-2", "syntax-error"):
         pytest.skip("there is no line of Python to put the comment on")
     file = tmp_path / "script.py"
+    script = with_models(script, tmp_path)
     script = "".join(f"{line}  # unihub: ignore[a-rule, {rule}]\n" for line in script.splitlines())
     file.write_text(script)
     report = check([file], runtime=runtime, select=[rule])

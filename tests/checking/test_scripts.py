@@ -93,6 +93,15 @@ def test_folders_are_searched(tmp_path):
     ]
 
 
+def test_pipes_and_links_to_nowhere_are_no_part_of_a_folder(tmp_path):
+    os.mkfifo(str(tmp_path / "pipe.py"))
+    (tmp_path / "loop.py").symlink_to("loop.py")
+    (tmp_path / "gone.ipynb").symlink_to("no-such-file")
+    (tmp_path / "up").symlink_to(tmp_path)
+    (tmp_path / "a.py").write_bytes(HUB)
+    assert check([tmp_path], runtime="tf2").files == (str(tmp_path / "a.py"),)
+
+
 def test_utf_16_is_not_passed_over_in_folders(tmp_path):
     (tmp_path / "a.py").write_bytes(HUB.decode().encode("utf-16"))
     assert [one.rule for one in check([tmp_path], runtime="tf2").findings] == ["nul-byte"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
+from checked import model_with_op
 from conftest import MODELS
 
 from unihub.checking import Level, check
@@ -42,6 +43,9 @@ SCRIPTS = [
     "hub.text_embedding_column_v2",
     "hub.no_such_name",
     f"hub.load('{MODELS}')",
+    "hub.load('<text model>')",
+    "hub.KerasLayer('<text model>')",
+    "with tf.Graph().as_default(): hub.Module('<text model>')",
 ]
 
 
@@ -54,6 +58,8 @@ def test_errors_are_found_where_the_script_raises(script, library, tmp_path, mon
     for name in [name for name in sys.modules if name.partition(".")[0] == "tensorflow_hub"]:
         monkeypatch.delitem(sys.modules, name)
 
+    if "<text model>" in script:
+        script = script.replace("<text model>", str(model_with_op(tmp_path / "model")))
     text = f"import tensorflow as tf\nimport {library} as hub\n{script}\n"
     file = tmp_path / "script.py"
     file.write_text(text)

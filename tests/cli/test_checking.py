@@ -32,6 +32,15 @@ def test_an_error_is_exit_code_1(script):
     assert (result.exit_code, "train.py:3:" in result.output) == (1, True)
 
 
+def test_standard_input(script):
+    arguments = ["check", "--runtime", "tf2", "-"]
+    result = CliRunner().invoke(main, arguments, input=SCRIPT)
+    assert (result.exit_code, "<stdin>:3:" in result.output) == (1, True)
+    latin = b"# -*- coding: latin-1 -*-\nx = '\xe9'\n"
+    assert CliRunner().invoke(main, arguments, input=latin).exit_code == 0
+    assert CliRunner().invoke(main, [*arguments, "--fix"], input=SCRIPT).exit_code == 2
+
+
 def test_nothing_to_say_is_exit_code_0(script):
     result = run("check", "--runtime", "tf1", "train.py", "--ignore", "model-unreadable")
     assert result.exit_code == 0

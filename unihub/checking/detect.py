@@ -7,7 +7,8 @@ import os
 from importlib.util import find_spec
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from unihub import hub_names
+from unihub import hub_names, runtime
+from unihub.checking import kerases, op_needs
 from unihub.checking.findings import Finding, finding
 from unihub.checking.models import Model, model_at_hand
 from unihub.checking.names import (
@@ -34,7 +35,6 @@ from unihub.checking.values import (
 from unihub.errors import listed, nearest
 from unihub.formats import FormatError
 from unihub.matrix import Format
-from unihub.runtime import Keras
 
 _KEPT_IN_0_16 = ("KerasLayer", "load", "resolve")
 _ESTIMATOR_NAMES = ("LatestModuleExporter", "register_module_for_export")
@@ -59,7 +59,6 @@ _READ_REGULARIZERS = (
     "losses.get_total_loss",
 )
 _TFHUB_DEV = ("https://tfhub.dev/", "http://tfhub.dev/")
-_KERAS_WORDS = {Keras.KERAS2: "Keras 2", Keras.TF_KERAS: "tf_keras", Keras.KERAS3: "Keras 3"}
 
 
 class _Parameters(NamedTuple):
@@ -97,8 +96,9 @@ class _Detective:
         self._target = target
         self._folder = os.path.dirname(os.path.abspath(source.path))
         self._models: Dict[Any, Union[Model, FormatError, None]] = {}
-        legacy = story.legacy_keras and target.tensorflow_release >= (2, 16)
-        self._keras = Keras.TF_KERAS if legacy else target.keras
+        self._keras = target.keras
+        if story.legacy_keras:
+            self._keras = runtime.keras_chosen(target.tensorflow, None, "1")
 
     def findings(self) -> Iterator[Found]:
         yield from self._imports()
@@ -226,10 +226,10 @@ class _Detective:
                 yield self._found("trainable-with-signature", call.node, signature=signature)
         model = self._model(handle)
         if isinstance(model, FormatError):
-            facts = {"handle": handle, "reason": model.why, "remedy": model.do}
-            yield self._found("model-unreadable", call.node, **facts)
+            yield self._unreadable(call.node, handle, model)
             return
         yield from self._fine_tuning(name, call, shown, model)
+        yield from self._ops(name, call, shown, model)
         if model is not None and model.certain:
             yield from self._tags(name, call, handle, model)
             yield from self._signature(call.node, call.literal("signature"), handle, model)
@@ -254,6 +254,30 @@ class _Detective:
         handle = made.call.literal(_PARAMETERS[name].handle, 0)
         model = self._model(handle)
         return handle, None if isinstance(model, FormatError) else model
+
+    def _unreadable(self, node: ast.AST, handle: Any, error: FormatError) -> Found:
+        facts = {"handle": handle, "reason": error.why, "remedy": error.do}
+        return self._found("model-unreadable", node, **facts)
+
+    def _ops(self, name: str, call: Call, shown: str, model: Optional[Model]) -> Iterator[Found]:
+        handle = call.literal(_PARAMETERS[name].handle, 0)
+        try:
+            need = op_needs.need_of(handle, model)
+        except FormatError as error:
+            yield self._unreadable(call.node, handle, error)
+            return
+        if need is None:
+            return
+        modules = self._story.modules
+        # unihub's hub.Module leaves that to the script, as tensorflow_hub does.
+        imported_by_unihub = self._library(call.path) == UNIHUB and name != "Module"
+        facts = {"call": f"hub.{name}({shown})", "evidence": need.evidence}
+        facts.update(package=need.package, distribution=need.distribution)
+        if not imported_by_unihub and not op_needs.imports(modules, need.package):
+            doubt = not need.certain or op_needs.may_import_more(modules, self._folder)
+            yield self._found("op-package-not-imported", call.node, doubt, **facts)
+        elif self._target.name == "here" and find_spec(need.package) is None:
+            yield self._found("op-package-not-installed", call.node, not need.certain, **facts)
 
     def _trains(self, name: str, call: Call) -> bool:
         if name == "load":
@@ -379,37 +403,17 @@ class _Detective:
     def _combinations(self) -> Iterator[Found]:
         for combined in self._story.combined:
             library = self._library(combined.layer.call.path)
-            layer = self._keras_of_layer(library, combined.layer.call.mode)
-            model = self._keras_of(combined.library)
+            layer = kerases.of_layer(library, combined.layer.call.mode, self._keras)
+            model = kerases.of_model(combined.library, self._keras, self._target)
             if layer is model or self._target.is_tensorflow_1:
                 continue
             facts = {
-                "layer": _KERAS_WORDS[layer],
-                "model": _KERAS_WORDS[model],
-                "reason": f"tf.keras is {_KERAS_WORDS[self._keras]} here",
-                "remedy": self._keras_remedy(library, model),
+                "layer": kerases.WORDS[layer],
+                "model": kerases.WORDS[model],
+                "reason": f"tf.keras is {kerases.WORDS[self._keras]} here",
+                "remedy": kerases.remedy(library, follows_tensorflow=model is self._keras),
             }
             yield self._found("keras-layer-of-other-keras", combined.node, **facts)
-
-    def _keras_of_layer(self, library: str, mode: Mode) -> Keras:
-        # Keras 3 has no graph mode, so unihub's layer is one of tf_keras there.
-        if library == UNIHUB and (mode is Mode.EAGER or self._keras is not Keras.KERAS3):
-            return self._keras
-        return Keras.TF_KERAS if self._target.tensorflow_release >= (2, 16) else Keras.KERAS2
-
-    def _keras_of(self, library: str) -> Keras:
-        if library == "tensorflow":
-            return self._keras
-        if library == "tf_keras":
-            return Keras.TF_KERAS
-        return Keras.KERAS3 if self._target.tensorflow_release >= (2, 16) else Keras.KERAS2
-
-    def _keras_remedy(self, library: str, model: Keras) -> str:
-        if library == TENSORFLOW_HUB and model is self._keras:
-            return "import unihub as hub  # its KerasLayer is a layer of what tf.keras is"
-        if library == TENSORFLOW_HUB:
-            return "import tf_keras as keras  # for the whole model"
-        return "from tensorflow import keras  # for the whole model"
 
     def _texts(self) -> Iterator[Found]:
         if not self._story.imports:

@@ -6,6 +6,7 @@ import ast
 import re
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
+from unihub.checking import constants
 from unihub.checking.names import (
     hub_name,
     keras_name,
@@ -97,6 +98,8 @@ class Expressions:
         self.returned: Dict[ast.AST, Value] = {}
         self.calling_modes: Dict[ast.AST, List[Mode]] = {}
         self._printed = False
+        # What expressions were found to be, so that none is evaluated twice.
+        self._known: Dict[ast.AST, Value] = {}
 
     def evaluate(self, node: Optional[ast.AST]) -> Value:
         if node is None:
@@ -104,6 +107,7 @@ class Expressions:
         method = getattr(self, f"_{type(node).__name__.lower()}", None)
         if method is not None:
             value: Value = method(node)
+            self._known[node] = value
             return value
         for child in ast.iter_child_nodes(node):
             if isinstance(child, (ast.expr, ast.keyword, ast.comprehension, ast.slice)):
@@ -155,6 +159,8 @@ class Expressions:
             if name == "signatures" and owner.kind is Kind.LOADED:
                 return Made(Kind.SIGNATURES, owner.call, owner.library)
             return Method(owner, name)
+        if isinstance(owner, Literal) and (type(owner.value), name) in constants.METHODS:
+            return Method(owner, name)
         return None
 
     def _subscript(self, node: ast.Subscript) -> Value:
@@ -194,17 +200,35 @@ class Expressions:
 
     def _binop(self, node: ast.BinOp) -> Value:
         left, right = self.evaluate(node.left), self.evaluate(node.right)
-        if (
-            (
-                isinstance(node.op, ast.Add)
-                and isinstance(left, Literal)
-                and isinstance(right, Literal)
-            )
-            and isinstance(left.value, str)
-            and isinstance(right.value, str)
-        ):
+        if not isinstance(left, Literal) or not isinstance(right, Literal):
+            return None
+        if not isinstance(left.value, str):
+            return None
+        if isinstance(node.op, ast.Add) and isinstance(right.value, str):
             return Literal(left.value + right.value)
+        if isinstance(node.op, ast.Mod):
+            return constants.text_value(constants.percent(left.value, right.value))
         return None
+
+    def _joinedstr(self, node: ast.JoinedStr) -> Value:
+        values = [
+            self.evaluate(part)
+            if isinstance(part, ast.FormattedValue)
+            else Literal(ast.literal_eval(part))
+            for part in node.values
+        ]
+        text = "".join(str(v.value) if isinstance(v, Literal) else "{...}" for v in values)
+        self.story.texts.append(Text(node, text))
+        return Literal(text) if all(isinstance(v, Literal) for v in values) else None
+
+    def _formattedvalue(self, node: ast.FormattedValue) -> Value:
+        value = self.evaluate(node.value)
+        self.evaluate(node.format_spec)
+        if node.format_spec is not None or node.conversion not in (-1, ord("s")):
+            return None
+        if not isinstance(value, Literal):
+            return None
+        return constants.text_value(constants.inserted(value.value))
 
     def _ifexp(self, node: ast.IfExp) -> Value:
         self.evaluate(node.test)
@@ -286,6 +310,7 @@ class Expressions:
             module = call.literal("name", 0)
             if not isinstance(module, str):
                 return None
+            self.story.modules.add(module.partition(".")[0])
             if hub_name(module):
                 self.story.imports.append(Import(call.node, module))
             return Named(module)
@@ -339,16 +364,9 @@ class Expressions:
                 self._put_in(model, node)
 
     def _put_in(self, model: Made, node: ast.expr) -> None:
-        value = self._known(node)
+        value = self._known.get(node)
         if isinstance(value, Made) and value.kind is Kind.HUB_LAYER:
             self.story.combined.append(Combined(node, value, model.library))
-
-    def _known(self, node: ast.expr) -> Value:
-        """An expression that has been evaluated already, without telling of it again."""
-        story, self.story = self.story, Story()
-        value = self.evaluate(node)
-        self.story = story
-        return value
 
     def _applied(self, owner: Made, call: Call) -> Value:
         if owner.kind in _APPLICABLE:
@@ -362,6 +380,8 @@ class Expressions:
         return tensor if owner.kind in (Kind.KERAS_LAYER, Kind.KERAS_MODEL) else None
 
     def _method(self, method: Method, call: Call) -> Value:
+        if isinstance(method.owner, Literal):
+            return constants.called(method.owner.value, call)
         if method.owner.kind is Kind.KERAS_MODEL and method.name == "add" and call.node.args:
             self._put_in(method.owner, call.node.args[0])
         if method.owner.kind is Kind.GRAPH and method.name == "as_default":

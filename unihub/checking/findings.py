@@ -19,6 +19,7 @@ class Place:
         end_line: the last line of it.
         cell: number among the notebook's code cells; None in a script.
         file_line: line in the file itself, which in a script is ``line``.
+        end_column: after its last character; None where it is not known.
     """
 
     path: str
@@ -27,6 +28,7 @@ class Place:
     end_line: int
     cell: Optional[int] = None
     file_line: int = 1
+    end_column: Optional[int] = None
 
     def __str__(self) -> str:
         cell = f"cell {self.cell}:" if self.cell is not None else ""

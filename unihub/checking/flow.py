@@ -115,6 +115,7 @@ class _Flow(Expressions):
     def _do_import(self, statement: ast.Import) -> None:
         for alias in statement.names:
             top = alias.name.partition(".")[0]
+            self.story.modules.add(top)
             if top in (TENSORFLOW_HUB, UNIHUB):
                 self.story.imports.append(Import(statement, alias.name))
             if alias.asname:
@@ -124,6 +125,7 @@ class _Flow(Expressions):
 
     def _do_importfrom(self, statement: ast.ImportFrom) -> None:
         module = statement.module or ""
+        self.story.modules.add("." if statement.level else module.partition(".")[0])
         if statement.level:
             for alias in statement.names:
                 self.scope.bind(alias.asname or alias.name, None)
@@ -177,7 +179,7 @@ class _Flow(Expressions):
     def _unpack(self, target: Any, value: Value, node: Optional[ast.expr]) -> None:
         values: List[Value] = [None] * len(target.elts)
         if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == len(values):
-            values = [self._known(element) for element in node.elts]
+            values = [self._known.get(element) for element in node.elts]
         for element, one in zip(target.elts, values):
             self._bind(element, one)
 

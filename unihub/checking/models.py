@@ -24,6 +24,7 @@ class Model:
         format: its row of the matrix.
         evidence: how that is known, for people.
         certain: whether the model itself was read.
+        path: its folder; empty where it was not read.
         tags: of each graph variant; empty where it was not read.
         signatures: of all variants; empty where it was not read.
         callable: whether the loaded object can be called.
@@ -32,6 +33,7 @@ class Model:
     format: Format
     evidence: str
     certain: bool
+    path: str = ""
     tags: Tuple[FrozenSet[str], ...] = ()
     signatures: Tuple[str, ...] = ()
     callable: bool = False
@@ -115,6 +117,7 @@ def _read(folder: str) -> Model:
         format=model.format,
         evidence=model.evidence,
         certain=True,
+        path=folder,
         tags=tuple(frozenset(tags) for tags in model.tags),
         signatures=tuple(sorted({name for graph in graphs for name in graph.signatures})),
         callable=model.format is Format.TF2_SAVED_MODEL

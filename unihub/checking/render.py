@@ -1,20 +1,15 @@
-"""A report as text, JSON or SARIF."""
+"""A report as text or JSON."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
-import pathlib
-from typing import Any, Dict, List
+from typing import Any, Dict
 
-from unihub.checking.findings import Finding, Report, rules_in_order
+from unihub.checking.findings import Finding, Report
 from unihub.checking.rules import Level
 
 _COLORS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
-_SARIF_SCHEMA = (
-    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-)
 
 
 def as_text(report: Report, color: bool = False) -> str:
@@ -63,7 +58,8 @@ def as_json(report: Report) -> str:
 
     Returns:
         An object with "target", "files", "ignored", "exit_code" and "findings";
-        lines and columns are from 1, "cell" is null in a script.
+        lines and columns are from 1, "cell" is null in a script, and "end_column",
+        after the last character, where it is not known.
     """
     target = report.target
     whole = {
@@ -91,6 +87,7 @@ def _finding_as_json(one: Finding) -> Dict[str, Any]:
         "line": one.place.line,
         "column": one.place.column,
         "end_line": one.place.end_line,
+        "end_column": one.place.end_column,
         "file_line": one.place.file_line,
         "what": one.what,
         "why": one.why,
@@ -98,61 +95,3 @@ def _finding_as_json(one: Finding) -> Dict[str, Any]:
         "source": one.source,
         "code": one.code,
     }
-
-
-def as_sarif(report: Report) -> str:
-    """The report as SARIF 2.1.0, for code scanning services.
-
-    Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html.
-    """
-    rules = rules_in_order()
-    positions = {rule.id: n for n, rule in enumerate(rules)}
-    from unihub import __version__
-
-    driver = {
-        "name": "unihub check",
-        "semanticVersion": __version__,
-        "informationUri": "https://www.tensorflow.org/hub/model_compatibility",
-        "rules": [
-            {
-                "id": rule.id,
-                "shortDescription": {"text": rule.message.what},
-                "fullDescription": {"text": rule.message.why},
-                "help": {"text": f"{rule.message.do}\nsource: {rule.source}"},
-                "defaultConfiguration": {"level": rule.level.value},
-                "properties": {"runtimes": list(rule.runtimes)},
-            }
-            for rule in rules
-        ],
-    }
-    results = [_result(one, positions[one.rule]) for one in report.findings]
-    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
-    return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
-
-
-def _result(one: Finding, rule_index: int) -> Dict[str, Any]:
-    place = one.place
-    region: Dict[str, Any] = {"startLine": place.file_line}
-    if place.cell is None:
-        region.update(startColumn=place.column, endLine=max(place.end_line, place.line))
-    physical = {"artifactLocation": {"uri": _uri(place.path)}, "region": region}
-    location: Dict[str, Any] = {"physicalLocation": physical}
-    if place.cell is not None:
-        where = f"code cell {place.cell}, line {place.line}"
-        location["logicalLocations"] = [{"name": where, "kind": "module"}]
-    return {
-        "ruleId": one.rule,
-        "ruleIndex": rule_index,
-        "level": one.level.value,
-        "message": {"text": f"{one.what}\nwhy: {one.why}\ndo: {one.do}"},
-        "locations": [location],
-    }
-
-
-def _uri(path: str) -> str:
-    if os.path.isabs(path):
-        return pathlib.Path(path).as_uri()
-    from urllib.parse import quote
-
-    parts: List[str] = path.replace(os.sep, "/").split("/")
-    return quote("/".join(part for part in parts if part != "."))

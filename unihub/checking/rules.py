@@ -314,10 +314,33 @@ _RULES = (
     ),
     Rule(
         Message(
+            "op-package-not-imported",
+            "{call} raises: Op type not registered.",
+            "the model uses ops of {package}, which registers them when it is imported, and "
+            "nothing here imports it. ({evidence})",
+            "import {package}  # pip install {distribution}; unihub.load imports it by itself",
+        ),
+        Level.ERROR,
+        _ALL,
+        "https://github.com/tensorflow/hub/issues/705",
+    ),
+    Rule(
+        Message(
+            "op-package-not-installed",
+            "{call} raises: {package} is not installed here.",
+            "the model uses ops that {package} registers when it is imported. ({evidence})",
+            "pip install {distribution}",
+        ),
+        Level.ERROR,
+        _ALL,
+        "https://github.com/tensorflow/hub/issues/705",
+    ),
+    Rule(
+        Message(
             "python-2",
             "this is Python 2: {reason}.",
             "Python {python} does not read it, and TensorFlow since 2.1 does not run on it.",
-            "2to3 -w {path}",
+            "2to3 -w {path}  # it comes with Python up to 3.12",
         ),
         Level.ERROR,
         _ALL,

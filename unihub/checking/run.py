@@ -9,7 +9,7 @@ from unihub.checking.detect import Found, findings_in
 from unihub.checking.findings import Finding, Place, Report, finding
 from unihub.checking.flow import tell_story
 from unihub.checking.rules import RULES
-from unihub.checking.scripts import NOTEBOOK_SUFFIX, Source, read_source
+from unihub.checking.scripts import NOTEBOOK_SUFFIX, STDIN, STDIN_NAME, Source, read_source
 from unihub.checking.targets import Target, choose_target
 from unihub.checking.values import Story
 from unihub.errors import Message, UnihubError, listed, nearest
@@ -58,7 +58,8 @@ def check(
     ``# unihub: ignore[rule, rule]`` are left out.
 
     Args:
-        paths: scripts, notebooks, and folders, which are searched for both.
+        paths: scripts, notebooks, and folders, which are searched for both; "-" for
+            a script on standard input.
         runtime: "tf1", "tf1_compat", "tf2" or "keras3"; by default the
             installation that is here.
         target: the installation in detail, in the place of ``runtime``.
@@ -82,7 +83,7 @@ def check(
     target = target or choose_target(runtime)
     for option, rules in (("select", select), ("ignore", ignore)):
         _require_rules(option, rules)
-    files = tuple(files_in(paths))
+    files = tuple(files_in(paths, stdin=True))
     findings: List[Finding] = []
     ignored = 0
     for path in files:
@@ -93,7 +94,8 @@ def check(
                 ignored += 1
             else:
                 findings.append(one)
-    return Report(target, files, tuple(findings), ignored)
+    named = tuple(STDIN_NAME if path == STDIN else path for path in files)
+    return Report(target, named, tuple(findings), ignored)
 
 
 def _require_rules(option: str, rules: Sequence[str]) -> None:
@@ -125,17 +127,24 @@ def analysis(source: Source, target: Target) -> Tuple[Story, List[Found]]:
         return Story(), [(source.tree, finding("nested-too-deeply", place, reason=str(error)))]
 
 
-def files_in(paths: Paths) -> Iterator[str]:
+def files_in(paths: Paths, stdin: bool = False) -> Iterator[str]:
     """The scripts and notebooks at some paths, each once.
 
     Those named are taken as they are. In folders, those that mention
     tensorflow_hub or unihub are.
+
+    Args:
+        paths: files and folders.
+        stdin: whether "-" is one of them, and not the name of a file.
 
     Raises:
         NothingToCheck: for a path that does not exist.
     """
     seen = set()
     for path in [os.fspath(path) for path in paths]:
+        if path == STDIN and stdin:
+            yield path
+            continue
         if not os.path.lexists(path):
             raise NothingToCheck(path=path, folder=os.getcwd())
         for file in _walk(path) if os.path.isdir(path) else [path]:
@@ -151,7 +160,8 @@ def _walk(folder: str) -> Iterator[str]:
         )
         for name in sorted(files):
             path = os.path.join(parent, name)
-            if name.endswith(_SUFFIXES) and _mentions_hub(path):
+            # Not what is a pipe, nor a link to nowhere: no part of a project.
+            if name.endswith(_SUFFIXES) and os.path.isfile(path) and _mentions_hub(path):
                 yield path
 
 

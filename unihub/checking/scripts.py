@@ -9,6 +9,7 @@ import re
 import sys
 import tokenize
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import List, Optional, Tuple
 
 from unihub.checking.findings import Finding, Place, finding
@@ -17,6 +18,7 @@ from unihub.errors import first_line
 SCRIPT_LIMIT = 5 * 10**6
 NOTEBOOK_LIMIT = 200 * 10**6
 NOTEBOOK_SUFFIX = ".ipynb"
+STDIN, STDIN_NAME = "-", "<stdin>"
 
 _LINE_ENDS = re.compile(r"(?<=\n)|(?<=\r)(?!\n)")
 _IGNORE = re.compile(r"#\s*unihub:\s*ignore(?:\[([^\]]*)\])?")
@@ -69,14 +71,16 @@ class Source:
     tree: Optional[ast.Module] = None
 
     @property
-    def lines(self) -> List[str]:
-        return split_lines(self.text)
+    def lines(self) -> Tuple[str, ...]:
+        return _lines_of(self.text)
 
     def place(self, node: ast.AST) -> Place:
         """Where a node is in the file."""
         first, last = node_lines(node)
         origin = self.origins[min(first, len(self.origins)) - 1]
         column = self.character(first, getattr(node, "col_offset", 0)) + 1
+        # Python 3.7 does not know where a node ends.
+        end = getattr(node, "end_col_offset", None)
         return Place(
             self.path,
             origin.line,
@@ -84,6 +88,7 @@ class Source:
             origin.line + last - first,
             origin.cell,
             origin.file_line,
+            None if end is None else self.character(last, end) + 1,
         )
 
     def character(self, line: int, offset: int) -> int:
@@ -119,6 +124,11 @@ class Source:
         return line
 
 
+@lru_cache(maxsize=2)
+def _lines_of(text: str) -> Tuple[str, ...]:
+    return tuple(split_lines(text))
+
+
 def node_lines(node: ast.AST) -> Tuple[int, int]:
     """The first and last line of a node; Python 3.7 knows only the first by itself."""
     first = getattr(node, "lineno", 1)
@@ -134,7 +144,17 @@ def split_lines(text: str) -> List[str]:
 
 
 def read_source(path: str) -> Source:
-    """Reads a script or notebook; whatever stands in the way becomes a finding."""
+    """Reads a script or notebook; whatever stands in the way becomes a finding.
+
+    Args:
+        path: the file; "-" for a script on standard input.
+    """
+    if path == STDIN:
+        content = sys.stdin.buffer.read(SCRIPT_LIMIT + 1)
+        if len(content) > SCRIPT_LIMIT:
+            facts = {"size": f"more than {SCRIPT_LIMIT}", "limit": SCRIPT_LIMIT}
+            return unread(STDIN_NAME, "file-too-large", path=STDIN_NAME, **facts)
+        return source_from(STDIN_NAME, content)
     is_notebook = path.endswith(NOTEBOOK_SUFFIX)
     limit = NOTEBOOK_LIMIT if is_notebook else SCRIPT_LIMIT
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Set, Tuple, Union
 
 
 class Mode(str, Enum):
@@ -94,9 +94,9 @@ class Made:
 
 @dataclass(frozen=True)
 class Method:
-    """An attribute of an object that a call gave."""
+    """An attribute of an object that a call gave, or of a constant."""
 
-    owner: Made
+    owner: Union[Made, Literal]
     name: str
 
 
@@ -178,6 +178,7 @@ class Story:
     """All that was seen in one script.
 
     Attributes:
+        modules: the outermost names of all modules imported; "." for one relative to it.
         disables_v2: whether it turns v2 behaviour off.
         legacy_keras: whether it sets TF_USE_LEGACY_KERAS.
         installs_unihub: whether it calls unihub.install().
@@ -185,6 +186,7 @@ class Story:
     """
 
     imports: List[Import] = field(default_factory=list)
+    modules: Set[str] = field(default_factory=set)
     references: List[Reference] = field(default_factory=list)
     calls: List[Call] = field(default_factory=list)
     applied: List[Applied] = field(default_factory=list)

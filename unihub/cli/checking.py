@@ -9,6 +9,7 @@ import click
 
 from unihub import checking
 from unihub.checking.run import NothingToCheck, UnknownRule
+from unihub.checking.scripts import STDIN
 from unihub.checking.targets import UnknownTarget
 
 _FORMATS = {"json": checking.as_json, "sarif": checking.as_sarif}
@@ -42,8 +43,9 @@ def check(
 ) -> None:
     """Says what a script's uses of tensorflow_hub do on a runtime.
 
-    PATH is a script, a notebook, or a folder of them; nothing of it is run.
-    `# unihub: ignore[RULE]` leaves a line out.
+    PATH is a script, a notebook, a folder of them, or - for a script on
+    standard input; nothing of it is run. A line is left out by the comment
+    "# unihub: ignore[RULE]".
 
     \b
     Examples:
@@ -52,6 +54,8 @@ def check(
 
     Exit codes: 0 nothing of level error, 1 an error was found, 2 wrong usage.
     """
+    if STDIN in path and (fix or diff):
+        raise click.UsageError("--fix and --diff are for files, not for standard input.")
     try:
         if fix or diff:
             _rewrite(path, runtime, write=not diff)

@@ -10,6 +10,7 @@ from packaging.version import Version
 from unihub import matrix, tables
 from unihub.doctor.installation import Installation
 from unihub.matrix import Cell, Operation, Runtime
+from unihub.runtime import Keras
 
 
 @dataclass(frozen=True)
@@ -57,27 +58,45 @@ def _served(cell: Cell, installation: Installation, version: str) -> Iterator[Ce
 
 
 def _provider(api: str, cell: Cell, installation: Installation, version: str) -> str:
-    newer = Version(version).release >= (2, 16)
     if api in ("load", "save"):
         own_module = cell.operation is Operation.CREATION and cell.format is matrix.Format.TF1_HUB
-        return _module_provider(installation, newer) if own_module else "tf.saved_model"
+        return _module_provider(installation, version) if own_module else "tf.saved_model"
     if api == "module":
-        return _module_provider(installation, newer)
-    legacy = dict(installation.variables).get("TF_USE_LEGACY_KERAS") in ("1", "true", "True")
+        return _module_provider(installation, version)
     # Keras 3 has no graph mode: there the layer is one of tf_keras.
-    if newer and not legacy and cell.runtime is Runtime.TF2:
+    if installation.tf_keras is Keras.KERAS3 and cell.runtime is Runtime.TF2:
         return "unihub's layer for Keras 3"
-    hub = _hub(installation)
+    lacks = _lacks(installation, version)
+    if lacks:
+        return f"nothing: it needs {lacks}"
+    on = "Keras 2" if installation.tf_keras is Keras.KERAS2 else "tf_keras"
+    return f"tensorflow_hub {_hub(installation)} on {on}"
+
+
+def _lacks(installation: Installation, version: str) -> str:
+    """What tensorflow_hub's layer needs, and is not here."""
+    packages, keras, hub = installation.packages, installation.tf_keras, _hub(installation)
+    newer = Version(version).release >= (2, 16)
     if hub is None:
-        return "nothing: it needs tensorflow_hub"
-    return f"tensorflow_hub {hub} on {'tf_keras' if newer else 'Keras 2'}"
+        return "tensorflow_hub"
+    if Version(hub).release < (0, 16) and (newer or keras is Keras.KERAS3):
+        return "tensorflow_hub 0.16"
+    if keras is not Keras.KERAS2:
+        return "" if "tf-keras" in packages else "tf_keras"
+    # The one that TensorFlow takes is not the one that it goes with.
+    if newer:
+        return "Keras 3"
+    return "Keras 2" if Version(packages.get("keras", "2")).release >= (3,) else ""
 
 
-def _module_provider(installation: Installation, newer: bool) -> str:
+def _module_provider(installation: Installation, version: str) -> str:
     hub = _hub(installation)
-    if hub is not None and Version(hub).release < (0, 16) and not newer:
-        return f"tensorflow_hub {hub}"
-    return "unihub's hub.Module"
+    # Importing tensorflow_hub imports tf.keras.
+    has_keras = installation.tf_keras is not Keras.TF_KERAS or "tf-keras" in installation.packages
+    newer = Version(version).release >= (2, 16)
+    if hub is None or Version(hub).release >= (0, 16) or newer or not has_keras:
+        return "unihub's hub.Module"
+    return f"tensorflow_hub {hub}"
 
 
 def _hub(installation: Installation) -> Optional[str]:

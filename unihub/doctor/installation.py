@@ -7,9 +7,9 @@ import re
 import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from unihub.runtime import TENSORFLOW_DISTRIBUTIONS
+from unihub.runtime import TENSORFLOW_DISTRIBUTIONS, Keras, keras_chosen
 
 TENSORFLOW = "tensorflow"
 
@@ -51,6 +51,15 @@ class Installation:
     variables: Tuple[Tuple[str, str], ...] = ()
     has_pkg_resources: bool = True
 
+    @property
+    def tf_keras(self) -> Optional[Keras]:
+        """Which Keras tf.keras is, or would be if it could be imported; None without any."""
+        tensorflow = self.packages.get(TENSORFLOW)
+        if tensorflow is None:
+            return None
+        legacy = dict(self.variables).get("TF_USE_LEGACY_KERAS")
+        return keras_chosen(tensorflow, self.packages.get("keras"), legacy)
+
 
 def installation_here() -> Installation:
     """The packages of the running Python, read without importing any of them."""
@@ -64,6 +73,10 @@ def installation_here() -> Installation:
         packages[name] = distribution.version
         if name in WATCHED or name in TENSORFLOW_DISTRIBUTIONS:
             requirements += [(name, text) for text in distribution.requires or ()]
+    from unihub import __version__
+
+    # As a folder on the path it has no metadata.
+    packages.setdefault("unihub", __version__)
     tensorflows = tuple(name for name in TENSORFLOW_DISTRIBUTIONS if name in packages)
     if tensorflows:
         packages.setdefault(TENSORFLOW, packages[tensorflows[0]])

@@ -13,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 from unihub.doctor.installation import Installation, normalized
 from unihub.doctor.problem import Problem, Severity
 from unihub.errors import Message
+from unihub.runtime import LEGACY_KERAS_VALUES
 
 ABSENT = "absent"
 ANY = ""
@@ -41,12 +42,15 @@ class Quarrel:
 
 
 def _legacy(value: Optional[str]) -> bool:
-    # TensorFlow's own test.
-    return value in ("1", "true", "True")
+    return value in LEGACY_KERAS_VALUES
+
+
+def _not_legacy(value: Optional[str]) -> bool:
+    return not _legacy(value)
 
 
 def _legacy_misspelt(value: Optional[str]) -> bool:
-    return value not in (None, "", "0", "1", "true", "True", "false", "False")
+    return value not in (None, "", "0", "false", "False", *LEGACY_KERAS_VALUES)
 
 
 def _other_backend(value: Optional[str]) -> bool:
@@ -132,9 +136,9 @@ QUARRELS: Tuple[Quarrel, ...] = (
             "with that variable TensorFlow {tensorflow} takes tf.keras from tf_keras.",
             'pip install "tf-keras~={tensorflow_minor}.0"; or: unset TF_USE_LEGACY_KERAS',
         ),
-        {"tensorflow": ">=2.16.dev0", "tf-keras": ABSENT},
+        {"tensorflow": ">=2.15.dev0", "tf-keras": ABSENT},
         Severity.ERROR,
-        "https://www.tensorflow.org/guide/keras#using_keras_2",
+        "https://www.tensorflow.org/guide/keras#using_keras_2; TensorFlow 2.15 and 2.21 so set",
         variables=(("TF_USE_LEGACY_KERAS", _legacy),),
     ),
     Quarrel(
@@ -163,27 +167,43 @@ QUARRELS: Tuple[Quarrel, ...] = (
     ),
     Quarrel(
         Message(
-            "keras-3-with-tensorflow-2-15",
-            "hub.KerasLayer raises TypeError: Keras {keras} is installed beside "
-            "TensorFlow {tensorflow}.",
-            "up to 2.15 TensorFlow takes tf.keras from the package keras, which is then Keras 3; "
-            "layers made for Keras 2 do not work in it.",
+            "keras-3-with-tensorflow-2-14",
+            "tf.keras raises ModuleNotFoundError: No module named 'keras.api._v2'.",
+            "up to 2.14 TensorFlow knows Keras 2 alone. (found: Keras {keras} beside "
+            "TensorFlow {tensorflow})",
             'pip install "keras=={tensorflow_minor}.*"',
         ),
-        {"tensorflow": ">=2.12,<2.16.dev0", "keras": ">=3"},
+        {"tensorflow": ">=2.12,<2.15.dev0", "keras": ">=3"},
         Severity.ERROR,
-        "https://www.tensorflow.org/guide/keras; Keras 3.6 beside TensorFlow 2.15",
+        "tensorflow/__init__.py of 2.12 to 2.14; Keras 3.6 beside TensorFlow 2.14",
+    ),
+    Quarrel(
+        Message(
+            "keras-3-with-tensorflow-2-15",
+            "models of tf.keras refuse tensorflow_hub's KerasLayer, or making one raises "
+            "TypeError: Keras {keras} is installed beside TensorFlow {tensorflow}.",
+            "TensorFlow 2.15 takes tf.keras from the package keras, which is then Keras 3, and "
+            "the layer is made for Keras 2. unihub's is of what tf.keras is.",
+            'pip install "keras=={tensorflow_minor}.*"',
+        ),
+        {"tensorflow": ">=2.15.dev0,<2.16.dev0", "keras": ">=3"},
+        Severity.ERROR,
+        "https://www.tensorflow.org/guide/keras; tensorflow_hub 0.15 and 0.16.1 on "
+        "TensorFlow 2.15 with Keras 3",
+        variables=(("TF_USE_LEGACY_KERAS", _not_legacy),),
     ),
     Quarrel(
         Message(
             "keras-2-with-tensorflow-2-16",
-            "tf.keras does not work: Keras {keras} is installed beside TensorFlow {tensorflow}.",
-            "from 2.16 on tf.keras is Keras 3.",
+            "`import keras` raises AttributeError: no attribute 'register_load_context_function'.",
+            "Keras {keras} is for TensorFlow up to 2.15; TensorFlow {tensorflow} takes tf.keras "
+            "from Keras 3, and Keras 2 from tf_keras.",
             'pip install --upgrade "keras>=3"',
         ),
         {"tensorflow": ">=2.16.dev0", "keras": "<3"},
         Severity.ERROR,
-        "https://github.com/tensorflow/tensorflow/releases/tag/v2.16.1",
+        "https://github.com/tensorflow/tensorflow/releases/tag/v2.16.1; Keras 2.15 beside "
+        "TensorFlow 2.21",
     ),
     Quarrel(
         Message(

@@ -10,8 +10,11 @@ from unihub.doctor.cells import CellHere
 from unihub.doctor.diagnosis import Diagnosis
 from unihub.doctor.installation import WATCHED
 from unihub.doctor.problem import Severity
+from unihub.doctor.surroundings import counted
 from unihub.matrix import Cell
+from unihub.runtime import Keras
 
+_KERASES = {Keras.KERAS2: "Keras 2", Keras.TF_KERAS: "tf_keras", Keras.KERAS3: "Keras 3"}
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
@@ -57,6 +60,8 @@ def _facts(diagnosis: Diagnosis) -> List[Tuple[str, str]]:
     installation, around = diagnosis.installation, diagnosis.surroundings
     facts = [("Python", installation.python)]
     facts += [(name, installation.packages.get(name, "-")) for name in WATCHED]
+    if installation.tf_keras is not None:
+        facts.append(("tf.keras", _KERASES[installation.tf_keras]))
     facts += list(installation.variables)
     facts += list(around.network)
     if around.offline:
@@ -90,11 +95,10 @@ def _in_words(here: CellHere) -> str:
 
 
 def _summary(diagnosis: Diagnosis) -> str:
-    counts = [
-        f"{sum(p.severity is severity for p in diagnosis.problems)} {severity.value}s"
+    text = ", ".join(
+        counted(sum(p.severity is severity for p in diagnosis.problems), severity.value)
         for severity in Severity
-    ]
-    text = ", ".join(counts)
+    )
     if diagnosis.outcomes is not None:
         good = sum(outcome.ok for outcome in diagnosis.outcomes)
         text += f"; {good} of {len(diagnosis.outcomes)} cells as the matrix says"
@@ -105,7 +109,7 @@ def as_json(diagnosis: Diagnosis) -> str:
     """The diagnosis for programs.
 
     Returns:
-        An object with "python", "packages", "variables", "network", "offline",
+        An object with "python", "packages", "tf_keras", "variables", "network", "offline",
         "cache", "problems", "cells", "outcomes" and "exit_code".
     """
     installation, around = diagnosis.installation, diagnosis.surroundings
@@ -113,6 +117,7 @@ def as_json(diagnosis: Diagnosis) -> str:
     whole = {
         "python": installation.python,
         "packages": {name: installation.packages.get(name) for name in WATCHED},
+        "tf_keras": installation.tf_keras,
         "variables": dict(installation.variables),
         "network": dict(around.network),
         "offline": around.offline,

@@ -157,7 +157,7 @@ def _cache_problems(folder: str, tfhub_folder: str, state: CacheState) -> Iterat
     damaged = housekeeping.damaged_entries(Cache(folder))
     if damaged:
         (path, damage), *_ = damaged
-        facts = {"count": _counted(len(damaged), "model"), "example": path}
+        facts = {"count": counted(len(damaged), "model"), "example": path}
         yield _problem(_DAMAGED, Severity.WARNING, reason=str(damage[0]), **facts)
     present = _existing(folder)
     if not os.access(present, os.W_OK):
@@ -173,7 +173,7 @@ def _cache_problems(folder: str, tfhub_folder: str, state: CacheState) -> Iterat
     for message, found, noun in ((_EMPTIED, emptied, "folder"), (_LOCKED, locks, "lock")):
         if found:
             paths = " ".join(map(shlex.quote, found[:5]))
-            facts = {"count": _counted(len(found), noun), "example": found[0], "paths": paths}
+            facts = {"count": counted(len(found), noun), "example": found[0], "paths": paths}
             yield _problem(message, Severity.WARNING, **facts)
     if models and _is_temporary(tfhub_folder):
         yield _problem(_TEMPORARY, Severity.NOTE, folder=tfhub_folder)
@@ -184,7 +184,8 @@ def _is_temporary(folder: str) -> bool:
     return os.path.realpath(folder).startswith(os.path.join(temporary, ""))
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """``1 model``, ``2 models``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
