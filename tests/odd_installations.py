@@ -46,6 +46,15 @@ def test_tensorflow_hub_0_15_beside_a_newer_tensorflow():
     assert unihub.load(MODELS / "tf2_reusable", op="fine_tuning").trainable
 
 
+def test_no_tf_keras_beside_tensorflow_hub_0_16():
+    from conftest import MODELS
+
+    with pytest.raises(ImportError) as raised:
+        keras_layer_in_a_graph(MODELS / "tf2_reusable")
+    check_golden("tensorflow-hub-without-tf-keras", str(raised.value))
+    assert unihub.load(MODELS / "tf2_reusable", op="fine_tuning").trainable
+
+
 def test_no_tensorflow_hub():
     from conftest import MODELS
 

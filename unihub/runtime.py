@@ -88,11 +88,13 @@ class HubRelease:
         importable: whether it imports beside the installed TensorFlow, once
             `unihub.routes.tensorflow_hub` has supplied what it misses.
         has_module: whether it offers hub.Module and the TF1 Hub format's API.
+        fits_tensorflow: whether it is for this TensorFlow; it may still miss tf_keras.
     """
 
     version: str
     importable: bool
     has_module: bool
+    fits_tensorflow: bool
 
 
 @dataclass(frozen=True)
@@ -191,15 +193,16 @@ def hub_release() -> Optional[HubRelease]:
     version = _distribution_version("tensorflow-hub")
     if version is None:
         return None
-    has_module = _release(version) < (0, 16)
+    fits, has_module = True, _release(version) < (0, 16)
     keras = current_keras()
     # Its layer is one of tf.keras; since 0.16 one of tf_keras where that is Keras 3.
     needs_tf_keras = keras is Keras.TF_KERAS or (keras is Keras.KERAS3 and not has_module)
     importable = not needs_tf_keras or find_spec("tf_keras") is not None
     if has_module:
         # It reads tf.compat.v1.estimator, which left TensorFlow with 2.16.
-        importable = importable and _release(tensorflow_version()) < (2, 16)
-    return HubRelease(version, importable, has_module and importable)
+        fits = _release(tensorflow_version()) < (2, 16)
+        importable = importable and fits
+    return HubRelease(version, importable, has_module and importable, fits)
 
 
 def environment() -> Environment:

@@ -42,7 +42,7 @@ class TensorFlowHubUnusable(UnihubError, ImportError):
         code="tensorflow-hub-unusable",
         what="{purpose} needs tensorflow_hub, which cannot be imported here.",
         why="{why}",
-        do='pip install "tensorflow-hub{requirement}"',
+        do="pip install {requirements}",
     )
 
 
@@ -75,15 +75,22 @@ def import_tensorflow_hub(purpose: str = "this") -> Any:
 
 def _check_usable(purpose: str) -> None:
     release = runtime.hub_release()
+    if release is not None and release.importable:
+        return
+    requirements = []
     if release is None:
         why = "it is not installed."
-    elif not release.importable:
+    elif release.fits_tensorflow:
+        why = f"release {release.version} builds its layers on tf_keras, which is not installed."
+    else:
         why = f"release {release.version} does not work with TensorFlow "
         why += f"{runtime.tensorflow_version()}."
-    else:
-        return
-    requirement = ">=0.16.1" if runtime.current_keras() is not runtime.Keras.KERAS2 else ""
-    raise TensorFlowHubUnusable(purpose=purpose, why=why, requirement=requirement)
+    has_keras_2 = runtime.current_keras() is runtime.Keras.KERAS2
+    if release is None or not release.fits_tensorflow:
+        requirements.append(f'"tensorflow-hub{"" if has_keras_2 else ">=0.16.1"}"')
+    if not has_keras_2 and find_spec("tf_keras") is None:
+        requirements.append("tf-keras")
+    raise TensorFlowHubUnusable(purpose=purpose, why=why, requirements=" ".join(requirements))
 
 
 def unusable(name: str, error: ImportError) -> type:
