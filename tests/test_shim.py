@@ -296,5 +296,5 @@ def test_where_tensorflow_hub_lacks_tf_keras(tmp_path):
     assert got.before["error"] == "ModuleNotFoundError"
     assert (got.after, got.imported) == (got.before, [])
     assert (got.load, got.loaded, got.module, got.layer) == (True, True, "Module", "KerasLayer")
-    assert "does not work with TensorFlow" in got.registry["text"]
+    assert "tf_keras, which is not installed" in got.registry["text"]
     assert got.has == [False, False]
