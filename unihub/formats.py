@@ -16,16 +16,15 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
 from unihub.matrix import Format
-from unihub.reading import not_a_model, wire
+from unihub.reading import wire
 from unihub.reading.message import FileOverLimit as FileOverLimit
 from unihub.reading.message import FormatError as FormatError
 from unihub.reading.message import MalformedFile as MalformedFile
 from unihub.reading.message import Message, file_content
 from unihub.reading.message import UnreadableFile as UnreadableFile
-from unihub.reading.not_a_model import HUB_FILE
 from unihub.reading.object_graph import ObjectGraph as ObjectGraph
 from unihub.reading.object_graph import read_object_graph
-from unihub.reading.saved_model import meta_graph_messages
+from unihub.reading.saved_model import HUB_FILE, is_folder, meta_graph_messages
 from unihub.reading.schema import DTYPE_NAMES
 
 DENSE, SPARSE, COMPOSITE = "dense", "sparse", "composite"
@@ -216,7 +215,10 @@ def open_saved_model(
         which can be read only inside the ``with`` block.
     """
     folder = os.fsdecode(path)
-    not_a_model.require_folder(folder)
+    if not is_folder(folder):
+        from unihub.reading.not_a_model import require_folder
+
+        require_folder(folder)
     module_format, required_features = _read_hub_module(folder)
     with meta_graph_messages(folder) as (file, messages):
         graphs = tuple(_meta_graph(message) for message in messages)
@@ -264,6 +266,8 @@ def _read_hub_module(folder: str) -> Tuple[Optional[int], Tuple[str, ...]]:
     file = os.path.join(folder, HUB_FILE)
     if not os.path.lexists(file):
         return None, ()
+    from unihub.reading import not_a_model
+
     with file_content(file) as content:
         not_a_model.refuse_other_content(file, content)
         message = wire.read_message(content, file, "ModuleDef", "TF1 Hub module's description")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -120,6 +121,18 @@ def test_a_remote_handle():
         result = run(url, "--download")
         assert result.exit_code == 1
         assert result.output.startswith("not-an-archive: ")
+
+
+@pytest.mark.parametrize("was_enabled", [True, False])
+def test_garbage_collection_is_left_as_it_was(was_enabled, tmp_path):
+    before = gc.isenabled()
+    (gc.enable if was_enabled else gc.disable)()
+    try:
+        for folder in (FOLDER, str(tmp_path)):
+            run(folder)
+            assert gc.isenabled() is was_enabled
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 def test_help_fits_a_screen():

@@ -121,6 +121,8 @@ def test_callables_in_containers():
         "call_and_return_conditional_losses",
         "keras_api",
         "regularization_losses",
+        "trainable_variables",
+        "variables",
     ],
 )
 def test_not_offered(name):

@@ -10,7 +10,7 @@ from hand_made import encode, varint
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unihub.reading import text_format, wire
+from unihub.reading import sieve, text_format, wire
 from unihub.reading.message import FileOverLimit, FormatError, MalformedFile
 
 OPS = ["Add", "WriteFile", "Identity", "X" * 600]
@@ -46,13 +46,88 @@ def test_what_is_sifted_is_what_is_there(functions):
         read(library(*functions), "FunctionDefLibrary"),
         read_text(in_text(*functions), "FunctionDefLibrary"),
     ):
-        (found,), where = message.sift("function", ["node_def.op"], wanted)
+        found, where = message.sift("function.node_def.op", wanted)
         assert found == {op for ops in functions for op in ops}
         assert where == {
             op: [index for index, ops in enumerate(functions) if op in ops]
             for op in wanted
             if op in found
         }
+
+
+def field(number, content):
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def function(name, *nodes, after=b""):
+    return field(1, field(1, field(1, name)) + b"".join(field(3, node) for node in nodes) + after)
+
+
+def node(op, after=b""):
+    return field(1, b"n") + field(2, op) + after
+
+
+def test_functions_that_differ_in_name_alone_are_each_found():
+    functions = [function(name, node(b"Add"), node(b"WriteFile")) for name in (b"f", b"g", b"h")]
+    plain = [function(name, node(b"Add")) for name in (b"i", b"j")]
+    message = read(b"".join(plain + functions + plain), "FunctionDefLibrary")
+    found, where = message.sift("function.node_def.op", ["WriteFile"])
+    assert (found, where) == ({"Add", "WriteFile"}, {"WriteFile": [2, 3, 4]})
+
+
+def test_an_op_is_found_wherever_it_stands_in_a_function():
+    # What TensorFlow never writes: an op before the name, twice, after others, in a long node.
+    unusual = [
+        field(2, b"First") + field(1, b"n"),
+        node(b"Identity", field(2, b"Second")),
+        node(b"Identity", b"\x48\x01" + field(2, b"Third") + b"\x4d1234"),
+        node(b"Identity", field(5, b"x" * 20_000) + field(2, b"Fourth")),
+        field(2, b""),
+    ]
+    late = field(4, b"result") + b"\x48\x01" + field(3, node(b"Fifth")) + b"\x48\x01"
+    data = function(b"f", *unusual, after=late) + function(b"g", after=late)
+    found, where = read(data, "FunctionDefLibrary").sift("function.node_def.op", ["Fifth"])
+    assert found == {"First", "Second", "Third", "Fourth", "Fifth", "Identity", ""}
+    assert where == {"Fifth": [0, 1]}
+
+
+def test_large_messages_are_not_taken_for_equal():
+    # An empty node is remembered as nothing new, and a large one is not.
+    large = node(b"Identity", field(5, b"x" * 20_000) + field(2, b"WriteFile"))
+    data = function(b"f", b"") + function(b"g", large) + function(b"h", large)
+    _, where = read(data, "FunctionDefLibrary").sift("function.node_def.op", ["WriteFile"])
+    assert where == {"WriteFile": [1, 2]}
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr(sieve, "_MOST_KEPT", 500)
+    data = b"".join(field(3, node(b"Op%d" % index)) for index in range(100))
+    source = wire.WireSource(data, "saved_model.pb")
+    of_all = sieve.Sieve(source, 3 << 3 | 2, 2 << 3 | 2, set())
+    of_all.look_through(0, 0, len(data))
+    assert (len(of_all.found), len(of_all._seen_inside), len(of_all._seen)) == (100, 5, 0)
+
+
+def test_sifting_is_bounded():
+    for data in (function(b"f", b"\x48\x00" * 20), function(b"f", after=b"\x48\x00" * 20)):
+        source = wire.WireSource(data, "saved_model.pb")
+        source.steps_left = 15
+        message = source.child(((0, len(data)),), "FunctionDefLibrary")
+        with pytest.raises(FileOverLimit, match="too many fields"):
+            message.sift("function.node_def.op")
+
+
+@pytest.mark.parametrize("path", ["function.node_def.op", "function.signature.name"])
+def test_a_name_that_is_too_long_is_not_copied(path):
+    long = b"x" * 70_000
+    data = function(long, node(long))
+    with pytest.raises(FileOverLimit, match="a name is too long"):
+        read(data, "FunctionDefLibrary").sift(path)
+
+
+def test_the_nodes_of_a_graph_are_sifted():
+    data = field(1, node(b"Add")) + field(1, node(b"Relu"))
+    assert read(data, "GraphDef").sift("node.op") == ({"Add", "Relu"}, {})
 
 
 @given(st.lists(st.lists(st.sampled_from(OPS), max_size=4), max_size=6))
@@ -64,7 +139,7 @@ def test_no_message_that_holds_a_string_is_left_out(functions):
 
 
 def test_a_string_across_the_pieces_of_a_search(monkeypatch):
-    monkeypatch.setattr(wire, "_PIECE", 16)
+    monkeypatch.setattr(sieve, "_PIECE", 16)
     message = read(
         library(["Identity"] * 3, ["WriteFile"], [], ["WriteFile"]), "FunctionDefLibrary"
     )
@@ -72,7 +147,7 @@ def test_a_string_across_the_pieces_of_a_search(monkeypatch):
 
 
 def test_large_messages_are_not_searched(monkeypatch):
-    monkeypatch.setattr(wire, "_CHEAPER_TO_DECODE", 30)
+    monkeypatch.setattr(sieve, "_CHEAPER_TO_DECODE", 30)
     message = read(library(["Identity"] * 3, [], ["Add"]), "FunctionDefLibrary")
     assert message.holding("function", b"WriteFile") == [0]
 
@@ -118,4 +193,4 @@ def test_a_double_that_is_cut_short():
 def test_any_bytes_are_sifted_or_refused(data):
     with contextlib.suppress(FormatError):
         message = read(encode([(1, data)]), "FunctionDefLibrary")
-        message.sift("function", ["node_def.op"], ["WriteFile"])
+        message.sift("function.node_def.op", ["WriteFile"])

@@ -51,6 +51,13 @@ def test_saved_model():
     assert [dim.number("size") for dim in tensor.message("tensor_shape").messages("dim")] == [-1]
 
 
+def test_rows():
+    node = read('children { local_name: "a" node_id: 3 } children { }', "SavedObject")
+    assert node.rows("children", "local_name", "node_id") == [("a", 3), ("", 0)]
+    metadata = read("node_path: 'root' metadata: '{' '}'", "KerasObject")
+    assert metadata.row("node_path", "identifier", "metadata") == ("root", "", b"{}")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

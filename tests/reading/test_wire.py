@@ -177,6 +177,50 @@ def test_messages_are_bounded():
         message.messages("meta_graphs")
 
 
+VARIABLE = ("name", "dtype", "shape", "trainable")
+
+
+def test_a_row_has_numbers_strings_and_bytes():
+    data = encode([(1, 101), (2, [(2, [(1, 3)])]), (3, 1), (6, "v"), (9, "unknown"), (1, 1)])
+    assert read(data, "SavedVariable").row(*VARIABLE) == ("v", 1, b"\x12\x02\x08\x03", 1)
+    assert read(b"", "SavedVariable").row(*VARIABLE) == ("", 0, b"", 0)
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN_FIELDS.values(), ids=UNKNOWN_FIELDS)
+def test_a_row_is_what_the_fields_are(unknown):
+    children = [[(1, 300), (2, "a")], [], [(2, "b" * 300), (1, -1), (1, 7)]]
+    data = b"".join(encode_field(1, unknown + encode(child) + unknown) for child in children)
+    assert read(data, "SavedObject").rows("children", "local_name", "node_id") == [
+        (child.text("local_name"), child.number("node_id"))
+        for child in read(data, "SavedObject").messages("children")
+    ]
+
+
+def test_a_row_of_a_message_in_parts():
+    data = encode([(7, [(1, 1), (6, "v")]), (7, [(2, [(2, [])])]), (7, [(1, 9)])])
+    variable = read(data, "SavedObject").message("variable")
+    assert variable.row("name", "dtype", "shape") == ("v", 9, b"\x12\x00")
+
+
+@pytest.mark.parametrize(("data", "reason"), MALFORMED.values(), ids=MALFORMED)
+def test_a_row_of_malformed(data, reason):
+    with pytest.raises(MalformedFile) as caught:
+        read(data, "ModuleDef").row("format", "required_features")
+    assert reason.partition(" at byte")[0] in caught.value.why
+
+
+def test_a_row_of_a_message_in_very_many_parts():
+    with pytest.raises(FileOverLimit, match="too much text"):
+        read(b"\x12\x01x" * 30_000, "SavedVariable").row("shape")
+
+
+def test_a_row_is_bounded():
+    source = WireSource(b"\x48\x00" * 20, "saved_model.pb")
+    source.steps_left = 15
+    with pytest.raises(FileOverLimit, match="too many fields"):
+        source.row(((0, len(source.data)),), "ModuleDef", ("format",))
+
+
 def graph_def(nodes, functions=()):
     return encode(
         [

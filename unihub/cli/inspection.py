@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from contextlib import suppress
-from typing import TYPE_CHECKING, Optional, Union
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Iterator, Optional, Union
 
 import click
 
@@ -45,9 +46,10 @@ def inspect(
     """
     if as_json and html is not None:
         raise click.UsageError("--json and --html exclude each other")
-    from unihub.inspection.inspector import inspect as inspected
+    with _without_garbage_collection():
+        from unihub.inspection.inspector import inspect as inspected
 
-    info: Info = inspected(handle, download=download)
+        info: Info = inspected(handle, download=download)
     if html is not None:
         _write(html, info.as_html())
         click.echo(f"written to {html}")
@@ -57,6 +59,18 @@ def inspect(
         print_json(_as_json(info, variables))
     else:
         _print(info, variables)
+
+
+@contextmanager
+def _without_garbage_collection() -> Iterator[None]:
+    """What is made is kept, so that looking for garbage only takes time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _as_json(info: Info, variables: bool) -> object:

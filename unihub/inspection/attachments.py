@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Dict, Tuple
+from typing import Dict, NamedTuple, Tuple
 
 from unihub.reading import wire
 from unihub.reading.message import Message
@@ -13,8 +12,7 @@ _IMAGE_MODULE_INFO = "image_module_info"
 _LONGEST = 1 << 20
 
 
-@dataclass(frozen=True)
-class Attachment:
+class Attachment(NamedTuple):
     """One attached message.
 
     Attributes:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from unihub.inspection.structures import Fields, Value, read_value, sequence, show
 from unihub.reading.message import Message
@@ -13,8 +12,7 @@ _MOST_DESCRIBED = 20
 _MOST_ACCEPTED = 16
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of a function.
 
     Attributes:
@@ -28,8 +26,7 @@ class Argument:
         return self.name if self.default is None else f"{self.name}={self.default}"
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Inputs that a function was traced for.
 
     Attributes:
@@ -42,8 +39,7 @@ class Accepted:
         return ", ".join(f"{name}: {show(value)}" for name, value in self.arguments)
 
 
-@dataclass(frozen=True)
-class Callable:
+class Callable(NamedTuple):
     """An object, or a method of one, that can be called.
 
     Attributes:

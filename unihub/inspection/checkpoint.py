@@ -11,11 +11,10 @@ tensorflow/core/protobuf/tensor_bundle.proto.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from unihub.reading import wire
-from unihub.reading.message import Data, MalformedFile, Message, file_content
+from unihub.reading.message import Data, MalformedFile, file_content
 from unihub.reading.schema import DTYPE_NAMES
 
 _FOOTER = 48
@@ -28,6 +27,7 @@ _PLAIN, _SNAPPY = 0, 1
 _MOST_SNAPPY_RATIO = 64
 _KIND = "checkpoint's index"
 # TensorFlow's own record of the objects whose variables these are.
+_ENTRY = ("shard_id", "offset", "size", "dtype", "shape")
 _NOT_VARIABLES = ("_CHECKPOINTABLE_OBJECT_GRAPH",)
 
 _ITEM_SIZES = {
@@ -49,8 +49,7 @@ _ITEM_SIZES = {
 }
 
 
-@dataclass(frozen=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One tensor of a checkpoint.
 
     Attributes:
@@ -64,8 +63,7 @@ class Tensor:
     bytes: int
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     """What the variables/ folder of a model holds.
 
     Attributes:
@@ -115,24 +113,22 @@ def read_checkpoint(prefix: str) -> Optional[Checkpoint]:
                 shards = wire.read_message(value, path, "BundleHeader", _KIND).number("num_shards")
                 continue
             entry = wire.read_message(value, path, "BundleEntry", _KIND)
-            shard, end = entry.number("shard_id"), entry.number("offset") + entry.number("size")
-            ends[shard] = max(ends.get(shard, 0), end)
+            shard, offset, size, dtype, encoded = entry.row(*_ENTRY)
+            ends[shard] = max(ends.get(shard, 0), offset + size)
             name = key.decode("utf-8", "replace")
             # The parts of a partitioned variable have keys that begin with a zero.
-            if not name.startswith("\0") and name not in _NOT_VARIABLES:
-                tensors.append(_tensor(name, entry, shapes))
+            if name.startswith("\0") or name in _NOT_VARIABLES:
+                continue
+            # Most tensors share their shape with others.
+            if encoded not in shapes:
+                dims = entry.message("shape").rows("dim", "size")
+                shapes[encoded] = tuple(length for (length,) in dims)
+            tensors.append(_tensor(name, dtype, shapes[encoded], size))
     return Checkpoint(tuple(tensors), shards, _damage(prefix, shards, ends))
 
 
-def _tensor(name: str, entry: Message, shapes: Dict[bytes, Tuple[int, ...]]) -> Tensor:
-    dtype = DTYPE_NAMES.get(entry.number("dtype"), f"unknown ({entry.number('dtype')})")
-    # Most tensors share theirs with others.
-    encoded = b"".join(entry.contents("shape"))
-    if encoded not in shapes:
-        dims = entry.message("shape").messages("dim")
-        shapes[encoded] = tuple(dim.number("size") for dim in dims)
-    shape = shapes[encoded]
-    size = entry.number("size")
+def _tensor(name: str, number: int, shape: Tuple[int, ...], size: int) -> Tensor:
+    dtype = DTYPE_NAMES.get(number, f"unknown ({number})")
     return Tensor(name, dtype, shape, size or byte_size(dtype, shape))
 
 
@@ -256,6 +252,8 @@ class _Table:
         return bytes(out)
 
     def _varint(self, pos: int, end: int) -> Tuple[int, int]:
+        if pos < end and self.data[pos] < 128:
+            return self.data[pos], pos + 1
         value = 0
         for shift in range(0, 70, 7):
             if pos >= end:

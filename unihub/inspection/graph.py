@@ -19,6 +19,7 @@ _FUNCTION_PATHS = (
     "attr.value.func.attr.value.func.name",
     "attr.value.func.attr.value.list.func.name",
 )
+_GRADIENTS = (("gradient", "function_name"), ("registered_gradients", "registered_op_type"))
 
 
 class Node:
@@ -134,8 +135,9 @@ class Graph:
     def ops(self) -> FrozenSet[str]:
         """Names of all ops, of the functions too."""
         if self._ops is None:
-            (used,), where = self._library.sift("function", ("node_def.op",), self._watched)
-            used |= self._message.distinct("node.op")[0] - {""}
+            used, where = self._library.sift("function.node_def.op", self._watched)
+            used |= self._message.sift("node.op")[0]
+            used.discard("")
             # A node may name a function for its op; to read all their names takes long.
             if not used <= self._known:
                 used -= self._message.distinct("library.function.signature.name")[0]
@@ -190,12 +192,13 @@ class Graph:
         found = self._library.holding("function", text.encode("utf-8"))
         return [self._function(index) for index in found]
 
-    def gradients(self) -> Iterator[Tuple[str, str]]:
-        """Pairs of a function's or op's name and of the function that is its gradient."""
-        for gradient in self._library.messages("gradient"):
-            yield gradient.text("function_name"), gradient.text("gradient_func")
-        for gradient in self._library.messages("registered_gradients"):
-            yield gradient.text("registered_op_type"), gradient.text("gradient_func")
+    def gradients_by(self, name: str) -> Iterator[str]:
+        """Names of the functions and ops whose gradient a function is."""
+        for field, of in _GRADIENTS:
+            for index in self._library.holding(field, name.encode("utf-8")):
+                gradient = self._library.item(field, index)
+                if gradient.text("gradient_func") == name:
+                    yield gradient.text(of)
 
     def _node(self, index: int) -> Node:
         if index not in self._nodes_by_index:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from typing import Iterator, Optional
+from typing import Iterator, NamedTuple, Optional
 
 from unihub.reading import wire
 from unihub.reading.message import Message, file_content
@@ -16,8 +15,7 @@ _LONGEST = 1 << 26
 _LAMBDA = re.compile(rb'"class_name"\s*:\s*"(?:[\w.]+>)?Lambda"')
 
 
-@dataclass(frozen=True)
-class KerasMetadata:
+class KerasMetadata(NamedTuple):
     """The Keras model that was saved.
 
     Attributes:
@@ -47,9 +45,10 @@ def read_keras_metadata(folder: str, objects: Message) -> Optional[KerasMetadata
     path = os.path.join(folder, FILE)
     if os.path.isfile(path):
         with file_content(path) as content:
-            nodes = wire.read_message(content, path, "KerasMetadata", _KIND).messages("nodes")
+            metadata = wire.read_message(content, path, "KerasMetadata", _KIND)
             has_lambda = _LAMBDA.search(content) is not None
-            for node in nodes:
+            for index in range(metadata.count("nodes")):
+                node = metadata.item("nodes", index)
                 if node.text("node_path") == "root":
                     return _metadata(node, has_lambda)
         return None

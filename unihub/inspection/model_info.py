@@ -1,9 +1,13 @@
-"""What `unihub.inspect` tells of a model."""
+"""What `unihub.inspect` tells of a model.
+
+Named tuples for the parts, for they are made several times as fast as dataclasses: of
+inspecting most models, importing these modules is the larger part.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Mapping, Optional, Tuple
+from typing import Any, Mapping, NamedTuple, Optional, Tuple
 
 from unihub.formats import TensorInfo
 from unihub.inspection.attachments import Attachment
@@ -15,8 +19,7 @@ from unihub.inspection.variables import Variable
 from unihub.matrix import Format, Runtime
 
 
-@dataclass(frozen=True)
-class SignatureInfo:
+class SignatureInfo(NamedTuple):
     """A signature, with an example of its call.
 
     Attributes:
@@ -30,8 +33,7 @@ class SignatureInfo:
     example: str
 
 
-@dataclass(frozen=True)
-class CallableInfo:
+class CallableInfo(NamedTuple):
     """An object of a TF2 SavedModel that can be called.
 
     Attributes:
@@ -55,8 +57,7 @@ class CallableInfo:
         return f"m{'.' if self.path else ''}{self.path}({', '.join(map(str, self.arguments))})"
 
 
-@dataclass(frozen=True)
-class Asset:
+class Asset(NamedTuple):
     """A file that belongs to a model.
 
     Attributes:
@@ -67,8 +68,7 @@ class Asset:
     bytes: Optional[int]
 
 
-@dataclass(frozen=True)
-class CheckpointInfo:
+class CheckpointInfo(NamedTuple):
     """The variables' values.
 
     Attributes:

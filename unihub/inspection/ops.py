@@ -16,7 +16,7 @@ CONTROL_FLOW_V1 = frozenset((*_CONTROL_FLOW_V1, *(f"Ref{op}" for op in _CONTROL_
 @lru_cache(maxsize=None)
 def tensorflow_ops() -> FrozenSet[str]:
     """The ops of TensorFlow's own releases, 1.15.5, 2.15.1 and 2.21.0 together."""
-    with open(_FILE, encoding="ascii") as file:
+    with open(_FILE, encoding="utf-8") as file:
         return frozenset(file.read().split())
 
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Sequence,
+    Tuple,
+)
 
 from unihub.inspection.security import ADVICE
 from unihub.inspection.structures import Fields, Listed, Spec, Unknown, show
@@ -52,18 +63,26 @@ def as_json(value: Any, variables: bool = False) -> Any:
         return value.value
     if isinstance(value, _SHOWN_VALUES):
         return show(value)
-    if is_dataclass(value):
+    names = _field_names(value)
+    if names:
         return {
-            field.name: _SPECIAL[field.name](value, variables)
-            if field.name in _SPECIAL
-            else as_json(getattr(value, field.name), variables)
-            for field in fields(value)
+            name: _SPECIAL[name](value, variables)
+            if name in _SPECIAL
+            else as_json(getattr(value, name), variables)
+            for name in names
         }
     if isinstance(value, Mapping):
         return {key: as_json(item, variables) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [as_json(item, variables) for item in value]
     return value
+
+
+def _field_names(value: Any) -> Sequence[str]:
+    if is_dataclass(value):
+        return [field.name for field in fields(value)]
+    names: Sequence[str] = getattr(value, "_fields", ())
+    return names
 
 
 def _variables_as_json(graph: MetaGraphInfo, by_name: bool) -> Any:
@@ -150,7 +169,7 @@ def titled_uses(info: ModelInfo, uses: Iterable[Use]) -> Iterator[Tuple[str, Use
     runtimes: Dict[Use, List[str]] = {}
     for use in uses:
         here = " (here)" if use.runtime is info.runtime else ""
-        common = replace(use, runtime=Runtime.TF2)
+        common = use._replace(runtime=Runtime.TF2)
         runtimes.setdefault(common, []).append(f"{use.runtime.label}{here}")
     for use, labels in runtimes.items():
         yield f"{use.operation.label} in {', '.join(labels)}", use
@@ -183,6 +202,8 @@ def total_bytes(variables: Iterable[Variable]) -> int:
 
 def printable(text: str, keep: str = "") -> str:
     """Text from a model, its control characters escaped."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 

@@ -92,7 +92,6 @@ class Reachability:
         return None
 
     def _trace(self, name: str) -> Iterator[Trigger]:
-        gradients = list(self.graph.gradients())
         waiting, seen = [name], {name}
         while waiting:
             current = waiting.pop()
@@ -102,9 +101,8 @@ class Reachability:
             for node in nodes:
                 yield from self.of_node(node.name)
             found = {function.name for function in functions}
-            for of, gradient in gradients:
-                if gradient == current:
-                    yield Trigger(When.CALL, f"the gradient of {of!r}")
+            for of in self.graph.gradients_by(current):
+                yield Trigger(When.CALL, f"the gradient of {of!r}")
             waiting += found - seen
             seen |= found
 

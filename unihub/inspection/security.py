@@ -33,10 +33,10 @@ ADVICE = (
     "it is safe to load, so load models of people you trust, or in a sandbox."
 )
 
-_REMOTE = re.compile(
-    rb"(?:https?|ftps?|gs|s3[an]?|hdfs|webhdfs|viewfs|har|grpc|tcp|wasbs?|abfss?|az|oss|cos|cns)"
-    rb"://[^\s/]",
-    re.IGNORECASE,
+# Compiled when it is first used: few models have anything to match.
+_REMOTE = (
+    rb"(?i)(?:https?|ftps?|gs|s3[an]?|hdfs|webhdfs|viewfs|har|grpc|tcp|wasbs?|abfss?|az|oss|cos"
+    rb"|cns)://[^\s/]"
 )
 _LONGEST_DETAIL = 200
 _MOST_OF_AN_OP = 100
@@ -317,7 +317,7 @@ class Scan:
         severity = Severity.HIGH if any(f.effect in reaching for f in found) else Severity.LOW
         told = " ".join(finding.detail for finding in found)
         for node, function, triggers in self._mentions("://"):
-            remote = [text for text in node.constant_strings() if _REMOTE.match(text)]
+            remote = [text for text in node.constant_strings() if re.match(_REMOTE, text)]
             remote = [text for text in remote if _quoted(text) not in told]
             if remote:
                 texts = _detail([Path(CONSTANT, text) for text in remote])
@@ -387,7 +387,7 @@ def _matches(text: bytes, pattern: bytes) -> bool:
 
 
 def _is_remote(path: Path) -> bool:
-    return path.kind == CONSTANT and _REMOTE.match(path.text) is not None
+    return path.kind == CONSTANT and re.match(_REMOTE, path.text) is not None
 
 
 def _detail(paths: Iterable[Path]) -> str:

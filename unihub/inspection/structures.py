@@ -134,7 +134,7 @@ def _dtype(message: Message) -> str:
 def _shape(message: Message) -> Shape:
     if message.number("unknown_rank"):
         return None
-    sizes = (dim.number("size") for dim in message.messages("dim"))
+    sizes = (size for (size,) in message.rows("dim", "size"))
     return tuple(None if size < 0 else size for size in sizes)
 
 

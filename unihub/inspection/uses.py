@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Optional, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 from unihub.formats import MetaGraph, SavedModel
 from unihub.matrix import CELLS, Cell, Format, Operation, Runtime, Status
@@ -17,8 +16,7 @@ _OPERATIONS = (Operation.INFERENCE, Operation.FINE_TUNING)
 _NOT_REUSABLE = "It has no __call__, which fine-tuning goes through: it is no Reusable SavedModel."
 
 
-@dataclass(frozen=True)
-class Use:
+class Use(NamedTuple):
     """What can be done with a model in one runtime.
 
     Attributes:

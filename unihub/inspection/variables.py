@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Dict, Iterable, List, Optional, Set, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from unihub.formats import Shape
 from unihub.inspection.checkpoint import Checkpoint, byte_size
@@ -16,8 +15,7 @@ _VARIABLE_COLLECTIONS = ("variables", "trainable_variables")
 _LONGEST_DEF = 1 << 20
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(NamedTuple):
     """One variable.
 
     Attributes:
@@ -83,26 +81,22 @@ def variables_of_collections(
 def _of_object(
     variable: Message, trainable: Optional[bool], shapes: Dict[bytes, Shape]
 ) -> Variable:
-    dtype = DTYPE_NAMES.get(variable.number("dtype"), f"unknown ({variable.number('dtype')})")
-    shape = _shape(variable, shapes)
+    name, number, encoded, is_trainable = variable.row("name", "dtype", "shape", "trainable")
+    # Most variables share their shape with others.
+    if not encoded or encoded not in shapes:
+        shapes[encoded] = _shape(variable.message("shape"))
+    dtype, shape = DTYPE_NAMES.get(number, f"unknown ({number})"), shapes[encoded]
+    size = byte_size(dtype, shape) if shape is not None else 0
     return Variable(
-        variable.text("name"),
-        dtype,
-        shape,
-        byte_size(dtype, shape) if shape is not None else 0,
-        bool(variable.number("trainable")) if trainable is None else trainable,
+        name, dtype, shape, size, bool(is_trainable) if trainable is None else trainable
     )
 
 
-def _shape(variable: Message, shapes: Dict[bytes, Shape]) -> Shape:
-    """A variable's shape; most variables share theirs with others."""
-    encoded = b"".join(variable.contents("shape"))
-    if not encoded or encoded not in shapes:
-        message = variable.message("shape")
-        sizes = (dim.number("size") for dim in message.messages("dim"))
-        shape = tuple(None if size < 0 else size for size in sizes)
-        shapes[encoded] = None if message.number("unknown_rank") else shape
-    return shapes[encoded]
+def _shape(message: Message) -> Shape:
+    if message.number("unknown_rank"):
+        return None
+    sizes = (size for (size,) in message.rows("dim", "size"))
+    return tuple(None if size < 0 else size for size in sizes)
 
 
 def _names(collection: Message, path: str) -> List[str]:

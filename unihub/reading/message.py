@@ -11,7 +11,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set,
 
 from unihub.errors import Message as ErrorMessage
 from unihub.errors import UnihubError
-from unihub.reading.schema import FIELD_TYPES
+from unihub.reading.schema import FIELD_TYPES, NUMBERS, STRING
 
 Data = Union[bytes, mmap.mmap]
 # Where a message lies in the data; a text file can also hold one as bytes.
@@ -96,10 +96,33 @@ class Source:
         raise NotImplementedError
 
     def sift(
-        self, places: Sequence[Place], message_type: str, paths: Sequence[str], wanted: Set[bytes]
-    ) -> Tuple[List[Set[bytes]], Dict[bytes, List[int]]]:
-        """The distinct strings at each path of two fields, and which places hold the wanted."""
+        self, places: Sequence[Place], message_type: str, path: str, wanted: Set[bytes]
+    ) -> Tuple[Set[bytes], Dict[bytes, List[int]]]:
+        """The distinct strings at a path of two fields, and which places hold the wanted."""
         raise NotImplementedError
+
+    def rows(
+        self, places: Sequence[Place], message_type: str, names: Sequence[str]
+    ) -> List[Tuple[Any, ...]]:
+        """As `row`, of each of many messages."""
+        return [self.row((place,), message_type, names) for place in places]
+
+    def row(
+        self, places: Sequence[Place], message_type: str, names: Sequence[str]
+    ) -> Tuple[Any, ...]:
+        """Some fields of one message: numbers, strings, and all else as its bytes."""
+        message = self.child(places, message_type)
+        kinds = [FIELD_TYPES[message_type, name] for name in names]
+        return tuple(
+            [
+                message.text(name)
+                if kind == STRING
+                else message.number(name)
+                if kind in NUMBERS
+                else b"".join(message.contents(name))
+                for name, kind in zip(names, kinds)
+            ]
+        )
 
     def contents(self, place: Place, limit: int) -> bytes:
         """The bytes of a string that was passed over; not more than the limit."""
@@ -184,22 +207,21 @@ class Message:
         """Indices of the repeated messages that may hold a string: a cheap sieve."""
         return self._source.holding(self._fields.get(name, ()), text)
 
-    def sift(
-        self, name: str, paths: Sequence[str], wanted: Iterable[str]
-    ) -> Tuple[List[Set[str]], Dict[str, List[int]]]:
-        """The distinct strings at each path of two fields below any of repeated messages.
+    def sift(self, path: str, wanted: Iterable[str] = ()) -> Tuple[Set[str], Dict[str, List[int]]]:
+        """The distinct strings at a dotted path of two fields, or of three.
 
         Returns:
-            Them, and for each wanted string the indices of the messages that hold it.
+            Them, and for each wanted string the indices of the messages in the first
+            of three fields that hold it.
         """
-        places, message_type = self._fields.get(name, ()), FIELD_TYPES[self._type, name]
+        *repeated, outer, inner = path.split(".")
+        places, message_type = self._places, self._type
+        for name in repeated:
+            places, message_type = self._fields.get(name, ()), FIELD_TYPES[message_type, name]
         encoded = {text.encode("utf-8") for text in wanted}
-        found, where = self._source.sift(places, message_type, paths, encoded)
+        found, where = self._source.sift(places, message_type, f"{outer}.{inner}", encoded)
         text = self._source.text
-        return (
-            [{text(value) for value in values} for values in found],
-            {text(value): indices for value, indices in where.items()},
-        )
+        return set(map(text, found)), {text(value): indices for value, indices in where.items()}
 
     def which(self, *names: str) -> Optional[str]:
         """The one of a oneof's fields that is set."""
@@ -234,6 +256,15 @@ class Message:
         message_type = FIELD_TYPES[self._type, name]
         child = self._source.child
         return [child((place,), message_type) for place in self._fields.get(name, ())]
+
+    def rows(self, name: str, *fields: str) -> List[Tuple[Any, ...]]:
+        """Some fields of each of repeated messages, as `row` gives them."""
+        places, message_type = self._fields.get(name, ()), FIELD_TYPES[self._type, name]
+        return self._source.rows(places, message_type, fields)
+
+    def row(self, *fields: str) -> Tuple[Any, ...]:
+        """Some fields at once: numbers, strings, and all else as its bytes."""
+        return self._source.row(self._places, self._type, fields)
 
     def entries(self, name: str) -> Dict[str, Message]:
         """A map of messages, in the order of its keys; the last of equal keys counts."""

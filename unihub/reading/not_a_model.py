@@ -12,10 +12,9 @@ from typing import List, Optional, Pattern, Sequence, Tuple
 from unihub.errors import Message, listed
 from unihub.reading import wire
 from unihub.reading.message import Data, FormatError, UnreadableFile, file_content, in_words
-
-HUB_FILE = "tfhub_module.pb"
-PB_FILE = "saved_model.pb"
-PBTXT_FILE = "saved_model.pbtxt"
+from unihub.reading.saved_model import HUB_FILE as HUB_FILE
+from unihub.reading.saved_model import PB_FILE as PB_FILE
+from unihub.reading.saved_model import PBTXT_FILE as PBTXT_FILE
 
 _HUB_FORMAT = 3
 _MOST_ENTRIES = 1000
@@ -298,14 +297,6 @@ def require_folder(path: str) -> None:
         raise _refused_file(path)
 
 
-def require_saved_model_file(folder: str) -> str:
-    """The path of the folder's SavedModel file; raises if there is none."""
-    for name in (PB_FILE, PBTXT_FILE):
-        if os.path.lexists(os.path.join(folder, name)):
-            return os.path.join(folder, name)
-    raise _refused_folder(folder)
-
-
 def refuse_other_content(path: str, content: Data) -> None:
     """Raises if a model's file has the content of something else."""
     head = bytes(content[:_HEAD])
@@ -367,7 +358,8 @@ def _refused_file(path: str) -> FormatError:
         return FileNotAModel(path=path, head=_shown(bytes(content[:_HEAD])))
 
 
-def _refused_folder(folder: str) -> FormatError:
+def refused_folder(folder: str) -> FormatError:
+    """Why a folder without a SavedModel's file is refused."""
     names = _names(folder)
     found = listed(names)
     if HUB_FILE in names:

@@ -26,12 +26,14 @@ _SIGNATURES = "signature_map"
 _LISTS = ("trackable_list_wrapper", "trackable_tuple_wrapper")
 _DICTS = ("trackable_dict_wrapper",)
 # Of Keras: beside __call__ the same function twice again, and its own records.
-# The losses are functions too, and belong to the interface of the root.
+# The losses are functions too, and like the variables belong to the interface of the root.
 _NOT_OFFERED = (
     "call_and_return_all_conditional_losses",
     "call_and_return_conditional_losses",
     "keras_api",
     "regularization_losses",
+    "trainable_variables",
+    "variables",
 )
 _MOST_CALLABLES = 100
 _MOST_VISITED = 10_000
@@ -109,15 +111,12 @@ def find_callables(graph: Message, children: Dict[str, int]) -> Dict[str, int]:
 def list_elements(graph: Message, index: int) -> List[int]:
     """Indices of the elements of a list, itself the node at ``index``."""
     nodes = graph.count("nodes")
-    elements = graph.item("nodes", index).messages("children")
-    indices = [element.number("node_id") for element in elements]
-    return [index for index in indices if 0 <= index < nodes]
+    elements = graph.item("nodes", index).rows("children", "node_id")
+    return [index for (index,) in elements if 0 <= index < nodes]
 
 
 def _children(node: Message, graph: Message) -> Dict[str, int]:
-    references = (
-        (child.text("local_name"), child.number("node_id")) for child in node.messages("children")
-    )
+    references = node.rows("children", "local_name", "node_id")
     nodes = graph.count("nodes")
     return {name: index for name, index in references if 0 <= index < nodes}
 

@@ -143,15 +143,15 @@ class TextSource(Source):
         return [self._distinct_at(places, message_type, path) for path in paths]
 
     def sift(
-        self, places: Sequence[Place], message_type: str, paths: Sequence[str], wanted: Set[bytes]
-    ) -> Tuple[List[Set[bytes]], Dict[bytes, List[int]]]:
-        found: List[Set[bytes]] = [set() for _ in paths]
+        self, places: Sequence[Place], message_type: str, path: str, wanted: Set[bytes]
+    ) -> Tuple[Set[bytes], Dict[bytes, List[int]]]:
+        found: Set[bytes] = set()
         where: Dict[bytes, List[int]] = {}
         for index, place in enumerate(places):
-            for slot, values in enumerate(self.distinct((place,), message_type, paths)):
-                found[slot] |= values
-                for text in values & wanted:
-                    where.setdefault(text, []).append(index)
+            values = self._distinct_at((place,), message_type, path)
+            found |= values
+            for text in values & wanted:
+                where.setdefault(text, []).append(index)
         return found, where
 
     def _distinct_at(self, places: Sequence[Place], message_type: str, path: str) -> Set[bytes]:

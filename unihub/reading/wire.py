@@ -8,10 +8,10 @@ Source: https://protobuf.dev/programming-guides/encoding.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from functools import lru_cache
-from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple, cast
 
+from unihub.reading import sieve
 from unihub.reading.message import (
     DEEPEST_NESTING,
     LONGEST_TEXT,
@@ -22,7 +22,17 @@ from unihub.reading.message import (
     Place,
     Source,
 )
-from unihub.reading.schema import BOOL, DATA_TYPE, DOUBLE, INT, MESSAGES, SIGNED, STRING, Field
+from unihub.reading.schema import (
+    BOOL,
+    DATA_TYPE,
+    DOUBLE,
+    INT,
+    MESSAGES,
+    NUMBERS,
+    SIGNED,
+    STRING,
+    Field,
+)
 
 _VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
 _LONGEST_VARINT = 10
@@ -31,7 +41,6 @@ _HIGHEST_KEY = (1 << 32) - 1
 # path the second has nothing new; only short ones are worth the memory.
 _SHORT = 512
 _MOST_SEEN = 20_000
-_MOST_SIFTED = 60_000
 _SCALAR_WIRE_TYPES = {
     INT: _VARINT,
     SIGNED: _VARINT,
@@ -39,10 +48,9 @@ _SCALAR_WIRE_TYPES = {
     DATA_TYPE: _VARINT,
     DOUBLE: _FIXED64,
 }
-# Searched piece by piece, for bytes are searched far faster than a memory map.
-_PIECE = 1 << 20
-# A larger message, such as a node with all weights, is not searched at all.
-_CHEAPER_TO_DECODE = 1 << 22
+
+# Of a key: that it is of one byte, and that its content's length follows.
+_KIND, _PLAIN = 0x87, 0x02
 
 # By key (field number and wire type): what to do with a field found there.
 Plan = Mapping[int, Any]
@@ -81,7 +89,68 @@ class WireSource(Source):
         return found
 
     def _fields_of(self, pos: int, end: int, plan: Plan, found: Dict[str, List[Any]]) -> None:
-        # As in _walk_place, whose remark holds here too.
+        # As in _walk_place, whose remark holds here too. Fields of one kind mostly
+        # follow one another, so that they are looked up once.
+        data = self.data
+        last = -1
+        for step in range(self.steps_left):
+            if pos >= end:
+                if pos > end:
+                    raise self.malformed("a field goes beyond its message", end)
+                self.steps_left -= step
+                return
+            key = data[pos]
+            value: Any
+            if key & _KIND == _PLAIN:
+                length, start = data[pos + 1], pos + 2
+                if length > 127:
+                    length, start = (length & 127) + (data[start] << 7), start + 1
+                    if length >= 1 << 14:
+                        length, start = self.varint(pos + 1)
+                pos = start + length
+                if pos > end:
+                    raise self.malformed("a field goes beyond its message", start)
+                value = start, pos
+            elif key & _KIND == _VARINT:
+                value, pos = data[pos + 1], pos + 2
+                if value > 127:
+                    value, pos = self.varint(pos - 1)
+            else:
+                key, value, pos = self._any_field(pos, end)
+            if key != last:
+                planned = plan.get(key)
+                if planned is None:
+                    if key < 8:
+                        raise self.malformed("a field is numbered 0", pos)
+                    continue
+                last, field = key, planned
+                is_string = field.type == STRING
+                is_number = field.type in _SCALAR_WIRE_TYPES
+                if field.in_oneof and field.name in found:
+                    found[field.name] = found.pop(field.name)
+                values = found.setdefault(field.name, [])
+            if len(values) >= MOST_REPEATED:
+                raise self.over_limit(f"too many {field.name}", MOST_REPEATED)
+            if is_string:
+                value = self._string(*value)
+            elif is_number and (value > 127 or field.type == SIGNED):
+                value = _number(value, field.type)
+            values.append(value)
+        raise self.over_limit("too many fields", MOST_STEPS)
+
+    def row(
+        self, places: Sequence[Place], message_type: str, names: Sequence[str]
+    ) -> Tuple[Any, ...]:
+        plan, default = _plan_of_columns(message_type, tuple(names))
+        row = list(default)
+        for start, end in places:
+            try:
+                self._fill(row, int(start), int(end), plan)
+            except IndexError:
+                raise self.malformed("it ends inside a field", len(self.data)) from None
+        return tuple(row)
+
+    def _fill(self, row: List[Any], pos: int, end: int, plan: Plan) -> None:
         data = self.data
         for step in range(self.steps_left):
             if pos >= end:
@@ -90,55 +159,50 @@ class WireSource(Source):
                 self.steps_left -= step
                 return
             key = data[pos]
-            pos += 1
-            if key > 127:
-                key, pos = self._key(pos - 1)
+            value: Any
+            if key & _KIND == _VARINT:
+                value, pos = data[pos + 1], pos + 2
+                if value > 127:
+                    value, pos = (value & 127) + (data[pos] << 7), pos + 1
+                    if value >= 1 << 14:
+                        value, pos = self.varint(pos - 2)
+            elif key & _KIND == _PLAIN and data[pos + 1] < 128:
+                start, pos = pos + 2, pos + 2 + data[pos + 1]
+                value = start, pos
+            else:
+                key, value, pos = self._any_field(pos, end)
+            if key in plan:
+                column, kind = plan[key]
+                if kind == STRING:
+                    row[column] = self.text(self._string(*value))
+                elif kind not in NUMBERS:
+                    # Which is copied for each of its parts.
+                    self.keep_text(len(row[column]))
+                    row[column] += self.contents(value, LONGEST_TEXT)
+                else:
+                    row[column] = _number(value, kind) if value > 127 or kind == SIGNED else value
             elif key < 8:
                 raise self.malformed("a field is numbered 0", pos)
-            field = plan.get(key)
-            value: Any
-            if key & 7 == 2:
-                length = data[pos]
-                pos += 1
-                if length > 127:
-                    high = data[pos]
-                    pos += 1
-                    if high > 127:
-                        length, pos = self._varint(pos - 2)
-                    else:
-                        length += (high << 7) - 128
-                start, pos = pos, pos + length
-                if pos > end:
-                    raise self.malformed("a field goes beyond its message", start)
-                if field is None:
-                    continue
-                value = self._string(start, pos) if field.type == STRING else (start, pos)
-            elif key & 7 == 0:
-                value = data[pos]
-                pos += 1
-                if value > 127:
-                    value, pos = self._varint(pos - 1)
-                if field is None:
-                    continue
-                if value > 127 or field.type == SIGNED:
-                    value = _number(value, field.type)
-            else:
-                start, pos = pos, self._after_field(key, pos, end)
-                if field is None:
-                    continue
-                if pos > end:
-                    raise self.malformed("a field goes beyond its message", start)
-                value = int.from_bytes(data[start:pos], "little", signed=True)
-            name = field.name
-            values = found.get(name)
-            if values is None:
-                values = found[name] = []
-            elif field.in_oneof:
-                found[name] = found.pop(name)
-            if len(values) >= MOST_REPEATED:
-                raise self.over_limit(f"too many {name}", MOST_REPEATED)
-            values.append(value)
         raise self.over_limit("too many fields", MOST_STEPS)
+
+    def _any_field(self, pos: int, end: int) -> Tuple[int, Any, int]:
+        """Key, value and end of a field of whatever wire type and length."""
+        key, start = self._key(pos)
+        value: Any
+        if key & 7 == _VARINT:
+            value, stop = self.varint(start)
+            return key, value, stop
+        if key & 7 == _LENGTH:
+            length, start = self.varint(start)
+            stop = start + length
+            value = start, stop
+        else:
+            stop = self._after_field(key, start, end)
+            # Groups, which may be large, are in no plan.
+            value = int.from_bytes(self.data[start : min(stop, start + 8)], "little", signed=True)
+        if stop > end:
+            raise self.malformed("a field goes beyond its message", end)
+        return key, value, stop
 
     def distinct(
         self, places: Sequence[Place], message_type: str, paths: Sequence[str]
@@ -152,91 +216,30 @@ class WireSource(Source):
         return found
 
     def sift(
-        self, places: Sequence[Place], message_type: str, paths: Sequence[str], wanted: Set[bytes]
-    ) -> Tuple[List[Set[bytes]], Dict[bytes, List[int]]]:
-        found: List[Set[bytes]] = [set() for _ in paths]
-        where: Dict[bytes, List[int]] = {}
-        plan = {
-            key: dict(inner) for key, inner in _plan_of_paths(message_type, tuple(paths)).items()
-        }
-        seen: Set[bytes] = set()
+        self, places: Sequence[Place], message_type: str, path: str, wanted: Set[bytes]
+    ) -> Tuple[Set[bytes], Dict[bytes, List[int]]]:
+        outer, inner = path.split(".")
+        field = _field(message_type, outer)
+        of_all = sieve.Sieve(self, _key_of(field), _key_of(_field(field.type, inner)), wanted)
         for index, place in enumerate(places):
-            start, end = int(place[0]), int(place[1])
             try:
-                self._sift_message(start, end, plan, seen, found, wanted, where, index)
+                of_all.look_through(index, int(place[0]), int(place[1]))
             except IndexError:
                 raise self.malformed("it ends inside a field", len(self.data)) from None
-        return found, where
+        return of_all.found, of_all.where
 
-    def _sift_message(
-        self,
-        pos: int,
-        end: int,
-        plan: Plan,
-        seen: Set[bytes],
-        found: List[Set[bytes]],
-        wanted: Set[bytes],
-        where: Dict[bytes, List[int]],
-        index: int,
-    ) -> None:
-        # Of a model with thousands of functions, most of the time is spent here.
-        data = self.data
-        steps = 0
-        while pos < end:
-            steps += 1
-            key = data[pos]
-            length = data[pos + 1]
-            if key > 127 or key & 7 != _LENGTH or length > 127:
-                key, length, start = self._key_and_length(pos, end)
-            else:
-                start = pos + 2
-            pos = start + length
-            if pos > end:
-                raise self.malformed("a field goes beyond its message", start)
-            inner = plan.get(key)
-            if inner is None:
-                continue
-            # With its key, for a message is seen only by what its field makes of it.
-            message = data[start - 2 : pos] if length <= _SHORT else b""
-            if message and message in seen:
-                continue
-            is_wanted = False
-            while start < pos:
-                steps += 1
-                key = data[start]
-                length = data[start + 1]
-                if key > 127 or key & 7 != _LENGTH or length > 127:
-                    key, length, start = self._key_and_length(start, pos)
-                else:
-                    start += 2
-                stop = start + length
-                if stop > pos:
-                    raise self.malformed("a field goes beyond its message", start)
-                slot = inner.get(key)
-                if slot is not None:
-                    text = self._string(start, stop)
-                    found[slot].add(text)
-                    if text in wanted:
-                        is_wanted = True
-                        indices = where.setdefault(text, [])
-                        if not indices or indices[-1] != index:
-                            indices.append(index)
-                start = stop
-            if message and not is_wanted and len(seen) < _MOST_SIFTED:
-                seen.add(message)
-        self.steps_left -= steps
-        if self.steps_left < 0:
-            raise self.over_limit("too many fields", MOST_STEPS)
+    def holding(self, places: Sequence[Place], text: bytes) -> List[int]:
+        return sieve.holding(self.data, cast("Sequence[Tuple[int, int]]", places), text)
 
-    def _key_and_length(self, pos: int, end: int) -> Tuple[int, int, int]:
+    def key_and_length(self, pos: int, end: int) -> Tuple[int, int, int]:
         """Any field's key, the length of its content, and where that begins."""
         key, start = self._key(pos)
         wire_type = key & 7
         if wire_type == _LENGTH:
-            length, start = self._varint(start)
+            length, start = self.varint(start)
             return key, length, start
         if wire_type == _VARINT:
-            return key, self._varint(start)[1] - start, start
+            return key, self.varint(start)[1] - start, start
         return key, self._after_field(key, start, end) - start, start
 
     def contents(self, place: Place, limit: int) -> bytes:
@@ -245,31 +248,6 @@ class WireSource(Source):
             raise self.over_limit("a string is too long", limit)
         self.keep_text(int(stop) - int(start))
         return self.data[int(start) : int(stop)]
-
-    def holding(self, places: Sequence[Place], text: bytes) -> List[int]:
-        spans = [(int(place[0]), int(place[1])) for place in places]
-        found = {i for i, (start, end) in enumerate(spans) if end - start > _CHEAPER_TO_DECODE}
-        bounds = [-1, *sorted(found), len(spans)]
-        for before, after in zip(bounds, bounds[1:]):
-            found.update(self._holding(spans, before + 1, after, text))
-        return sorted(found)
-
-    def _holding(
-        self, spans: Sequence[Tuple[int, int]], first: int, last: int, text: bytes
-    ) -> Iterator[int]:
-        if first == last:
-            return
-        starts = [start for start, _ in spans[first:last]]
-        pos, end = starts[0], spans[last - 1][1]
-        while pos < end:
-            piece = self.data[pos : min(end, pos + _PIECE + len(text))]
-            offset = piece.find(text)
-            while offset >= 0:
-                index = first + bisect_right(starts, pos + offset) - 1
-                yield index
-                # On to the next place, whose end may lie beyond this piece.
-                offset = piece.find(text, max(spans[index][1] - pos, offset + 1))
-            pos += _PIECE
 
     def _string(self, start: int, stop: int) -> bytes:
         if stop - start > LONGEST_TEXT:
@@ -311,7 +289,7 @@ class WireSource(Source):
                     high = data[pos]
                     pos += 1
                     if high > 127:
-                        length, pos = self._varint(pos - 2)
+                        length, pos = self.varint(pos - 2)
                     else:
                         length += (high << 7) - 128
                 stop = pos + length
@@ -336,7 +314,7 @@ class WireSource(Source):
                     yield action, pos, stop
                     pos = stop
             elif key & 7 == 0:
-                value, pos = self._varint(pos)
+                value, pos = self.varint(pos)
                 action = plan.get(key)
                 if action is not None:
                     yield action, value, -1
@@ -347,12 +325,12 @@ class WireSource(Source):
         raise self.over_limit("too many fields", MOST_STEPS)
 
     def _key(self, pos: int) -> Tuple[int, int]:
-        key, pos = self._varint(pos)
+        key, pos = self.varint(pos)
         if not 8 <= key <= _HIGHEST_KEY:
             raise self.malformed(f"a field is numbered {key >> 3}", pos)
         return key, pos
 
-    def _varint(self, pos: int) -> Tuple[int, int]:
+    def varint(self, pos: int) -> Tuple[int, int]:
         value = shift = 0
         for shift in range(0, 7 * _LONGEST_VARINT, 7):
             byte = self.data[pos]
@@ -392,10 +370,10 @@ class WireSource(Source):
                 if open_groups.pop() != key >> 3:
                     raise self.malformed("a group ends that was not begun", pos)
             elif wire_type == _LENGTH:
-                length, pos = self._varint(pos)
+                length, pos = self.varint(pos)
                 pos += length
             elif wire_type == _VARINT:
-                _, pos = self._varint(pos)
+                _, pos = self.varint(pos)
             else:
                 pos = self._after_field(key, pos, end)
         raise self.over_limit("too many fields", MOST_STEPS)
@@ -419,6 +397,14 @@ def _key_of(field: Field) -> int:
 @lru_cache(maxsize=None)
 def _plan_of_fields(message_type: str) -> Plan:
     return {_key_of(field): field for field in MESSAGES[message_type]}
+
+
+@lru_cache(maxsize=None)
+def _plan_of_columns(message_type: str, names: Tuple[str, ...]) -> Tuple[Plan, Tuple[Any, ...]]:
+    fields = [_field(message_type, name) for name in names]
+    plan = {_key_of(field): (column, field.type) for column, field in enumerate(fields)}
+    default = ["" if f.type == STRING else 0 if f.type in NUMBERS else b"" for f in fields]
+    return plan, tuple(default)
 
 
 @lru_cache(maxsize=None)
