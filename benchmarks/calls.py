@@ -1,62 +1,102 @@
-"""A call through what `load` returns, beside the raw object's own."""
+"""A call of what unihub gives, beside the raw object's own and the other layers'."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
-from typing import Dict, List
+from typing import Any, Callable, Dict, Iterator
 
 import tensorflow as tf
 
 import unihub
-from benchmarks.timing import Measurement, side_by_side
+from benchmarks.measuring import Case
+from benchmarks.models import path_of
+from benchmarks.training import layers, save_network
 from unihub.formats import read_saved_model
 from unihub.routes.proxy import CallableObject
 from unihub.routes.signature import SignatureFunction
 
 DEMO_MODELS = Path(unihub.__file__).parent / "demo_models"
-ROUNDS, CALLS = 41, 400
+ROUNDS, CALLS = 21, 400
 
 
-def measure() -> List[Measurement]:
-    return [*_raw_object(), *_wrapped_signature(), *_wrapper_alone()]
+def cases(quick: bool) -> Iterator[Case]:
+    yield _signature()
+    yield _object()
+    yield _wrapped_signature()
+    yield from _layers()
+    yield _wrapper_alone()
 
 
-def _raw_object() -> List[Measurement]:
+def _signature() -> Case:
+    x = tf.ones([3])
+    path = str(path_of("tiny"))
+    raw = tf.saved_model.load(path).signatures["serving_default"]
+    loaded = unihub.load(path, signature="serving_default")
+    return Case(
+        "a signature",
+        {"ConcreteFunction": lambda: raw(x=x), "unihub.load": lambda: loaded(x)},
+        ROUNDS,
+        CALLS,
+    )
+
+
+def _object() -> Case:
     x = tf.ones([1, 3])
     raw = tf.saved_model.load(str(DEMO_MODELS / "tf2_saved_model"))
     loaded = unihub.load(DEMO_MODELS / "tf2_saved_model")
-    assert type(loaded).__name__ == type(raw).__name__
-    return side_by_side(
-        {"tf.saved_model.load, m(x)": lambda: raw(x), "unihub.load, m(x)": lambda: loaded(x)},
+    whole = unihub.load(DEMO_MODELS / "tf2_saved_model", fast=False)
+    return Case(
+        "the object",
+        {
+            "tf.saved_model.load": lambda: raw(x),
+            "unihub.load": lambda: loaded(x),
+            "unihub.load(fast=False)": lambda: whole(x),
+        },
         ROUNDS,
         CALLS,
     )
 
 
-def _wrapped_signature() -> List[Measurement]:
+def _wrapped_signature() -> Case:
     x, y = tf.ones([1, 3]), tf.ones([1, 2])
-    loaded = unihub.load(DEMO_MODELS / "tf1_saved_model", signature="project", as_dict=True)
-    both = unihub.load(DEMO_MODELS / "tf1_saved_model", as_dict=True)
-    raw, raw_both = loaded.signatures["project"], loaded.signatures["serving_default"]
-    return side_by_side(
+    path = DEMO_MODELS / "tf1_saved_model"
+    loaded = unihub.load(path, as_dict=True, fast=False)
+    raw = loaded.signatures["serving_default"]
+    return Case(
+        "a signature, fast=False",
         {
-            'm.signatures["project"](x=x)': lambda: raw(x=x),
-            "m(x), one input": lambda: loaded(x),
-            "m(x=x), one input": lambda: loaded(x=x),
-        },
-        ROUNDS,
-        CALLS,
-    ) + side_by_side(
-        {
-            'm.signatures["serving_default"](x=x, y=y)': lambda: raw_both(x=x, y=y),
-            "m({...}), two inputs": lambda: both({"x": x, "y": y}),
+            "ConcreteFunction": lambda: raw(x=x, y=y),
+            "m(x=x, y=y)": lambda: loaded(x=x, y=y),
+            "m({...})": lambda: loaded({"x": x, "y": y}),
         },
         ROUNDS,
         CALLS,
     )
 
 
-def _wrapper_alone() -> List[Measurement]:
+def _layers() -> Iterator[Case]:
+    with tempfile.TemporaryDirectory() as folder:
+        save_network(folder, width=8, depth=1)
+        x = tf.ones([1, 8])
+        raw = tf.saved_model.load(folder)
+        arms = {name: make(folder) for name, make in layers(trainable=False).items()}
+        yield Case(
+            "a Keras layer",
+            {
+                **{name: _call(layer, x) for name, layer in arms.items()},
+                "the object it calls": lambda: raw(x),
+            },
+            ROUNDS,
+            CALLS // 4,
+        )
+
+
+def _call(layer: Any, x: tf.Tensor) -> Callable[[], tf.Tensor]:
+    return lambda: layer(x)
+
+
+def _wrapper_alone() -> Case:
     """The wrapper around a function that returns at once: its cost without the noise."""
     x, y = tf.ones([1, 3]), tf.ones([1, 2])
     outputs = {"sum": x, "product": x}
@@ -70,12 +110,12 @@ def _wrapper_alone() -> List[Measurement]:
         return outputs
 
     one, two = wrapped("project"), wrapped("serving_default")
-    return side_by_side(
+    return Case(
+        "a function that returns at once",
         {
-            "a function that returns at once": lambda: at_once(x=x),
+            "alone": lambda: at_once(x=x),
             "wrapped, m(x)": lambda: one(x),
-            "wrapped, m(x=x)": lambda: one(x=x),
-            "wrapped, m({...}), two inputs": lambda: two({"x": x, "y": y}),
+            "wrapped, m({...})": lambda: two({"x": x, "y": y}),
         },
         ROUNDS,
         20 * CALLS,

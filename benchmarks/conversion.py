@@ -4,37 +4,35 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable, Iterator, List
 
 import numpy as np
 import tensorflow as tf
 
 import unihub
-from benchmarks.timing import Measurement, side_by_side
+from benchmarks.measuring import Case
 from unihub.routes.keras import keras_module
 
 MODULE = Path(__file__).resolve().parent.parent / "examples" / "tf1_image_module"
 SIZE, FEATURES, CLASSES = 16, 12, 3
-ROUNDS, CALLS = 21, 20
+ROUNDS, CALLS = 11, 20
 
 
-def measure() -> List[Measurement]:
-    return [*_batches_of(32), *_batches_of(256)]
-
-
-def _batches_of(count: int) -> List[Measurement]:
+def cases(quick: bool) -> Iterator[Case]:
     keras = keras_module()
     with tempfile.TemporaryDirectory() as folder:
         unihub.convert(MODULE, folder + "/converted")
-        converted = unihub.load(folder + "/converted", op="fine_tuning")
-        return side_by_side(
-            {
-                f"written in Keras, step of {count} images": _step(keras, _written(keras), count),
-                f"converted, step of {count} images": _step(keras, [converted], count),
-            },
-            ROUNDS,
-            CALLS,
-        )
+        for count in (32,) if quick else (32, 256):
+            converted = unihub.load(folder + "/converted", op="fine_tuning")
+            yield Case(
+                f"{count} images",
+                {
+                    "written in Keras": _step(keras, _written(keras), count),
+                    "converted": _step(keras, [converted], count),
+                },
+                ROUNDS,
+                CALLS,
+            )
 
 
 def _written(keras: Any) -> List[Any]:

@@ -7,78 +7,60 @@ And what looking for dangers costs, beside the load that it goes before.
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
-from typing import List
+from typing import Dict, Iterator
 
-import numpy as np
 import tensorflow as tf
 
-from benchmarks.timing import Measurement, processes, side_by_side
+from benchmarks.measuring import Case, python
+from benchmarks.models import path_of
 from unihub.formats import read_saved_model
 from unihub.inspection.dangers import Severity
 from unihub.inspection.security import security_findings
 
 _ROOT = Path(__file__).resolve().parent.parent
 _SHARED = Path(os.environ.get("UNIHUB_SHARED_MODELS", _ROOT.parent / "shared" / "models"))
-_SILENT = "import os, sys; sys.stdout = open(os.devnull, 'w'); "
 _CLI = (
-    _SILENT + "sys.argv = ['saved_model_cli', 'show', '--dir', {folder!r}, '--all']; "
+    "import sys; sys.argv = ['saved_model_cli', 'show', '--dir', {path!r}, '--all']; "
     "from tensorflow.python.tools.saved_model_cli import main; main()"
 )
-_INSPECT = _SILENT + "import unihub; print(unihub.inspect({folder!r}))"
-_COMMAND = _SILENT + (
-    "sys.argv = ['unihub', 'inspect', {folder!r}]; from unihub.cli import main; main()"
+_INSPECT = "import unihub; print(unihub.inspect({path!r}))"
+_COMMAND = (
+    "import sys; sys.argv = ['unihub', 'inspect', {path!r}]; from unihub.cli import main; main()"
 )
-_FLOATS_OF_100_MB = 25_000_000
 
 
-def measure() -> List[Measurement]:
-    found: List[Measurement] = []
-    with tempfile.TemporaryDirectory() as folder:
-        large, keras = os.path.join(folder, "large"), os.path.join(folder, "keras")
-        _save_large(large)
-        _save_efficientnet(keras)
-        models = {"100 MB": large, "EfficientNetB4": keras}
-        guesslang = _SHARED / "guesslang__model"
-        if guesslang.is_dir():
-            models["guesslang"] = str(guesslang)
-        for name, path in models.items():
-            found += processes(
-                {
-                    f"saved_model_cli, {name}": _CLI.format(folder=path),
-                    f"unihub inspect, {name}": _COMMAND.format(folder=path),
-                    f"unihub.inspect, {name}": _INSPECT.format(folder=path),
-                },
-                rounds=3,
-            )
-        model = read_saved_model(keras)
-        found += side_by_side(
+def cases(quick: bool) -> Iterator[Case]:
+    for name, path in _models(quick).items():
+        yield Case(
+            name,
             {
-                "tf.saved_model.load, EfficientNetB4": lambda: tf.saved_model.load(keras),
-                "security_findings, EfficientNetB4": lambda: security_findings(
-                    model, Severity.HIGH
-                ),
+                "saved_model_cli show --all": python("-c", _CLI.format(path=path)),
+                "unihub inspect": python("-c", _COMMAND.format(path=path)),
+                "unihub.inspect": python("-c", _INSPECT.format(path=path)),
             },
             rounds=3,
+            once_before=["unihub inspect"],
         )
-    return found
+    loaded = str(path_of("tiny" if quick else "efficientnet_b4"))
+    model = read_saved_model(loaded)
+    yield Case(
+        "dangers alone" if quick else "EfficientNetB4, dangers alone",
+        {
+            "tf.saved_model.load": lambda: tf.saved_model.load(loaded),
+            "security_findings": lambda: security_findings(model, Severity.HIGH),
+        },
+        rounds=2,
+        once_before=["security_findings"],
+    )
 
 
-def _save_large(path: str) -> None:
-    module = tf.Module()
-    table = np.random.rand(_FLOATS_OF_100_MB).astype(np.float32)
-
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
-    def call(ids: tf.Tensor) -> tf.Tensor:
-        return tf.gather(tf.constant(table), ids)
-
-    module.__call__ = call
-    tf.saved_model.save(module, path, signatures=call)
-
-
-def _save_efficientnet(path: str) -> None:
-    # Keras 2's format, with functions for each layer and mode: the largest there is.
-    import tf_keras
-
-    tf_keras.applications.EfficientNetB4(weights=None).save(path)
+def _models(quick: bool) -> Dict[str, str]:
+    if quick:
+        return {"tiny": str(path_of("tiny"))}
+    models = {
+        "EfficientNetB4": str(path_of("efficientnet_b4")),
+        "100 MB": str(path_of("large_constant")),
+    }
+    guesslang = _SHARED / "guesslang__model"
+    return {**models, "guesslang": str(guesslang)} if guesslang.is_dir() else models

@@ -1,27 +1,31 @@
-"""The models that loading is measured on, made here with random weights.
+"""The models that are measured, made here with random weights when they are first asked for.
 
-`python -m benchmarks.models FOLDER [NAME ...]` writes them; TF_USE_LEGACY_KERAS=1
-makes tf.keras the Keras 2 that saves SavedModels. UNIHUB_TF1_PYTHON is a Python with
+They are kept in UNIHUB_BENCHMARK_MODELS. UNIHUB_TF1_PYTHON is a Python with
 TensorFlow 1.15 and tensorflow_hub 0.12, which makes the TF1 Hub module.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
-from unihub.runtime import Keras, current_keras
+from benchmarks.measuring import python
 
 FOLDER = Path(
     os.environ.get("UNIHUB_BENCHMARK_MODELS")
     or Path(tempfile.gettempdir()) / "unihub-benchmark-models"
 )
+# Not the user's own: the weights that are mapped are kept there.
+CACHE = str(FOLDER / "cache")
 TF1_PYTHON = os.environ.get("UNIHUB_TF1_PYTHON", ".nox/tf1/bin/python")
 TF1_LAYERS = 60
+TF1_MODULE = f"tf1_hub_{TF1_LAYERS}_layers"
+_FLOATS_OF_100_MB = 25_000_000
 
 _TF1_SCRIPT = """
 import sys
@@ -53,15 +57,26 @@ def path_of(name: str) -> Path:
     """Where a model is, made first where it is not there yet."""
     path = FOLDER / name
     if not path.exists():
-        MAKERS[name](str(path))
+        print(f"making {name} in {FOLDER}", file=sys.stderr, flush=True)
+        unfinished = FOLDER / f"{name}.unfinished"
+        # In a process of its own: Keras 3 saves no SavedModels, and TensorFlow has one Keras.
+        python("-m", "benchmarks.models", name, str(unfinished), TF_USE_LEGACY_KERAS="1")()
+        unfinished.rename(path)
     return path
+
+
+def cannot_make(name: str) -> Optional[str]:
+    """Why a model that is not there cannot be made here; None when it can."""
+    if name == TF1_MODULE and not (FOLDER / name).exists() and not shutil.which(TF1_PYTHON):
+        return f"UNIHUB_TF1_PYTHON={TF1_PYTHON} is no Python with TensorFlow 1.15 to make it"
+    return None
 
 
 def _keras_application(name: str, size: int) -> Callable[[str], None]:
     def make(path: str) -> None:
         import tensorflow as tf
 
-        keras = _legacy_keras()
+        keras = tf.keras
         keras.utils.set_random_seed(0)
         model = getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3))
         _calibrate(keras, model, tf.random.uniform([4, size, size, 3], 0, 255))
@@ -83,7 +98,9 @@ def _calibrate(keras: Any, model: Any, images: Any) -> None:
 
 def _transformer(path: str) -> None:
     """As large as BERT base: 12 layers of 768, 30,522 words, 110 million parameters."""
-    keras = _legacy_keras()
+    import tensorflow as tf
+
+    keras = tf.keras
     keras.utils.set_random_seed(0)
     layers, width = keras.layers, 768
     ids = keras.Input([64], dtype="int32", name="ids")
@@ -119,12 +136,20 @@ def _tf1_hub(path: str) -> None:
     subprocess.run([TF1_PYTHON, "-c", script, path], check=True, stderr=subprocess.DEVNULL)
 
 
-def _legacy_keras() -> Any:
+def _large_constant(path: str) -> None:
+    """A graph of 100 MB, of which all but some kilobytes are one constant."""
+    import numpy as np
     import tensorflow as tf
 
-    if current_keras() is Keras.KERAS3:
-        raise SystemExit("set TF_USE_LEGACY_KERAS=1: Keras 3 saves no SavedModels")
-    return tf.keras
+    module = tf.Module()
+    table = np.random.RandomState(0).rand(_FLOATS_OF_100_MB).astype(np.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int32)])
+    def call(ids: tf.Tensor) -> tf.Tensor:
+        return tf.gather(tf.constant(table), ids)
+
+    module.__call__ = call
+    tf.saved_model.save(module, path, signatures=call)
 
 
 def _save(model: Any, path: str) -> None:
@@ -137,12 +162,10 @@ MAKERS: Dict[str, Callable[[str], None]] = {
     "efficientnet_b4": _keras_application("EfficientNetB4", 380),
     "resnet152": _keras_application("ResNet152", 224),
     "transformer_110m": _transformer,
-    f"tf1_hub_{TF1_LAYERS}_layers": _tf1_hub,
+    TF1_MODULE: _tf1_hub,
+    "large_constant": _large_constant,
 }
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        FOLDER = Path(sys.argv[1])
-    for wanted in sys.argv[2:] or MAKERS:
-        print(path_of(wanted), flush=True)
+    MAKERS[sys.argv[1]](sys.argv[2])

@@ -3,41 +3,39 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable, Iterator, List
 
 import numpy as np
 import tensorflow as tf
 
 import unihub
 import unihub.tf1
-from benchmarks.timing import Measurement, side_by_side
+from benchmarks.measuring import Case
 from unihub.routes.tensorflow_hub import import_tensorflow_hub
-from unihub.runtime import hub_release
 
 MODEL = str(Path(unihub.__file__).parent / "demo_models" / "tf1_hub")
 LAYERS = 60
 
 
-def measure() -> List[Measurement]:
-    release = hub_release()
-    if release is None or not release.has_module:
-        print("module: tensorflow_hub has no Module here; run this one on TensorFlow 2.15")
-        return []
+def cases(quick: bool) -> Iterator[Case]:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     hub = import_tensorflow_hub()
-    deep = _deep_module(hub)
-    return [
-        *_compared(hub, MODEL, np.zeros([1, 8, 8, 3], "float32"), "small image module"),
-        *_compared(hub, deep, np.zeros([1, 8], "float32"), f"module of {LAYERS} layers"),
-    ]
+    yield _case(hub, "a small image module", MODEL, [1, 8, 8, 3])
+    with tempfile.TemporaryDirectory() as folder:
+        path = folder + "/module"
+        _save_deep_module(hub, path)
+        yield _case(hub, f"{LAYERS} layers", path, [1, 8])
 
 
-def _compared(hub: Any, path: str, x: np.ndarray, what: str) -> List[Measurement]:
-    return side_by_side(
+def _case(hub: Any, name: str, path: str, shape: List[int]) -> Case:
+    x = np.zeros(shape, "float32")
+    return Case(
+        name,
         {
-            f"hub.Module, {what}": _build_and_run(hub, path, x),
-            f"unihub.tf1.Module, {what}": _build_and_run(unihub.tf1, path, x),
+            "hub.Module": _build_and_run(hub, path, x),
+            "unihub.tf1.Module": _build_and_run(unihub.tf1, path, x),
         },
         rounds=11,
     )
@@ -53,9 +51,7 @@ def _build_and_run(api: Any, path: str, x: np.ndarray) -> Callable[[], object]:
     return run
 
 
-def _deep_module(hub: Any) -> str:
-    import tempfile
-
+def _save_deep_module(hub: Any, path: str) -> None:
     v1 = tf.compat.v1
 
     def module_fn() -> None:
@@ -67,9 +63,7 @@ def _deep_module(hub: Any) -> str:
             y = tf.nn.relu(tf.matmul(y, kernel) + bias)
         hub.add_signature(inputs=x, outputs=y)
 
-    path = tempfile.mkdtemp() + "/module"
     with tf.Graph().as_default(), v1.Session() as session:
         module = hub.Module(hub.create_module_spec(module_fn))
         session.run(v1.global_variables_initializer())
         module.export(path, session)
-    return path

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import List, Sequence
 from xml.sax.saxutils import escape
 
-_ROW, _LEFT, _WIDTH = 22, 260, 420
+from benchmarks.measuring import Row
+
+_ROW, _LEFT, _WIDTH = 22, 340, 420
 _COLOURS = {"unihub.load": "#2a7f62", "unihub.load, mapped": "#7fc8a9", "TFSMLayer": "#b0b0b0"}
 
 
-def bars(results: Dict[str, Dict[str, Dict[str, Any]]], peer: str, what: str) -> str:
-    """Draws the ratio to the peer of each model and way to load it.
+def bars(rows: Sequence[Row], what: str) -> str:
+    """Draws how many times faster than its peer each row is.
 
     Args:
-        results: medians, by model and by the way it was loaded.
-        peer: the way that all are compared with.
-        what: the figure that is compared, such as "load".
+        rows: of a benchmark; those without ratios are the peers.
+        what: the measure that is compared.
     """
-    rows = [
-        (f"{model}: {arm}", arm, arms[peer][what] / row[what])
-        for model, arms in results.items()
-        for arm, row in arms.items()
-        if arm != peer
+    drawn = [
+        (f"{row.case}: {row.arm}", row.arm, row.ratios[what]) for row in rows if what in row.ratios
     ]
-    longest = max(ratio for _, _, ratio in rows)
+    peer = next(row.arm for row in rows if not row.ratios)
+    longest = max(ratio for _, _, ratio in drawn)
     lines: List[str] = []
-    for place, (label, arm, ratio) in enumerate(rows):
+    for place, (label, arm, ratio) in enumerate(drawn):
         top = (place + 1) * _ROW
         length = max(ratio / longest * _WIDTH, 1)
         size = f'width="{length:.0f}" height="{_ROW - 7}"'
@@ -35,8 +34,8 @@ def bars(results: Dict[str, Dict[str, Dict[str, Any]]], peer: str, what: str) ->
             f'<rect x="{_LEFT}" y="{top + 3}" {size} fill="{colour}"/>',
             f'<text x="{_LEFT + length + 6:.0f}" y="{top + 14}">{ratio:.1f}×</text>',
         ]
-    height = (len(rows) + 1) * _ROW + 6
-    title = escape(f"{what.replace('_', ' ')}: times faster than {peer}")
+    height = (len(drawn) + 1) * _ROW + 6
+    title = escape(f"{what}: times faster than {peer}")
     size = f'width="{_LEFT + _WIDTH + 80}" height="{height}"'
     font = 'font-family="sans-serif" font-size="12"'
     return "\n".join(

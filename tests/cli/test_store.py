@@ -7,10 +7,14 @@ import os
 
 import pytest
 from click.testing import CliRunner
+from conftest import MODELS
 from fetching.places import FILES, cache, tar_gz, tree
 from fetching.server import Reply, Server
 
+import unihub
 from unihub.cli import main
+from unihub.matrix import Runtime
+from unihub.runtime import current_runtime
 
 pytestmark = pytest.mark.usefixtures("cache")
 __all__ = ["cache"]
@@ -82,6 +86,38 @@ def test_ls(server, url, cache):
     (row,) = as_json("cache", "ls")["models"]
     assert (row["handle"], row["files"]) == (url, 3)
     assert row["bytes"] >= sum(map(len, FILES.values()))
+
+
+def test_ls_tells_what_is_of_no_more_use(url, cache):
+    run("fetch", url)
+    (cache / "parts" / "key").mkdir()
+    *_, useless, total = run("cache", "ls").output.splitlines()
+    assert useless.startswith("1 of no more use, ")
+    assert total.startswith("1 model(s), ")
+    assert [one["kind"] for one in as_json("cache", "ls")["useless"]] == ["part"]
+
+
+def test_what_load_made_is_listed_and_pruned(url, cache):
+    if current_runtime() is not Runtime.TF2:
+        pytest.skip("weights are mapped, and models converted, in TensorFlow 2 alone")
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    model = MODELS / "tf1_hub_ref_variables"
+    unihub.load(model, weights="mmap")
+    unihub.load(model, op="fine_tuning", convert=True)
+    made = as_json("cache", "ls")["made"]
+    assert [(one["kind"], one["handle"]) for one in made] == [
+        (kind, os.path.realpath(str(model))) for kind in ("converted", "weights")
+    ]
+    *_, total = run("cache", "ls").output.splitlines()
+    assert total.startswith("0 model(s) and 2 made from models, ")
+    only = ("cache", "prune", "--all", "--kind", "weights")
+    assert [one["kind"] for one in as_json(*only)["what"]] == ["weights"]
+    assert [one["kind"] for one in as_json("cache", "prune", "--all", "--dry-run")["what"]] == [
+        "converted"
+    ]
+    assert [one["kind"] for one in as_json("cache", "rm", str(model))["what"]] == ["converted"]
+    assert as_json("cache", "ls")["made"] == []
+    assert run("cache", "rm", str(model)).exit_code == 2
 
 
 def test_a_damaged_model_is_shown_verified_and_pruned(url):

@@ -17,13 +17,18 @@ from unihub.cli.printing import print_json, print_table, size_text
 from unihub.errors import UnihubError
 from unihub.fetching import housekeeping
 from unihub.fetching.cache import Cache
-from unihub.fetching.housekeeping import Removal
+from unihub.fetching.housekeeping import Item, Kind, Removal
 from unihub.fetching.keys import key_of
 from unihub.fetching.manifest import Entry
 
 _DAY = 86400.0
 _SPANS = {"h": 3600.0, "d": _DAY, "w": 7 * _DAY}
 _SPAN = re.compile(r"(\d+)([hdw])")
+_KINDS = {
+    Kind.MODEL: "model",
+    Kind.WEIGHTS: "weights to be mapped",
+    Kind.CONVERTED: "converted to TF2",
+}
 
 
 @click.command()
@@ -64,7 +69,7 @@ def fetch(handle: Tuple[str, ...], sha256: Optional[str], as_json: bool) -> None
 
 @click.group()
 def cache() -> None:
-    """Shows, verifies and clears the cache of downloaded models.
+    """Shows, verifies and clears the cache of models and what was made from them.
 
     \b
     Examples:
@@ -94,29 +99,44 @@ def show_path(handle: Optional[str]) -> None:
 @cache.command("ls")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_entries(as_json: bool) -> None:
-    """Lists the models, what they take, and when they were last used."""
+    """Lists the models and what was made from them: size and last use.
+
+    These are their weights, copied for load(weights="mmap"), and TF2 SavedModels
+    of load(convert=True). Both are made again when they are wanted.
+    """
     store = _cache()
-    rows = [_described(entry) for entry in housekeeping.entries(store)]
-    rows.sort(key=lambda row: -row["last_used"])
+    found = sorted(housekeeping.items(store), key=lambda item: -item.last_use.time)
     damaged = [
         {"path": path, "damage": [str(one) for one in damage]}
         for path, damage in housekeeping.damaged_entries(store)
     ]
+    useless = housekeeping.plan_sweep(store)
     if as_json:
-        print_json({"root": store.root, "models": rows, "damaged": damaged})
+        print_json(_listed(store, found, damaged, useless))
         return
-    if rows:
+    if found:
         print_table(
-            ("handle", "size", "files", "last used"),
+            ("handle", "kind", "size", "files", "last used"),
             [
-                (row["handle"], size_text(row["bytes"]), str(row["files"]), _used_text(row))
-                for row in rows
+                (
+                    item.handle or item.path,
+                    _KINDS[item.kind],
+                    size_text(item.bytes),
+                    str(item.files),
+                    _used_text(item),
+                )
+                for item in found
             ],
         )
     for one in damaged:
         click.echo(f"damaged: {one['path']}: {one['damage'][0]}")
-    total = size_text(sum(row["bytes"] for row in rows))
-    click.echo(f"{len(rows)} model(s), {total} in {store.root}")
+    if useless:
+        size = size_text(sum(one.bytes for one in useless))
+        click.echo(f"{len(useless)} of no more use, {size}; to remove them: unihub cache prune")
+    models = sum(item.kind is Kind.MODEL for item in found)
+    made = f" and {len(found) - models} made from models" if len(found) > models else ""
+    total = size_text(sum(item.bytes for item in found))
+    click.echo(f"{models} model(s){made}, {total} in {store.root}")
 
 
 @cache.command()
@@ -167,34 +187,50 @@ def _removing(command: Any) -> Any:
 @click.argument("handle", nargs=-1, required=True)
 @_removing
 def remove(handle: Tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Removes models from the cache, after asking."""
+    """Removes models and what was made from them, after asking.
+
+    Of a folder outside of the cache, only what was made from it.
+    """
     store = _cache()
-    removals = tuple(housekeeping.removal(entry) for entry in _entries(store, handle))
+    removals = [one for text in handle for one in _removals(store, text)]
     _remove(store, removals, dry_run, yes, as_json)
 
 
 @cache.command()
-@click.option("--older-than", metavar="SPAN", help="Models unused for so long: 12h, 30d, 8w.")
+@click.option("--older-than", metavar="SPAN", help="What is unused for so long: 12h, 30d, 8w.")
 @click.option("--max-size", metavar="SIZE", help="The least recently used, down to it: 20GB.")
+@click.option("--all", "everything", is_flag=True, help="All of it.")
+@click.option(
+    "--kind",
+    type=click.Choice([kind.value for kind in housekeeping.KEPT]),
+    multiple=True,
+    help="Of the above, only this kind.",
+)
 @_removing
 def prune(
     older_than: Optional[str],
     max_size: Optional[str],
+    everything: bool,
+    kind: Tuple[str, ...],
     dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
     """Removes what is of no more use, after asking.
 
-    These are damaged copies, unfinished downloads and what dead processes
-    left; and models, when an option says which.
+    These are damaged copies, unfinished downloads, what dead processes left,
+    and weights whose model has changed. Of models and of what was made from
+    them only what an option says goes.
     """
     store = _cache()
     span = None if older_than is None else _seconds(older_than)
     size = None if max_size is None else _bytes(max_size)
+    kinds = tuple(map(Kind, kind)) or housekeeping.KEPT
     removals = housekeeping.plan_sweep(store)
-    if span is not None or size is not None:
-        removals += housekeeping.plan_prune(store, span, size)
+    if everything:
+        removals += housekeeping.plan_clear(store, kinds)
+    elif span is not None or size is not None:
+        removals += housekeeping.plan_prune(store, span, size, kinds)
     _remove(store, removals, dry_run, yes, as_json)
 
 
@@ -203,15 +239,18 @@ def _remove(
 ) -> None:
     if as_json:
         freed = 0 if dry_run else housekeeping.carry_out(store, tuple(removals))
-        rows = [{**asdict(one), "kind": one.kind.value} for one in removals]
+        rows = [_as_row(one) for one in removals]
         print_json({"removed": not dry_run, "bytes": freed, "what": rows})
         return
     if not removals:
         click.echo(f"nothing to remove in {store.root}")
         return
     print_table(
-        ("what", "size", "why"),
-        [(one.handle or one.path, size_text(one.bytes), one.reason) for one in removals],
+        ("what", "kind", "size", "why"),
+        [
+            (one.handle or one.path, one.kind.value, size_text(one.bytes), one.reason)
+            for one in removals
+        ],
     )
     total = size_text(sum(one.bytes for one in removals))
     if dry_run:
@@ -227,14 +266,26 @@ def _cache() -> Cache:
     return Cache(settings.current().cache)
 
 
+def _removals(store: Cache, text: str) -> Tuple[Removal, ...]:
+    entry = _entry(store, text)
+    removals = housekeeping.plan_removal(store, entry.path if entry else text)
+    if not removals:
+        raise _not_there(store, text)
+    return removals
+
+
 def _entries(store: Cache, texts: Sequence[str]) -> Tuple[Entry, ...]:
     found = []
     for text in texts:
         entry = _entry(store, text)
         if entry is None:
-            raise click.UsageError(f"{text} is not in {store.root}; see: unihub cache ls")
+            raise _not_there(store, text)
         found.append(entry)
     return tuple(found)
+
+
+def _not_there(store: Cache, text: str) -> click.UsageError:
+    return click.UsageError(f"{text} is not in {store.root}; see: unihub cache ls")
 
 
 def _entry(store: Cache, text: str) -> Optional[Entry]:
@@ -248,28 +299,57 @@ def _entry(store: Cache, text: str) -> Optional[Entry]:
     return None
 
 
-def _described(entry: Entry) -> Dict[str, Any]:
-    usage = housekeeping.usage(entry.folder)
-    used = housekeeping.last_use(entry)
+def _listed(
+    store: Cache, found: Sequence[Item], damaged: List[Dict[str, Any]], useless: Sequence[Removal]
+) -> Dict[str, Any]:
+    stored = {entry.folder: entry for entry in housekeeping.entries(store)}
     return {
-        "handle": entry.handle,
-        "key": entry.key,
+        "root": store.root,
+        "models": [
+            {**_described(item), **_of_entry(stored[item.path])}
+            for item in found
+            if item.path in stored
+        ],
+        "made": [
+            {**_described(item), "kind": item.kind.value, "model": item.model}
+            for item in found
+            if item.kind is not Kind.MODEL
+        ],
+        "damaged": damaged,
+        "useless": [_as_row(one) for one in useless],
+    }
+
+
+def _described(item: Item) -> Dict[str, Any]:
+    return {
+        "handle": item.handle,
+        "key": item.key,
+        "path": item.path,
+        "bytes": item.bytes,
+        "files": item.files,
+        "last_used": item.last_use.time,
+        "last_use_noted": item.last_use.noted,
+    }
+
+
+def _of_entry(entry: Entry) -> Dict[str, Any]:
+    return {
         "path": entry.path,
-        "bytes": usage.bytes,
-        "files": len(entry.files),
         "sha256": entry.sha256,
         "version": entry.version,
         "url": entry.url,
         "created": entry.created,
-        "last_used": used.time,
-        "last_use_noted": used.noted,
     }
 
 
-def _used_text(row: Dict[str, Any]) -> str:
-    days = int((time.time() - row["last_used"]) / _DAY)
+def _as_row(one: Removal) -> Dict[str, Any]:
+    return {**asdict(one), "kind": one.kind.value}
+
+
+def _used_text(item: Item) -> str:
+    days = int((time.time() - item.last_use.time) / _DAY)
     text = {0: "today", 1: "yesterday"}.get(days, f"{days} days ago")
-    return text if row["last_use_noted"] else f"{text} (stored; uses are not noted here)"
+    return text if item.last_use.noted else f"{text} (stored; uses are not noted here)"
 
 
 def _seconds(text: str) -> float:

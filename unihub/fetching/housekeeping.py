@@ -1,7 +1,7 @@
 """What the cache holds, how much it takes, and what can go.
 
-Nothing is removed without a `Removal` that says what and why, so that it can be
-shown first.
+It holds models, and what was made from them: see `derived`. Nothing is removed
+without a `Removal` that says what and why, so that it can be shown first.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import shutil
 import stat
 import time
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Tuple
+from typing import Collection, Dict, Iterator, List, Optional, Tuple
 
-from unihub.fetching import storage, workplace
+from unihub.fetching import derived, storage, workplace
 from unihub.fetching.cache import MODELS, QUARANTINE, Cache
+from unihub.fetching.derived import Derived
 from unihub.fetching.manifest import MANIFEST, Damage, Entry, examined
 from unihub.fetching.workplace import PARTS
 
@@ -28,20 +29,27 @@ class Kind(enum.Enum):
     """What something in the cache is."""
 
     MODEL = "model"
+    WEIGHTS = "weights"
+    CONVERTED = "converted"
     DAMAGED = "damaged"
     QUARANTINED = "quarantined"
     PART = "part"
     INCOMING = "incoming"
+    OUTDATED = "outdated"
+
+
+# What is of use, so that a person decides whether it goes.
+KEPT = (Kind.MODEL, Kind.WEIGHTS, Kind.CONVERTED)
 
 
 @dataclass(frozen=True)
 class LastUse:
-    """When a model was last used.
+    """When something was last used.
 
     Attributes:
         time: in seconds since the epoch. Most systems note a use once a day.
-        noted: whether the file system notes uses; when not, ``time`` is when the
-            model was stored.
+        noted: whether the file system notes uses; when not, ``time`` is when it
+            was stored.
     """
 
     time: float
@@ -62,16 +70,43 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Item:
+    """A model, or what was made from one.
+
+    Attributes:
+        kind: one of `KEPT`.
+        key: its name in the cache.
+        path: of the folder or file that goes with it.
+        handle: of the model, or of the one it was made from: without secrets, its
+            folder when that is outside of the cache, None when it is not known.
+        bytes: that it takes on the disk.
+        files: that it consists of.
+        last_use: of it.
+        model: the real path of the folder that it is or was made from; None when it
+            is not known.
+    """
+
+    kind: Kind
+    key: str
+    path: str
+    handle: Optional[str]
+    bytes: int
+    files: int
+    last_use: LastUse
+    model: Optional[str]
+
+
+@dataclass(frozen=True)
 class Removal:
     """Something that can be removed from the cache.
 
     Attributes:
         kind: what it is.
-        key: of the model that it is or was to be.
-        path: of its folder.
+        key: its name in the cache; of an unfinished model, the one it was to have.
+        path: of its folder or file.
         bytes: that become free.
         reason: why it would go, as a phrase.
-        handle: of the model, without secrets; None when it is not known.
+        handle: as for an `Item`.
     """
 
     kind: Kind
@@ -96,12 +131,16 @@ def damaged_entries(cache: Cache) -> Tuple[Tuple[str, Tuple[Damage, ...]], ...]:
     )
 
 
+def items(cache: Cache) -> Tuple[Item, ...]:
+    """Every sound model, and what was made from a model and can be used."""
+    stored = entries(cache)
+    handles = {os.path.realpath(entry.path): entry.handle for entry in stored}
+    return (*map(_model_item, stored), *_derived_items(cache, handles))
+
+
 def last_use(entry: Entry) -> LastUse:
     """When a model was last found in the cache, which reads its manifest."""
-    manifest = os.path.join(entry.folder, MANIFEST)
-    if hasattr(os, "statvfs") and os.statvfs(manifest).f_flag & _NO_ACCESS_TIMES:
-        return LastUse(entry.created, noted=False)
-    return LastUse(max(os.stat(manifest).st_atime, entry.created), noted=True)
+    return _last_use(os.path.join(entry.folder, MANIFEST), entry.created)
 
 
 def usage(folder: str) -> Usage:
@@ -116,43 +155,59 @@ def usage(folder: str) -> Usage:
     return Usage(size, files)
 
 
-def removal(entry: Entry, reason: str = "asked for") -> Removal:
-    """The removal of one model."""
-    size = usage(entry.folder).bytes
-    return Removal(Kind.MODEL, entry.key, entry.folder, size, reason, entry.handle)
+def plan_removal(cache: Cache, model: str) -> Tuple[Removal, ...]:
+    """One model, and what was made from it.
+
+    Args:
+        cache: that it is in, or what was made from it.
+        model: its folder.
+    """
+    found, folder = items(cache), os.path.realpath(model)
+    return _planned(found, [item for item in found if item.model == folder])
 
 
 def plan_prune(
-    cache: Cache, older_than: Optional[float] = None, max_bytes: Optional[int] = None
+    cache: Cache,
+    older_than: Optional[float] = None,
+    max_bytes: Optional[int] = None,
+    kinds: Collection[Kind] = KEPT,
 ) -> Tuple[Removal, ...]:
-    """The models to remove, least recently used first.
+    """What to remove of what is of use, least recently used first.
 
     Args:
         cache: whose models.
-        older_than: seconds; models unused for longer go.
-        max_bytes: that models may take on the disk together; the least recently
-            used go until they do.
+        older_than: seconds; what is unused for longer goes.
+        max_bytes: that all of it may take on the disk together; the least recently
+            used goes until it does.
+        kinds: that may go. Weights to be mapped go with their model in any case.
     """
-    by_use = sorted((last_use(entry).time, entry.key, entry) for entry in entries(cache))
-    planned = [(removal(entry), used) for used, _, entry in by_use]
-    total = sum(one.bytes for one, _ in planned)
+    found = sorted(items(cache), key=lambda item: (item.last_use.time, item.key))
+    total = sum(item.bytes for item in found)
     now = time.time()
-    chosen = []
-    for one, used in planned:
-        days = (now - used) / 86400
-        if older_than is not None and now - used > older_than:
-            reason = f"not used for {days:.0f} days"
+    chosen: Dict[str, Removal] = {}
+    for item in found:
+        unused = now - item.last_use.time
+        days = f"{unused / 86400:.0f} days"
+        if item.kind not in kinds or item.path in chosen:
+            continue
+        if older_than is not None and unused > older_than:
+            reason = f"not used for {days}"
         elif max_bytes is not None and total > max_bytes:
-            reason = f"least recently used, {days:.0f} days ago"
+            reason = f"least recently used, {days} ago"
         else:
             continue
-        total -= one.bytes
-        chosen.append(Removal(one.kind, one.key, one.path, one.bytes, reason, one.handle))
-    return tuple(chosen)
+        total -= _choose(item, reason, found, chosen)
+    return tuple(chosen.values())
+
+
+def plan_clear(cache: Cache, kinds: Collection[Kind] = KEPT) -> Tuple[Removal, ...]:
+    """All that is of use."""
+    found = items(cache)
+    return _planned(found, [item for item in found if item.kind in kinds])
 
 
 def plan_sweep(cache: Cache) -> Tuple[Removal, ...]:
-    """What is of no more use: damaged copies, dead processes' folders, unfinished downloads."""
+    """What is of no more use: what is damaged, unfinished, outdated, or left by dead processes."""
     found = [
         *((Kind.DAMAGED, path, f"damaged: {damage[0]}") for path, damage in damaged_entries(cache)),
         *((Kind.QUARANTINED, path, "a damaged copy") for path in _folders(cache, QUARANTINE)),
@@ -161,6 +216,15 @@ def plan_sweep(cache: Cache) -> Tuple[Removal, ...]:
             (Kind.INCOMING, left.path, "left by a process that ended")
             for left in workplace.incoming(cache.root)
             if left.abandoned
+        ),
+        *(
+            (Kind.INCOMING, path, "left by a process that ended")
+            for path in derived.unfinished(cache.root)
+        ),
+        *(
+            (Kind.OUTDATED, one.path, "its model has changed or is gone")
+            for one in derived.weights(cache.root)
+            if one.outdated
         ),
     ]
     return tuple(
@@ -186,7 +250,7 @@ def carry_out(cache: Cache, removals: Tuple[Removal, ...]) -> int:
 
 
 def _removed(cache: Cache, one: Removal) -> bool:
-    os.makedirs(os.path.join(cache.root, workplace.INCOMING), exist_ok=True)
+    os.makedirs(os.path.join(cache.root, workplace.INCOMING), mode=0o700, exist_ok=True)
     away = workplace.unique_folder(cache.root, one.key)
     try:
         os.rename(one.path, os.path.join(away, "removed"))
@@ -200,7 +264,7 @@ def _removed(cache: Cache, one: Removal) -> bool:
 def _models(cache: Cache) -> Iterator[Tuple[Optional[Entry], Tuple[Damage, ...]]]:
     with storage.reading(cache.root):
         for folder in _folders(cache, MODELS):
-            with _access_time_kept(os.path.join(folder, MANIFEST)):
+            with derived.access_time_kept(os.path.join(folder, MANIFEST)):
                 yield examined(folder, os.path.basename(folder))
 
 
@@ -212,17 +276,59 @@ def _folders(cache: Cache, name: str) -> List[str]:
         return []
 
 
-@contextlib.contextmanager
-def _access_time_kept(path: str) -> Iterator[None]:
-    """A listing is no use: `last_use` would have it that everything was just used."""
-    try:
-        before = os.stat(path)
-    except OSError:
-        yield
-        return
-    yield
-    with contextlib.suppress(OSError):
-        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+def _derived_items(cache: Cache, handles: Dict[str, str]) -> Iterator[Item]:
+    known = dict(handles)
+    for one in derived.converted(cache.root):
+        handle = known.get(one.model or "", one.model)
+        if handle is not None:
+            known[os.path.realpath(one.path)] = handle
+        yield from _derived_item(Kind.CONVERTED, one, handle)
+    for one in derived.weights(cache.root):
+        if not one.outdated:
+            yield from _derived_item(Kind.WEIGHTS, one, known.get(one.model or "", one.model))
+
+
+def _derived_item(kind: Kind, one: Derived, handle: Optional[str]) -> Iterator[Item]:
+    name, taken = os.path.basename(one.path), usage(one.path)
+    # Another process may have removed it.
+    with contextlib.suppress(FileNotFoundError):
+        used = _last_use(one.read_at_each_use, os.stat(one.read_at_each_use).st_mtime)
+        yield Item(kind, name, one.path, handle, taken.bytes, taken.files, used, one.model)
+
+
+def _model_item(entry: Entry) -> Item:
+    size, files, used = usage(entry.folder).bytes, len(entry.files), last_use(entry)
+    model = os.path.realpath(entry.path)
+    return Item(Kind.MODEL, entry.key, entry.folder, entry.handle, size, files, used, model)
+
+
+def _last_use(file: str, created: float) -> LastUse:
+    if hasattr(os, "statvfs") and os.statvfs(file).f_flag & _NO_ACCESS_TIMES:
+        return LastUse(created, noted=False)
+    return LastUse(max(os.stat(file).st_atime, created), noted=True)
+
+
+def _removal(item: Item, reason: str) -> Removal:
+    return Removal(item.kind, item.key, item.path, item.bytes, reason, item.handle)
+
+
+def _planned(found: Collection[Item], wanted: Collection[Item]) -> Tuple[Removal, ...]:
+    chosen: Dict[str, Removal] = {}
+    for item in wanted:
+        _choose(item, "asked for", found, chosen)
+    return tuple(chosen.values())
+
+
+def _choose(item: Item, reason: str, found: Collection[Item], chosen: Dict[str, Removal]) -> int:
+    """Adds the removal of an item and of the weights that go with it; the bytes that it adds."""
+    folder = os.path.realpath(item.path) if item.kind is Kind.CONVERTED else item.model
+    weights = [one for one in found if one.kind is Kind.WEIGHTS and one.model == folder]
+    added = [_removal(item, reason)]
+    if item.kind is not Kind.WEIGHTS:
+        added += [_removal(one, "made from a model that goes") for one in weights]
+    new = {one.path: one for one in added if one.path not in chosen}
+    chosen.update(new)
+    return sum(one.bytes for one in new.values())
 
 
 def _statuses(folder: str) -> Iterator[os.stat_result]:

@@ -117,10 +117,14 @@ def opened(root: str, key: str) -> Iterator[Workplace]:
 
 def unique_folder(root: str, key: str) -> str:
     """Makes a folder of this process in incoming/."""
-    name = f"{key}{_SEPARATOR}{processes.this_process()}-{uuid.uuid4().hex[:8]}"
-    path = os.path.join(root, INCOMING, name)
+    path = os.path.join(root, INCOMING, name_of_work(key) + uuid.uuid4().hex[:8])
     os.mkdir(path, _MODE)
     return path
+
+
+def name_of_work(key: str) -> str:
+    """How a name begins that tells whose work it is; see `is_abandoned`."""
+    return f"{key}{_SEPARATOR}{processes.this_process()}-"
 
 
 def incoming(root: str) -> List[Incoming]:
@@ -134,7 +138,7 @@ def incoming(root: str) -> List[Incoming]:
         Incoming(
             key=name.partition(_SEPARATOR)[0],
             path=os.path.join(folder, name),
-            abandoned=_is_abandoned(os.path.join(folder, name)),
+            abandoned=is_abandoned(os.path.join(folder, name)),
         )
         for name in names
     ]
@@ -172,6 +176,16 @@ def last_change(path: str) -> float:
     return newest
 
 
+def is_abandoned(path: str) -> bool:
+    """Whether the process that a path's name tells has ended; without one, whether it is old."""
+    owner = os.path.basename(path).partition(_SEPARATOR)[2].rpartition("-")[0]
+    process = processes.parsed(owner)
+    running = processes.runs(process) if process else None
+    if running is not None:
+        return not running
+    return time.time() - last_change(path) > ABANDONED_AFTER
+
+
 def close_to_others(model: str) -> None:
     """Takes the right to write from group and others, which a umask may have given."""
     for folder, _, _ in os.walk(model):
@@ -199,15 +213,6 @@ def _take_part(root: str, key: str, part: str) -> None:
         os.rename(os.path.join(root, PARTS, key), part)
     except FileNotFoundError:
         os.mkdir(part, _MODE)
-
-
-def _is_abandoned(path: str) -> bool:
-    owner = os.path.basename(path).partition(_SEPARATOR)[2].rpartition("-")[0]
-    process = processes.parsed(owner)
-    running = processes.runs(process) if process else None
-    if running is not None:
-        return not running
-    return time.time() - last_change(path) > ABANDONED_AFTER
 
 
 def _give_up(root: str, key: str, folder: str) -> None:
