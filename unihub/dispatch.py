@@ -8,7 +8,7 @@ import os
 from enum import Enum
 from typing import Any, Dict, Optional, Tuple, Type, TypeVar, Union
 
-from unihub import converting, fetch, formats, matrix, safety, selection
+from unihub import fetch, formats, matrix, safety, selection
 from unihub.errors import MatrixRefusal, Message, UnihubError, listed, nearest
 from unihub.formats import SavedModel
 from unihub.matrix import Cell, Format, Operation, Route, Runtime
@@ -238,6 +238,9 @@ def _converted(
     model: SavedModel, signature: Optional[str], tags: Optional[selection.Tags]
 ) -> Tuple[str, SavedModel]:
     """The folder of the converted model in the cache, and what is read of it."""
+    # Imported only here, for few loads convert.
+    from unihub import converting
+
     path = converting.convert_into_cache(model.path, signature=signature, tags=tags)
     return path, formats.read_saved_model(path)
 

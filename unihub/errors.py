@@ -6,7 +6,6 @@ in the same situation, so that existing ``except`` clauses still match.
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Any, ClassVar, Dict, Iterable, Sequence, Tuple
 
@@ -114,6 +113,9 @@ def listed(names: Iterable[Any]) -> str:
 
 def nearest(word: Any, names: Sequence[str]) -> str:
     """The name spelt most like ``word``, or the first one when none is close."""
+    # Imported only here, for most processes end without an error.
+    import difflib
+
     close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
     return close[0] if close else (names[0] if names else "")
 
