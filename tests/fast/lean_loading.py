@@ -46,19 +46,24 @@ class FullLoads:
 def lean_object(path: Any, **choices: Any) -> Optional[Any]:
     """The lean object of a path; None where it is left to the full load."""
     request = request_for(path, **choices)
-    return fast.load_signature(request, FullLoads(request))
+    return fast.load_lean(request, FullLoads(request))
 
 
 def counted(path: Any, **choices: Any) -> Any:
     """The lean object, and the counter of its full loads."""
     request = request_for(path, **choices)
     full = FullLoads(request)
-    return fast.load_signature(request, full), full
+    return fast.load_lean(request, full), full
 
 
 def full_object(path: Any, **choices: Any) -> Any:
     """What load gives without the fast way."""
-    return load_saved_model(request_for(path, **choices))
+    return load_saved_model(request_for(path, **choices, fast=False))
+
+
+def path_of(lean: Any) -> str:
+    """The folder that a lean object was loaded from."""
+    return lean._lean_model._source.store.files.path
 
 
 def inputs_of(signature: Any, seed: int = 0) -> dict:

@@ -21,6 +21,8 @@ if runtime.current_runtime() is not Runtime.TF2:
 
 from fast.lean_loading import counted, full_object, lean_object
 
+from unihub.fast import levels
+
 FOLDER, SIGNATURE = MODELS / "tf2_reusable", "serving_default"
 X = tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
 
@@ -55,7 +57,7 @@ def test_a_variable_that_is_set_counts_in_the_next_call(lean_and_loads, full):
     lean(X)
     for model in (lean, full):
         model.variables[0].assign(model.variables[0] * 3)
-    assert lean._lean_function.direct({"x": X}) is not None
+    assert lean._lean_function.direct({"x": X}) is not levels.MISSING
     assert lean(X).numpy().tolist() == full(X).numpy().tolist()
 
 
@@ -148,6 +150,34 @@ def test_custom_gradients_stay(tmp_path):
         tape.watch(x)
         y = lean(x)
     assert tape.gradient(y, x).numpy().tolist() == [0.5, 0.5]
+    assert loads.count == 0
+
+
+def test_a_gradient_reads_what_its_function_has_computed(tmp_path):
+    class Model(tf.Module):
+        def __init__(self):
+            self.scale = tf.Variable(2.0)
+
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, "x")])
+        def __call__(self, x):
+            @tf.custom_gradient
+            def swish(x):
+                gate = tf.sigmoid(x)
+                return x * gate, lambda dy: dy * gate * 3.0
+
+            return swish(x * self.scale)
+
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=True)
+    tf.saved_model.save(Model(), str(tmp_path), options=options)
+    x = tf.constant([1.0, 2.0])
+    lean, loads = counted(tmp_path)
+    found = []
+    for model in (lean, full_object(tmp_path)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = model(x)
+        found.append(tape.gradient(y, x).numpy().tolist())
+    assert found[0] == found[1] == (6 * tf.sigmoid(2 * x)).numpy().tolist()
     assert loads.count == 0
 
 

@@ -19,7 +19,14 @@ from unihub.matrix import Runtime
 if runtime.current_runtime() is not Runtime.TF2:
     pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
 
-from fast.lean_loading import counted, full_object, inputs_of, lean_object, request_for
+from fast.lean_loading import (
+    counted,
+    full_object,
+    inputs_of,
+    lean_object,
+    path_of,
+    request_for,
+)
 
 # Which signatures are left to the full load, and why.
 LEFT = {
@@ -27,12 +34,8 @@ LEFT = {
     "tf1_hub train": "draws random numbers",
     "tf1_hub_partitioned": "a variable in parts",
     "tf1_hub_sparse": "a composite input",
-    "tf1_hub_text": "a table",
     "tf1_saved_model_pbtxt": "in text format",
-    "tf1_saved_model_table": "a table",
-    "tf2_text": "a table",
     "cosmic_rim__likelihood_1569678366": "draws random numbers",
-    "guesslang__model": "functional control flow",
     "rstudio_tfdeploy__tensorflow-mnist-pbtxt": "in text format",
     "tf_rust__regression_savedmodel/train": "writes to its variables",
 }
@@ -67,9 +70,12 @@ def outcome(call):
     except Exception as error:
         return type(error)
     return [
-        (name, value.dtype, value.shape.as_list(), value.numpy().tobytes())
-        for name, value in result.items()
+        (name, value.dtype, value.shape.as_list(), content(value)) for name, value in result.items()
     ]
+
+
+def content(value):
+    return value.numpy().tolist() if value.dtype == tf.string else value.numpy().tobytes()
 
 
 def gradients(model, inputs):
@@ -166,7 +172,7 @@ def test_any_input_gives_what_the_full_object_gives(pair, data):
 
 def test_the_answers_of_the_fixtures(pair):
     lean, _, signature = pair
-    folder = lean._lean_function._source.path
+    folder = path_of(lean)
     for case in read_cases(expected_file(folder.rpartition("/")[2])):
         if case.signature == signature.name:
             outputs = lean({name: tf.constant(value) for name, value in case.inputs.items()})
@@ -184,8 +190,7 @@ def test_in_a_dataset(pair):
 
 def test_in_threads(pair):
     _, full, signature = pair
-    source = pair[0]._lean_function._source
-    lean, loads = counted(source.path, signature=signature.name, as_dict=True)
+    lean, loads = counted(path_of(pair[0]), signature=signature.name, as_dict=True)
     inputs = inputs_of(signature)
     expected = outcome(lambda: full(inputs))
     ready = threading.Barrier(4)
@@ -201,7 +206,8 @@ def test_in_threads(pair):
     with ThreadPoolExecutor(4) as threads:
         found = [result for results in threads.map(call, range(4)) for result in results]
     assert found == [expected] * len(found)
-    assert loads.count == 1
+    # The graphs of TensorFlow 1 are not taken apart.
+    assert loads.count == (1 if "tf1" in path_of(lean) else 0)
 
 
 def test_inputs_are_given_as_the_full_object_takes_them():
@@ -255,8 +261,6 @@ def test_the_output_is_chosen_as_from_the_full_object(choices):
 
 def test_what_is_left_to_the_full_load():
     folder = MODELS / "tf2_reusable"
-    # The object itself is called, not a signature.
-    assert lean_object(folder) is None
     options = tf.saved_model.LoadOptions()
     assert lean_object(folder, signature="serving_default", options=options) is None
     with tf.distribute.OneDeviceStrategy("CPU:0").scope():
@@ -273,6 +277,7 @@ def test_the_same_signature_twice_shares_its_weights():
     first, second = (lean_object(folder, signature="serving_default") for _ in range(2))
     assert first is not second
     assert first._lean_function._direct is second._lean_function._direct
+    assert first._lean_function.tensors[0][0] is second._lean_function.tensors[0][0]
     x = tf.ones([1, 3])
     before = second(x).numpy().tolist()
     for variable in first.variables:
@@ -288,7 +293,7 @@ def test_functions_leave_the_runtime_with_the_object():
     def load():
         lean = lean_object(folder, signature="project")
         lean(tf.ones([1, 3]))
-        return lean._lean_function._direct.function.name
+        return lean._lean_function._direct.name
 
     names = [load() for _ in range(30)]
     assert len(set(names)) == 30

@@ -13,14 +13,6 @@ from unihub.fast.private import add_functions, caller, remove_functions
 _EAGER_TENSOR = type(tf.constant(0))
 
 
-class Captured:
-    """The tensors that a function takes after its inputs, in a form that can be shared."""
-
-    def __init__(self, function: DirectFunction, tensors: Sequence[Any]) -> None:
-        self.function = function
-        self.tensors = list(tensors)
-
-
 class DirectFunction:
     """A signature's function, which leaves the runtime with this object.
 
@@ -35,6 +27,8 @@ class DirectFunction:
         self.name = plan.name
         self.captures = plan.captures
         self.result = plan.result
+        # The name of the input that can be given by position.
+        self.sole_input = plan.inputs[0].name if plan.positional == len(plan.inputs) == 1 else None
         self._places = {name: plan.outputs.index(name) for name in plan.result}
         self._run = caller(runtime, plan.name, len(plan.outputs))
         self._inputs = [

@@ -21,7 +21,7 @@ class ModelChanged(UnihubError, RuntimeError, OSError):
     message = Message(
         code="model-changed",
         what="{handle} cannot be loaded in full any more: its files have changed.",
-        why="at first only what signature {signature!r} needs was loaded, which goes on "
+        why="at first only what {wanted} needs was loaded, which goes on "
         "working; the rest is read when it is asked for. (changed in {path}: {changed})",
         do="unihub.load({handle!r}, fast=False)  # loads everything at once",
     )
@@ -47,9 +47,9 @@ def checkpoint_prefix(path: str) -> str:
 def stamp(path: str) -> Stamp:
     """What tells a model's files from others written in their place."""
     files = [os.path.join(path, _GRAPH)]
-    folder = os.path.dirname(checkpoint_prefix(path))
-    if os.path.isdir(folder):
-        files += [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+    for folder in (os.path.dirname(checkpoint_prefix(path)), os.path.join(path, "assets")):
+        if os.path.isdir(folder):
+            files += [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
     found = []
     for file in files:
         if os.path.exists(file):
@@ -58,7 +58,7 @@ def stamp(path: str) -> Stamp:
     return tuple(found)
 
 
-def check_unchanged(handle: str, signature: str, path: str, before: Stamp) -> None:
+def check_unchanged(handle: str, wanted: str, path: str, before: Stamp) -> None:
     """Checks that a model's files are those that were loaded.
 
     Raises:
@@ -68,4 +68,4 @@ def check_unchanged(handle: str, signature: str, path: str, before: Stamp) -> No
     if now == before:
         return
     changed = sorted({os.path.relpath(row[0], path) for row in set(now) ^ set(before)})
-    raise ModelChanged(handle=handle, signature=signature, path=path, changed=", ".join(changed))
+    raise ModelChanged(handle=handle, wanted=wanted, path=path, changed=", ".join(changed))

@@ -1,111 +1,104 @@
-"""One signature that becomes as much of its model as is asked of it."""
+"""Functions of one model that become as much of it as is asked of them."""
 
 from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 import tensorflow as tf
 
 from unihub.fast import files
-from unihub.fast.direct import Captured
-from unihub.fast.plan import Declined, Variable
-from unihub.fast.private import SavedModel, load_around, no_tape
+from unihub.fast.direct import DirectFunction
+from unihub.fast.direct_call import DirectCall
+from unihub.fast.plan import Capture, Declined, Variable
+from unihub.fast.private import load_around, no_tape
 from unihub.fast.pruned import Pruned, load_pruned
+from unihub.fast.store import Store
+from unihub.fast.verbatim import structures
 
 _log = logging.getLogger("unihub.fast")
 
 # These are of the moment, and no property of the inputs that a full load would explain.
 _PASSING = (tf.errors.CancelledError, tf.errors.ResourceExhaustedError)
+# In the place of outputs, of which None may be one.
+MISSING = object()
+
+# Of each function of a signature or __call__; None for one that TensorFlow has to run.
+Captures = List[Optional[Sequence[Capture]]]
+Tensors = List[Optional[List[Any]]]
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a signature comes from.
+    """Where an object comes from.
 
     Attributes:
         handle: as the caller wrote it.
-        path: folder of the model.
-        tags: of the MetaGraph.
-        signature: its name.
-        has_objects: whether it is a TF2 SavedModel.
-        stamp: of the files when they were read.
+        wanted: what was loaded at first, in words.
+        store: of its files.
         load_full: loads the full object; takes ``load=``, what to call in the place
             of tf.saved_model.load.
     """
 
     handle: str
-    path: str
-    tags: Tuple[str, ...]
-    signature: str
-    has_objects: bool
-    stamp: files.Stamp
+    wanted: str
+    store: Store
     load_full: Callable[..., Any]
 
 
-class LeveledFunction:
-    """A signature, called with its inputs by name.
+class Model:
+    """What the functions of one lean object share: their variables, and the full object.
 
-    Eagerly and without a tape it runs ``direct``. For a graph, a tape or an unusual
-    input TensorFlow's own function is loaded, pruned to this signature, and
-    ``full()`` loads the whole object; the variables stay the same ones from then on.
+    Until more than direct calls is wanted, the variables are those of the store. From
+    then on they are tf.Variables, the same ones for all functions and the full object.
     """
 
-    def __init__(self, captured: Captured, source: Source) -> None:
-        self._direct: Optional[Captured] = captured
-        self._result = captured.function.result
+    def __init__(self, source: Source) -> None:
         self._source = source
-        self._complete: Optional[Callable[..., Any]] = None
-        self._pruned: Optional[Pruned] = None
+        # They hold the model: the other way round they would outlive their last user.
+        self._functions: weakref.WeakSet[LeveledFunction] = weakref.WeakSet()
+        self._pruned: List[Pruned] = []
         self._full: Any = None
         self._lock = threading.RLock()
 
-    def __call__(self, **inputs: Any) -> Dict[str, Any]:
-        outputs: Optional[Dict[str, Any]] = self.direct(inputs)
-        if outputs is None:
-            outputs = self.complete()(**inputs)
-        return {name: outputs[name] for name in self._result}
-
-    def direct(self, inputs: Mapping[str, Any], output: Optional[str] = None) -> Any:
-        """Runs the function directly, where that comes to the same.
+    def function(self, signature: Optional[str], meta_graph: Any = None) -> LeveledFunction:
+        """A signature, or the model's own __call__.
 
         Args:
-            inputs: by name.
-            output: name of the one to return; by default a dict of all.
+            signature: its name; None for the __call__.
+            meta_graph: the MetaGraphDef, which is changed; read anew by default.
 
-        Returns:
-            The outputs; None where TensorFlow's own function is needed.
+        Raises:
+            Declined: it needs more than is sure to give what the full object gives.
+            ModelChanged: the model's files are not those that were loaded.
         """
-        direct = self._direct
-        if direct is None or not no_tape() or not tf.executing_eagerly():
-            return None
-        tensors = direct.function.accepted(inputs)
-        if tensors is None:
-            return None
-        try:
-            return direct.function(tensors + direct.tensors, output)
-        except _PASSING:
-            raise
-        except tf.errors.OpError:
-            # TensorFlow's own function fails too, and says where.
-            return None
+        with self._lock:
+            if self.is_full:
+                raise Declined("the full object is there already")
+            if meta_graph is None:
+                self._check_files()
+            direct = self._source.store.function(signature, meta_graph)
+            kind = LeveledCall if signature is None else LeveledSignature
+            function = kind(self, signature, direct)
+            captures = function.captures()
+            tensors = self._source.store.tensors([some or () for some in captures])
+            function.tensors = self._with_variables(captures, tensors)
+            self._functions.add(function)
+            return function
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether it is a TF2 SavedModel."""
+        return self._source.store.files.has_objects
 
     @property
     def is_full(self) -> bool:
         """Whether the full object is loaded."""
         return self._full is not None
-
-    def complete(self) -> Callable[..., Any]:
-        """TensorFlow's own function for the signature, loaded once."""
-        if self._complete is None:
-            with self._lock:
-                if self._complete is None:
-                    _as_at_top_level(self._load_complete)
-        assert self._complete is not None
-        return self._complete
 
     def full(self) -> Any:
         """The full object, loaded once."""
@@ -115,52 +108,219 @@ class LeveledFunction:
                     _as_at_top_level(self._load_full)
         return self._full
 
-    def _load_complete(self) -> None:
-        source = self._source
-        if not source.has_objects:
+    def complete(self, function: LeveledFunction) -> Any:
+        """TensorFlow's own function in the place of one, loaded once."""
+        if function.own is None:
+            with self._lock:
+                if function.own is None:
+                    _as_at_top_level(lambda: self._load_complete(function))
+        return function.own
+
+    def _load_complete(self, function: LeveledFunction) -> None:
+        store = self._source.store
+        if not store.files.has_objects:
             return self._load_full()
         self._check_files()
-        with open(files.graph_file(source.path), "rb") as file:
-            (meta_graph,) = SavedModel.FromString(file.read()).meta_graphs
         try:
-            self._pruned = load_pruned(meta_graph, source.signature, self._values())
+            pruned = load_pruned(
+                store.files.meta_graph(),
+                structures(store.files.content()),
+                store.files.prefix,
+                function.signature,
+                self._variables(),
+                self._read,
+            )
         except Declined as reason:
-            _log.debug("%s: full load: %s", source.handle, reason)
+            _log.debug("%s: full load: %s", self._source.handle, reason)
             return self._load_full()
-        return self._go_on_with(self._pruned.function)
+        self._pruned.append(pruned)
+        for one in self._functions:
+            if one.tensors is not None:
+                one.tensors = self._with_variables(one.captures(), one.tensors)
+        function.own = pruned.function
+        return None
 
     def _load_full(self) -> None:
         self._check_files()
-        pruned = self._pruned
-        if pruned is None:
-            full = self._source.load_full()
+        variables = self._variables()
+        if variables:
+            paths = {place: path for pruned in self._pruned for place, path in pruned.paths.items()}
+            named = {paths[place]: variable for place, variable in variables.items()}
+            full = self._source.load_full(load=_loading_around(named))
         else:
-            full = self._source.load_full(load=_loading_around(pruned.variables))
-        self._go_on_with(full.signatures[self._source.signature])
+            full = self._source.load_full()
+        for function in self._functions:
+            function.own = function.of(full)
+            function.tensors = function.tensors_of(function.own) if self.has_objects else None
         self._full = full
 
-    def _values(self) -> Mapping[int, Any]:
-        assert self._direct is not None
-        return {
-            capture.node: tf.raw_ops.ReadVariableOp(resource=handle, dtype=capture.dtype)
-            for capture, handle in zip(self._direct.function.captures, self._direct.tensors)
-            if isinstance(capture, Variable) and capture.node is not None
-        }
+    def _variables(self) -> Dict[int, Any]:
+        return {place: v for pruned in self._pruned for place, v in pruned.variables.items()}
 
-    def _go_on_with(self, function: Any) -> None:
-        """Makes the direct function read TensorFlow's own variables, if it can."""
-        direct, captures = self._direct, list(function.captured_inputs)
-        same = (
-            direct is not None
-            and self._source.has_objects
-            and [tensor.dtype for tensor in captures] == [tensor.dtype for tensor in direct.tensors]
-        )
-        self._direct = Captured(direct.function, captures) if same and direct else None
-        self._complete = function
+    def _read(self, variables: Sequence[Variable]) -> List[Any]:
+        (handles,) = self._source.store.tensors([variables])
+        return [
+            tf.raw_ops.ReadVariableOp(resource=handle, dtype=variable.dtype)
+            for handle, variable in zip(handles, variables)
+        ]
+
+    def _with_variables(self, captures: Captures, tensors: Sequence[Optional[Any]]) -> Tensors:
+        """What is captured, with tf.Variables where there are such."""
+        variables = self._variables()
+        return [
+            [
+                variables[capture.node].handle
+                if isinstance(capture, Variable) and capture.node in variables
+                else tensor
+                for capture, tensor in zip(some, its)
+            ]
+            if some is not None and its is not None
+            else None
+            for some, its in zip(captures, tensors)
+        ]
 
     def _check_files(self) -> None:
-        source = self._source
-        files.check_unchanged(source.handle, source.signature, source.path, source.stamp)
+        source, model = self._source, self._source.store.files
+        files.check_unchanged(source.handle, source.wanted, model.path, model.stamp)
+
+
+class LeveledFunction:
+    """A function of a model. Eagerly and without a tape it runs directly.
+
+    For a graph, a tape or an unusual input TensorFlow's own function is loaded, with
+    as little of the model as it needs; the variables stay the same ones from then on.
+
+    Attributes:
+        own: TensorFlow's own function; None before it is loaded.
+        tensors: what its direct functions capture; None where it has none any more.
+    """
+
+    def __init__(self, model: Model, signature: Optional[str], direct: Any) -> None:
+        self.model = model
+        self.signature = signature
+        self.own: Any = None
+        self.tensors: Optional[Tensors] = None
+        self._direct = direct
+
+    def captures(self) -> Captures:
+        """What its functions take after their inputs; None for one that is not direct."""
+        raise NotImplementedError
+
+    def of(self, full: Any) -> Any:
+        """The same function of the full object."""
+        raise NotImplementedError
+
+    def functions_of(self, own: Any) -> List[Any]:
+        """TensorFlow's ConcreteFunctions for the direct functions."""
+        raise NotImplementedError
+
+    def complete(self) -> Any:
+        """TensorFlow's own function, loaded once."""
+        return self.model.complete(self)
+
+    def tensors_of(self, own: Any) -> Optional[Tensors]:
+        """What TensorFlow's own function captures; None where it differs in kind."""
+        functions = self.functions_of(own)
+        if self.tensors is None or len(functions) != len(self.tensors):
+            return None
+        found: Tensors = []
+        for function, before in zip(functions, self.tensors):
+            after = None if before is None else list(function.captured_inputs)
+            if before is not None and after is not None and _dtypes(before) != _dtypes(after):
+                return None
+            found.append(after)
+        return found
+
+
+class LeveledSignature(LeveledFunction):
+    """A signature, called with its inputs by name."""
+
+    _direct: DirectFunction
+
+    def __call__(self, **inputs: Any) -> Dict[str, Any]:
+        outputs = self.direct(inputs)
+        if outputs is MISSING:
+            outputs = self.complete()(**inputs)
+        return {name: outputs[name] for name in self._direct.result}
+
+    @property
+    def sole_input(self) -> Optional[str]:
+        """The name of the input that can be given by position."""
+        return self._direct.sole_input
+
+    def direct(self, inputs: Mapping[str, Any], output: Optional[str] = None) -> Any:
+        """Runs the function directly, where that comes to the same.
+
+        Args:
+            inputs: by name.
+            output: name of the one to return; by default a dict of all.
+
+        Returns:
+            The outputs; MISSING where TensorFlow's own function is needed.
+        """
+        captured = self.tensors
+        if captured is None or not no_tape() or not tf.executing_eagerly():
+            return MISSING
+        tensors = self._direct.accepted(inputs)
+        if tensors is None:
+            return MISSING
+        try:
+            return self._direct([*tensors, *(captured[0] or ())], output)
+        except _PASSING:
+            raise
+        except tf.errors.OpError:
+            # TensorFlow's own function fails too, and says where.
+            return MISSING
+
+    def captures(self) -> Captures:
+        return [self._direct.captures]
+
+    def of(self, full: Any) -> Any:
+        return full.signatures[self.signature]
+
+    def functions_of(self, own: Any) -> List[Any]:
+        return [own]
+
+
+class LeveledCall(LeveledFunction):
+    """A model's own __call__."""
+
+    _direct: DirectCall
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        captured = self.tensors
+        if not tf.executing_eagerly():
+            # What is traced now may serve later calls with other shapes.
+            self.tensors = None
+        elif captured is not None and no_tape():
+            found = self._direct.route(args, kwargs)
+            if found is not None:
+                route, tensors = found
+                try:
+                    return route.pack(route.run([*tensors, *(captured[route.trace] or ())]))
+                except _PASSING:
+                    raise
+                except tf.errors.OpError:
+                    # TensorFlow's own function fails too, and says where.
+                    pass
+        return self.complete()(*args, **kwargs)
+
+    def captures(self) -> Captures:
+        return self._direct.captures
+
+    def of(self, full: Any) -> Any:
+        return full.__call__
+
+    def functions_of(self, own: Any) -> List[Any]:
+        return list(own.concrete_functions)
+
+    def leave(self) -> None:
+        """Calls no function directly any more."""
+        self.tensors = None
+
+
+def _dtypes(tensors: Sequence[Any]) -> List[Any]:
+    return [tensor.dtype for tensor in tensors]
 
 
 def _loading_around(variables: Mapping[str, Any]) -> Callable[..., Any]:

@@ -1,15 +1,13 @@
-"""Loading for inference what one signature needs, and no more."""
+"""Loading for inference what a model's call needs, and no more."""
 
 from __future__ import annotations
 
-import itertools
 import logging
 from typing import Any, Callable, Optional
 
 import tensorflow as tf
 
 from unihub import selection
-from unihub.formats import Signature
 from unihub.matrix import Format, Runtime
 from unihub.request import Request
 from unihub.routes.forks import check_fork
@@ -17,13 +15,12 @@ from unihub.runtime import current_runtime
 
 _log = logging.getLogger("unihub.fast")
 MAPPED = "mmap"
-_UNIQUE = itertools.count()
 
 
-def load_signature(
+def load_lean(
     request: Request, load_full: Callable[..., Any], weights: Optional[str] = None
 ) -> Optional[Any]:
-    """Loads the signature that a request is for, ready to be called.
+    """Loads what a call of the object that a request is for needs.
 
     Args:
         request: for inference by api="load".
@@ -38,10 +35,19 @@ def load_signature(
 
     Raises:
         UnknownSignature: the model has no such signature.
+        OutputOfCallable: an output was chosen, and no signature.
         ForkedAfterUse: in a process forked after TensorFlow had run.
     """
-    signature = _signature(request)
-    if signature is None:
+    if not _is_plain(request):
+        return None
+    try:
+        signature = selection.choose_signature(
+            request.meta_graph, request.handle, request.signature
+        )
+    except (selection.AmbiguousSignature, selection.NothingToCall):
+        return None
+    devices = [device.device_type for device in tf.config.experimental.list_logical_devices()]
+    if devices != ["CPU"]:
         return None
     check_fork(request.handle)
     from unihub.fast.capability import is_capable
@@ -52,8 +58,7 @@ def load_signature(
     from unihub.fast.plan import Declined
 
     try:
-        suffix = f"_unihub_{next(_UNIQUE)}"
-        return build(request, signature, load_full, suffix, weights == MAPPED)
+        return build(request, signature, load_full, weights == MAPPED)
     except Declined as reason:
         _log.debug("%s: full load: %s", request.handle, reason)
     # The full load says better what is wrong with the files.
@@ -62,27 +67,15 @@ def load_signature(
     return None
 
 
-def _signature(request: Request) -> Optional[Signature]:
-    """The signature to load, or None where the full object is wanted or safer."""
+def _is_plain(request: Request) -> bool:
+    """Whether nothing is asked for that only the full object has."""
     if (
         current_runtime() is not Runtime.TF2
         or not tf.executing_eagerly()
         or request.fine_tuning
         or request.options is not None
         or tf.distribute.has_strategy()
-        or not request.meta_graph.signatures
     ):
-        return None
+        return False
     # Only a sole MetaGraph with objects is loaded by its objects.
-    if request.meta_graph.object_graph is not None and (
-        request.model.format is not Format.TF2_SAVED_MODEL
-    ):
-        return None
-    try:
-        signature = selection.choose_signature(
-            request.meta_graph, request.handle, request.signature
-        )
-    except selection.AmbiguousSignature:
-        return None
-    devices = [device.device_type for device in tf.config.experimental.list_logical_devices()]
-    return signature if devices == ["CPU"] else None
+    return request.meta_graph.object_graph is None or request.model.format is Format.TF2_SAVED_MODEL

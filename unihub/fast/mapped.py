@@ -12,7 +12,7 @@ import mmap
 import os
 import sys
 import tempfile
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import IO, Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -21,12 +21,13 @@ from unihub import settings
 from unihub.fast.files import Stamp
 from unihub.fast.plan import Declined, Variable
 from unihub.fast.weights import read_values
+from unihub.fetching import workplace
+from unihub.fetching.derived import WEIGHTS, weights_note
 from unihub.fetching.ownership import is_trusted
 
 # TensorFlow aborts the process where a buffer that it is given is not aligned so.
 _ALIGNMENT = 64
-_FOLDER = "weights"
-_LAYOUT = "unihub weights 1"
+_LAYOUT = "unihub weights 2"
 # Those that NumPy can hand over; what is of another dtype is read as ever.
 _MAPPABLE = frozenset(
     tf.as_dtype(name).as_datatype_enum
@@ -64,9 +65,11 @@ def mapped_values(variables: Sequence[Variable], prefix: str, stamp: Stamp) -> S
     file = _file(variables, prefix, stamp)
     if not size:
         return read_values(variables, prefix)
-    if not _is_complete(file, size):
-        _write(file, slots, size, prefix)
-    values = _mapped(file, slots, size)
+    note = weights_note(os.path.dirname(os.path.dirname(prefix)), stamp)
+    # Another process may remove the file at any time; an open one stays.
+    opened = _opened(file, size + len(note)) or _written(file, slots, size, note, prefix)
+    with opened:
+        values = _mapped(opened, slots, size)
     rest = [variable for variable in variables if variable.key not in values]
     if rest:
         values.update(zip((v.key for v in rest), read_values(rest, prefix)))
@@ -90,49 +93,58 @@ def _slots(variables: Sequence[Variable]) -> Tuple[List[_Slot], int]:
 
 def _file(variables: Sequence[Variable], prefix: str, stamp: Stamp) -> str:
     root = settings.current().cache
-    folder = os.path.join(root, _FOLDER)
+    folder = os.path.join(root, WEIGHTS)
     os.makedirs(folder, mode=0o700, exist_ok=True)
     for path in (root, folder):
         if not is_trusted(os.stat(path)):
             raise Declined(f"others may write to {path}")
-    facts = [_LAYOUT, os.path.realpath(prefix), stamp, tf.__version__]
+    facts = [_LAYOUT, os.path.realpath(prefix), [row[1:] for row in stamp], tf.__version__]
     facts += [(v.key, v.dtype, tf.TensorShape(v.shape).as_list()) for v in variables]
     return os.path.join(folder, hashlib.sha256(repr(facts).encode()).hexdigest())
 
 
-def _is_complete(file: str, size: int) -> bool:
-    """Whether a file is there; it appears by one rename, when it is whole."""
-    if not os.path.exists(file):
-        return False
-    status = os.stat(file)
-    return status.st_size == size and is_trusted(status)
-
-
-def _write(file: str, slots: Sequence[_Slot], size: int, prefix: str) -> None:
-    values = read_values([variable for variable, _, _ in slots], prefix)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(file))
+def _opened(file: str, size: int) -> Optional[IO[bytes]]:
+    """The file, if it is there; it appears by one rename, when it is whole."""
     try:
-        with os.fdopen(handle, "wb") as out:
-            out.truncate(size)
-            for (_, place, length), value in zip(slots, values):
-                array = np.ascontiguousarray(value.numpy())
-                if array.nbytes != length:
-                    raise Declined("a variable has another size than its shape says")
-                out.seek(place)
-                out.write(array.data)
-            out.flush()
-            os.fsync(out.fileno())
+        opened = os.fdopen(os.open(file, os.O_RDONLY | os.O_CLOEXEC), "rb")
+    except FileNotFoundError:
+        return None
+    status = os.fstat(opened.fileno())
+    if status.st_size == size and is_trusted(status):
+        return opened
+    opened.close()
+    return None
+
+
+def _written(file: str, slots: Sequence[_Slot], size: int, note: bytes, prefix: str) -> IO[bytes]:
+    values = read_values([variable for variable, _, _ in slots], prefix)
+    handle, temporary = tempfile.mkstemp(
+        prefix=workplace.name_of_work(os.path.basename(file)), dir=os.path.dirname(file)
+    )
+    out = os.fdopen(handle, "w+b")
+    try:
+        for (_, place, length), value in zip(slots, values):
+            array = np.ascontiguousarray(value.numpy())
+            if array.nbytes != length:
+                raise Declined("a variable has another size than its shape says")
+            out.seek(place)
+            out.write(array.data)
+        out.seek(size)
+        out.write(note)
+        out.flush()
+        os.fsync(out.fileno())
         os.replace(temporary, file)
     except BaseException:
+        out.close()
         os.unlink(temporary)
         raise
+    return out
 
 
-def _mapped(file: str, slots: Sequence[_Slot], size: int) -> Dict[str, Any]:
-    with open(file, "rb") as opened:
-        memory = mmap.mmap(
-            opened.fileno(), size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE
-        )
+def _mapped(opened: IO[bytes], slots: Sequence[_Slot], size: int) -> Dict[str, Any]:
+    memory = mmap.mmap(
+        opened.fileno(), size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE
+    )
     content = np.frombuffer(memory, np.uint8)
     values = {}
     for variable, place, length in slots:

@@ -3,30 +3,54 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, FrozenSet, Iterator, Optional
+from typing import Any, Dict, FrozenSet, Iterable, Iterator, Optional
 
 import tensorflow as tf
 
 from unihub.fast.plan import Declined
 from unihub.fast.private import attribute_defaults, op_definition
 
-# Stateful to TensorFlow, and yet without a state that a second object would miss.
+# The ops that run functions, and their attributes that name these.
+_CALLING = {
+    "Case": ("branches",),
+    "If": ("then_branch", "else_branch"),
+    "PartitionedCall": ("f",),
+    "StatefulPartitionedCall": ("f",),
+    "StatelessCase": ("branches",),
+    "StatelessIf": ("then_branch", "else_branch"),
+    "StatelessWhile": ("cond", "body"),
+    "While": ("cond", "body"),
+}
+# Stateful to TensorFlow, and yet without a state that a second object would miss: what
+# is called is checked by itself, and tables are given only where nothing changes them.
 _READING = frozenset(
     (
         "Assert",
-        "PartitionedCall",
+        "LookupTableFindV2",
+        "LookupTableSizeV2",
         "ReadVariableOp",
         "ResourceGather",
         "ResourceGatherNd",
-        "StatefulPartitionedCall",
         "VariableShape",
+        *_CALLING,
     )
 )
-_CALLING = frozenset(("PartitionedCall", "StatefulPartitionedCall"))
+_CPU = ("CPU:0", "CPU:*")
 _FUNCTION_TYPES = ("func", "list(func)")
 _HANDLES = (tf.resource.as_datatype_enum, tf.variant.as_datatype_enum)
-# Of a function: those that change nothing of what it computes.
-_HARMLESS = frozenset(("_input_shapes", "_construction_context"))
+# Of a function: those that change nothing of what it computes. Those that name an API
+# are of Keras's recurrent layers, and looked at by `check_interface`.
+_HARMLESS = frozenset(
+    (
+        "_input_shapes",
+        "_construction_context",
+        "_disable_call_shape_inference",
+        "api_implements",
+        "api_preferred_device",
+        "go_backwards",
+        "time_major",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -40,11 +64,12 @@ class _Op:
 _OPS: Dict[str, Optional[_Op]] = {}
 
 
-def check_node(node: Any) -> Any:
+def check_node(node: Any, also: FrozenSet[str] = frozenset()) -> Any:
     """Checks that a node computes its outputs from its inputs, whoever runs it.
 
     Args:
         node: a NodeDef.
+        also: ops that may do more.
 
     Returns:
         The OpDef of its op.
@@ -53,10 +78,9 @@ def check_node(node: Any) -> Any:
         Declined: it keeps a state, writes to one, or is not fully understood.
     """
     op = _OPS.get(node.op) or _op(node.op)
-    if op.reason:
+    if op.reason and node.op not in also:
         raise Declined(f"{node.op} {op.reason}")
-    if node.device and "CPU:0" not in node.device.upper():
-        raise Declined(f"{node.name} wants the device {node.device}")
+    check_device(node.device, node.name)
     given = {name for name in node.attr if not name.startswith("_")}
     if not (op.required <= given <= op.attributes):
         raise Declined(f"the attributes of {node.name} are not those of {node.op}")
@@ -65,10 +89,24 @@ def check_node(node: Any) -> Any:
     return op.definition
 
 
+def check_device(device: str, what: str) -> None:
+    """Checks that a device is the only one there is, the CPU.
+
+    Raises:
+        Declined: it is another one.
+    """
+    if device and not any(name in device.upper() for name in _CPU):
+        raise Declined(f"{what} wants the device {device}")
+
+
 def called_functions(node: Any) -> Iterator[Any]:
     """The attributes of a node that name functions, each a NameAttrList."""
-    if node.op in _CALLING:
-        yield node.attr["f"].func
+    for name in _CALLING.get(node.op, ()):
+        value = node.attr[name]
+        if value.HasField("func"):
+            yield value.func
+        else:
+            yield from value.list.func
 
 
 def check_function(function: Any) -> None:
@@ -77,9 +115,36 @@ def check_function(function: Any) -> None:
     Raises:
         Declined: an attribute asks for more, such as compilation.
     """
+    if len(function.signature.attr):
+        raise Declined(f"{function.signature.name} is many functions in one")
     for name, value in function.attr.items():
         if name not in _HARMLESS and not (name == "_XlaMustCompile" and not value.b):
             raise Declined(f"{function.signature.name} has the attribute {name}")
+
+
+def check_interface(function: Any, library: Iterable[Any]) -> None:
+    """Checks that TensorFlow runs a function itself, and none that stands in for it.
+
+    On each device it exchanges a function for another of the same interface that
+    prefers this device, and for nothing where there is none.
+
+    Raises:
+        Declined: there is one for the CPU, or the function is for another device.
+    """
+    interface = _text(function, "api_implements")
+    for_cpu = [
+        other.signature.name
+        for other in library
+        if _text(other, "api_implements") == interface
+        and _text(other, "api_preferred_device") == b"CPU"
+    ]
+    if for_cpu != [function.signature.name]:
+        raise Declined(f"{function.signature.name} stands for one of several functions")
+
+
+def _text(function: Any, attribute: str) -> bytes:
+    value: bytes = function.attr[attribute].s if attribute in function.attr else b""
+    return value
 
 
 def check_dtype(dtype: int, what: str) -> None:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import collections
-from typing import AbstractSet, Any, Dict, Iterable, List, Mapping, Tuple, Union
+from typing import Any, Dict, Iterable, Tuple
 
 import tensorflow as tf
 
-from unihub.fast.nodes import called_functions, check_dtype, check_function, check_node
-from unihub.fast.plan import Constant, Declined, Input, Plan, Shape, Variable
+from unihub.fast.functions import closure, renamed
+from unihub.fast.nodes import check_dtype
+from unihub.fast.plan import Capture, Declined, Input, Plan, Shape, Variable
 from unihub.fast.private import TrackableObjectGraph
+from unihub.fast.tables import captured_table, child_ids, fixed_values
+
+__all__ = [
+    "captures_of",
+    "check_root",
+    "child_ids",
+    "closure",
+    "concrete_function",
+    "plan_signature",
+    "renamed",
+    "shape_of",
+]
 
 _VALUE = "VARIABLE_VALUE"
 # Loads as an object without behaviour of its own, unlike a dict or an optimizer.
@@ -45,6 +58,7 @@ def plan_signature(meta_graph: Any, signature: str, prefix: str, suffix: str) ->
         outputs=outputs,
         result=tuple(concrete.output_signature.dict_value.fields),
         captures=captures,
+        positional=_node(objects, signature).bare_concrete_function.allowed_positional_arguments,
     )
 
 
@@ -54,11 +68,8 @@ def concrete_function(objects: Any, signature: str) -> str:
     Raises:
         Declined: the root object or the signature is of an unusual kind.
     """
-    root = objects.nodes[0]
-    identifier = root.user_object.identifier
-    if root.registered_name or not identifier.startswith(_PLAIN_ROOTS):
-        raise Declined(f"the root object is a {root.registered_name or identifier}")
-    children = child_ids(root)
+    check_root(objects)
+    children = child_ids(objects.nodes[0])
     if "signatures" not in children:
         raise Declined("the object graph has no signatures")
     signatures = child_ids(objects.nodes[children["signatures"]])
@@ -69,51 +80,16 @@ def concrete_function(objects: Any, signature: str) -> str:
     return name
 
 
-def child_ids(node: Any) -> Dict[str, int]:
-    """The children of a node of an object graph, by name."""
-    return {child.local_name: child.node_id for child in node.children}
-
-
-def closure(library: Mapping[str, Any], name: str) -> List[str]:
-    """The names of a function and of all that it calls, checked.
+def check_root(objects: Any) -> None:
+    """Checks that the root object is of a usual kind.
 
     Raises:
-        Declined: one of them does more than compute.
+        Declined: it is not.
     """
-    names, waiting = [], [name]
-    seen = {name}
-    while waiting:
-        current = waiting.pop()
-        if current not in library:
-            raise Declined(f"the function {current} is missing")
-        names.append(current)
-        function = library[current]
-        check_function(function)
-        for node in function.node_def:
-            called = [node.op] if node.op in library else []
-            if not called:
-                check_node(node)
-                called = [f.name for f in called_functions(node)]
-            for other in called:
-                if other not in seen:
-                    seen.add(other)
-                    waiting.append(other)
-    return names
-
-
-def renamed(function: Any, names: AbstractSet[str], suffix: str) -> Any:
-    """A FunctionDef under a unique name, with those that it calls; changed in place."""
-    function.signature.name += suffix
-    # It makes TensorFlow fail on some inputs; its own loader drops it too.
-    if "_input_shapes" in function.attr:
-        del function.attr["_input_shapes"]
-    for node in function.node_def:
-        if node.op in names:
-            node.op += suffix
-        else:
-            for called in called_functions(node):
-                called.name += suffix
-    return function
+    root = objects.nodes[0]
+    identifier = root.user_object.identifier
+    if root.registered_name or not identifier.startswith(_PLAIN_ROOTS):
+        raise Declined(f"the root object is a {root.registered_name or identifier}")
 
 
 def _inputs(objects: Any, signature: str, concrete: Any, arguments: Any) -> Tuple[Input, ...]:
@@ -121,10 +97,7 @@ def _inputs(objects: Any, signature: str, concrete: Any, arguments: Any) -> Tupl
     if len(values) != 2 or len(values[0].tuple_value.values):
         raise Declined("the signature takes inputs by position")
     fields = values[1].dict_value.fields
-    node = objects.nodes[
-        child_ids(objects.nodes[child_ids(objects.nodes[0])["signatures"]])[signature]
-    ]
-    keywords = list(node.bare_concrete_function.argument_keywords)
+    keywords = list(_node(objects, signature).bare_concrete_function.argument_keywords)
     names = sorted(fields)
     if keywords != names or len(names) != len(arguments):
         raise Declined("the inputs have no evident order")
@@ -138,6 +111,11 @@ def _inputs(objects: Any, signature: str, concrete: Any, arguments: Any) -> Tupl
         Input(name, argument.type, shape_of(fields[name].tensor_spec_value.shape))
         for name, argument in zip(names, arguments)
     )
+
+
+def _node(objects: Any, signature: str) -> Any:
+    signatures = child_ids(objects.nodes[0])["signatures"]
+    return objects.nodes[child_ids(objects.nodes[signatures])[signature]]
 
 
 def _outputs(concrete: Any, results: Any) -> Tuple[str, ...]:
@@ -163,31 +141,28 @@ def shape_of(shape: Any) -> Shape:
     return tuple(None if dim.size < 0 else dim.size for dim in shape.dim)
 
 
-def captures_of(
-    meta_graph: Any, places: Iterable[int], prefix: str
-) -> Tuple[Union[Variable, Constant], ...]:
+def captures_of(meta_graph: Any, places: Iterable[int], prefix: str) -> Tuple[Capture, ...]:
     """What a function captures, from the places in the object graph.
 
     Raises:
-        Declined: one is neither a variable of a plain kind nor a constant.
+        Declined: one is not sure to be the same in every load.
     """
     objects = meta_graph.object_graph_def
     places = list(places)
-    kinds = {place: objects.nodes[place].WhichOneof("kind") for place in places}
-    unusual = set(kinds.values()) - {"variable", "constant"}
-    if unusual:
-        raise Declined(f"it captures {', '.join(sorted(map(str, unusual)))}")
-    variables = [place for place, kind in kinds.items() if kind == "variable"]
+    by_kind = collections.defaultdict(list)
+    for place in dict.fromkeys(places):
+        by_kind[objects.nodes[place].WhichOneof("kind")].append(place)
+    variables, tables = by_kind.pop("variable", []), by_kind.pop("resource", [])
+    fixed = by_kind.pop("constant", []) + by_kind.pop("asset", [])
+    if by_kind:
+        raise Declined(f"it captures {', '.join(sorted(map(str, by_kind)))}")
     keys = _keys(objects, variables, prefix) if variables else {}
-    nodes = {}
-    if len(variables) < len(kinds):
-        nodes = {node.name: node for node in meta_graph.graph_def.node}
-    return tuple(
-        _variable(objects.nodes[place], keys[place], place)
-        if kinds[place] == "variable"
-        else Constant(nodes[objects.nodes[place].constant.operation].attr["value"].tensor)
-        for place in places
-    )
+    found: Dict[int, Capture] = {
+        place: _variable(objects.nodes[place], keys[place], place) for place in variables
+    }
+    found.update(fixed_values(meta_graph, fixed, prefix))
+    found.update((place, captured_table(meta_graph, place, prefix)) for place in tables)
+    return tuple(found[place] for place in places)
 
 
 def _variable(node: Any, key: str, place: int) -> Variable:

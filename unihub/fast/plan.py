@@ -46,8 +46,40 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class Asset:
+    """A captured string: the path of a file in the model's folder."""
+
+    path: str
+
+
+Fixed = Union[Constant, Asset]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A lookup table that nothing writes to once it is filled.
+
+    Attributes:
+        name: what tells it from the model's other tables.
+        key_dtype: number of a tf.DType.
+        value_dtype: the same.
+        functions: FunctionDefs; the first one fills the table.
+        captures: what that one takes; None for the table itself.
+    """
+
+    name: str
+    key_dtype: int
+    value_dtype: int
+    functions: Sequence[Any]
+    captures: Tuple[Optional[Fixed], ...]
+
+
+Capture = Union[Variable, Constant, Asset, Table]
+
+
+@dataclass(frozen=True)
 class Plan:
-    """One signature as functions and the variables that they read.
+    """One signature as functions and what they capture.
 
     Attributes:
         name: of the function that is the signature.
@@ -56,6 +88,7 @@ class Plan:
         outputs: their names, in the order in which the function gives them.
         result: the same names, in the order of the dict that is returned.
         captures: what the function takes after the inputs.
+        positional: how many of the inputs can be given by position.
     """
 
     name: str
@@ -63,10 +96,5 @@ class Plan:
     inputs: Tuple[Input, ...]
     outputs: Tuple[str, ...]
     result: Tuple[str, ...]
-    captures: Tuple[Union[Variable, Constant], ...]
-
-    @property
-    def variables(self) -> Tuple[Variable, ...]:
-        """Those of the captures that are variables, each once."""
-        found = [capture for capture in self.captures if isinstance(capture, Variable)]
-        return tuple({variable.key: variable for variable in found}.values())
+    captures: Tuple[Capture, ...]
+    positional: int = 0

@@ -19,12 +19,18 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 from tensorflow.python import pywrap_tfe
 from tensorflow.python.eager import cancellation, context, execute
+from tensorflow.python.eager.wrap_function import WrappedFunction
 
 # No public API tells an op's attributes and whether it is stateful.
 from tensorflow.python.framework import op_def_registry
 
+# What the functions and signatures of a loaded object are.
+from tensorflow.python.saved_model.function_deserialization import RestoredFunction
+from tensorflow.python.saved_model.load import _WrapperFunction as WrapperFunction
+
 # No public API loads a SavedModel around variables that exist already.
 from tensorflow.python.saved_model.load import load_partial
+from tensorflow.python.saved_model.signature_serialization import _SignatureMap as SignatureMap
 
 # What tf.saved_model.load gives is of a class of its own, derived from this one.
 from tensorflow.python.trackable.autotrackable import AutoTrackable
@@ -33,11 +39,16 @@ __all__ = [
     "AutoTrackable",
     "DecodeError",
     "FunctionDef",
+    "RestoredFunction",
     "SavedModel",
+    "SignatureMap",
     "TrackableObjectGraph",
     "VariableDef",
+    "WrappedFunction",
+    "WrapperFunction",
     "add_functions",
     "attribute_defaults",
+    "call_configuration",
     "caller",
     "load_around",
     "no_tape",
@@ -107,20 +118,33 @@ def caller(runtime: Any, name: str, outputs: int) -> Callable[[Sequence[Any]], A
     return run
 
 
+def call_configuration() -> bytes:
+    """How TensorFlow is to optimize a called function: a serialized ConfigProto."""
+    serialized: bytes = context.context().function_call_options.config_proto_serialized
+    return serialized
+
+
 def variable_handle(dtype: int, shape: tf.TensorShape) -> Any:
     """The handle of a new variable without a value, freed with the handle."""
     return tf.raw_ops.VarHandleOp(dtype=dtype, shape=shape, shared_name=_ANONYMOUS)
 
 
-def load_around(path: str, tags: Sequence[str], variables: Mapping[str, Any]) -> Any:
+def load_around(
+    path: str,
+    tags: Optional[Sequence[str]],
+    variables: Mapping[str, Any],
+    options: Optional[tf.saved_model.LoadOptions] = None,
+) -> Any:
     """What tf.saved_model.load gives, with these variables in the place of its own.
 
     Args:
         path: folder of a TF2 SavedModel.
-        tags: of its MetaGraph.
+        tags: of its MetaGraph; None for the only one.
         variables: by path from the root, such as "root.encoder.kernel".
+        options: of tf.saved_model.load.
     """
-    return load_partial(path, {"root": None, **variables}, list(tags))["root"]
+    tags = None if tags is None else list(tags)
+    return load_partial(path, {"root": None, **variables}, tags, options)["root"]
 
 
 def attribute_defaults(definition: Any) -> Mapping[str, Optional[Any]]:

@@ -12,6 +12,7 @@ from unihub.fast.private import VariableDef
 _ASSIGNING = ("Assign", "AssignVariableOp")
 _INIT_SIGNATURE = "__saved_model_init_op"
 _INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op")
+_TABLE_INITIALIZERS = "table_initializer"
 _LOCAL_VARIABLES, _GLOBAL_VARIABLES = "local_variables", "variables"
 
 
@@ -65,6 +66,29 @@ def initialized_nodes(meta_graph: Any, nodes: Mapping[str, Any]) -> Set[str]:
         if collection in meta_graph.collection_def:
             roots += meta_graph.collection_def[collection].node_list.value
     return {node.name for node in _reachable(nodes, roots)}
+
+
+def initializers(meta_graph: Any, nodes: Mapping[str, Any]) -> List[Any]:
+    """The nodes that fill tables when TensorFlow's loader initializes them.
+
+    Raises:
+        Declined: there are several init ops, of which it takes one.
+    """
+    groups = [
+        meta_graph.collection_def[name]
+        for name in _INIT_COLLECTIONS
+        if name in meta_graph.collection_def
+    ]
+    roots = [list(group.node_list.value) for group in groups]
+    if _INIT_SIGNATURE in meta_graph.signature_def:
+        outputs = meta_graph.signature_def[_INIT_SIGNATURE].outputs.values()
+        roots.append([info.name for info in outputs])
+    # Without one it runs those of the tables.
+    if not roots and _TABLE_INITIALIZERS in meta_graph.collection_def:
+        roots.append(list(meta_graph.collection_def[_TABLE_INITIALIZERS].node_list.value))
+    if len(roots) > 1:
+        raise Declined("the graph has several init ops")
+    return _reachable(nodes, roots[0]) if roots else []
 
 
 def _names_of_globals(meta_graph: Any, wanted: Iterable[str]) -> Dict[str, str]:

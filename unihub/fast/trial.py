@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import Any, Callable
+from typing import Any, Callable, Dict, List, Optional
 
 import tensorflow as tf
 
 from unihub.fast.build import build
-from unihub.formats import read_saved_model
+from unihub.formats import SavedModel, read_saved_model
 from unihub.request import Request
 
 _SIGNATURE = "trial"
 
 
 class _Model(tf.Module):
-    """A matrix, a called function and a constant: what a plan consists of."""
+    """A matrix, a called function, a constant and a default: what a plan consists of."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,6 +27,11 @@ class _Model(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])  # type: ignore[untyped-decorator, unused-ignore]
     def trial(self, x: Any) -> Any:
         y = self.inner(x)
+        return {"sum": tf.reduce_sum(y), "product": y}
+
+    @tf.function  # type: ignore[untyped-decorator, unused-ignore]
+    def __call__(self, x: Any, negated: bool = False) -> Any:
+        y = self.inner(-x if negated else x)
         return {"sum": tf.reduce_sum(y), "product": y}
 
 
@@ -40,39 +45,48 @@ def trial_failure() -> str:
         path = os.path.join(folder, "model")
         try:
             model = _Model()
+            for negated in (True, False):
+                model.__call__.get_concrete_function(tf.TensorSpec([None, 2]), negated)
             tf.saved_model.save(model, path, signatures={_SIGNATURE: model.trial})
-            return _difference(path)
+            saved = read_saved_model(path)
+            return _difference(saved, None) or _difference(saved, _SIGNATURE)
         # Anything at all may be raised by what a later TensorFlow has changed.
         except Exception as error:
             return f"{type(error).__name__}: {error}"
 
 
-def _difference(path: str) -> str:
-    model = read_saved_model(path)
-    graph = model.meta_graphs[0]
-    request = Request(handle=path, model=model, meta_graph=graph, signature=_SIGNATURE)
+def _difference(model: SavedModel, name: Optional[str]) -> str:
+    path, graph = model.path, model.meta_graphs[0]
+    request = Request(handle=path, model=model, meta_graph=graph, signature=name)
 
     def load_full(load: Callable[..., Any] = tf.saved_model.load) -> Any:
         return load(path, tags=list(graph.tags))
 
-    lean = build(request, graph.signatures[_SIGNATURE], load_full, "_unihub_trial")
+    lean: Any = build(request, None if name is None else graph.signatures[name], load_full)
     full = load_full()
     x = tf.constant([[7.0, 11.0], [13.0, 17.0]])
-    results = {
-        "direct": (lean(x), full.signatures[_SIGNATURE](x=x)),
-        "traced": (tf.function(lambda x: lean(x))(x), full.signatures[_SIGNATURE](x=x)),
-        "gradient": (
-            _gradients(lean, lambda: lean(x), x),
-            _gradients(full, lambda: full.signatures[_SIGNATURE](x=x), x),
-        ),
-        "after": (lean(x), full.signatures[_SIGNATURE](x=x)),
+    ways: Dict[str, Callable[[Any, Callable[..., Any]], Any]] = {
+        "direct": lambda _, call: call(x),
+        "of another shape": lambda _, call: call(x[:1]),
+        "signature": lambda model, _: model.signatures[_SIGNATURE](x=x),
+        "traced": lambda _, call: tf.function(lambda x: call(x))(x),
+        "gradient": lambda model, call: _gradients(model, lambda: call(x), x),
+        "after": lambda _, call: call(x),
     }
-    for what, (found, expected) in results.items():
-        if list(found) != list(expected) or not all(
-            _is_same(found[name], expected[name]) for name in expected
-        ):
+    if name is None:
+        ways["with a default"] = lambda _, call: call(x, negated=True)
+    expecting = full if name is None else full.signatures[name]
+    for what, way in ways.items():
+        found = way(lean, lean)
+        expected = way(full, expecting if name is None else lambda x: expecting(x=x))
+        if not _are_same(found, expected):
             return f"{what}: {found} instead of {expected}"
     return ""
+
+
+def _are_same(found: Any, expected: Any) -> bool:
+    names: List[str] = list(expected)
+    return list(found) == names and all(_is_same(found[name], expected[name]) for name in names)
 
 
 def _is_same(found: Any, expected: Any) -> bool:

@@ -5,39 +5,15 @@ from __future__ import annotations
 import functools
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, List, Sequence
+from typing import Any, Sequence
 
 import tensorflow as tf
 
-from unihub.fast.plan import Declined, Plan, Variable
-from unihub.fast.private import variable_handle
+from unihub.fast.plan import Declined, Variable
 
 # What costs is that the system clears the memory, which threads do side by side.
 _THREADS = min(4, os.cpu_count() or 1)
 _SMALL = 32 << 20
-
-
-def captured_tensors(plan: Plan, values: Sequence[Any]) -> List[Any]:
-    """The tensors that a plan's function takes after its inputs.
-
-    Args:
-        plan: whose captures they are.
-        values: of its variables.
-
-    Returns:
-        For each capture a handle of a new variable, or the constant itself.
-    """
-    handles = {}
-    for variable, value in zip(plan.variables, values):
-        handle = variable_handle(variable.dtype, tf.TensorShape(variable.shape))
-        tf.raw_ops.AssignVariableOp(resource=handle, value=value)
-        handles[variable.key] = handle
-    return [
-        handles[capture.key]
-        if isinstance(capture, Variable)
-        else tf.constant(tf.make_ndarray(capture.value))
-        for capture in plan.captures
-    ]
 
 
 def read_values(variables: Sequence[Variable], prefix: str) -> Sequence[Any]:

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from unihub import fetch, formats, selection
 from unihub.errors import Message, UnihubError, first_line, listed
-from unihub.fast.load import load_signature
+from unihub.fast.load import load_lean
 from unihub.formats import MetaGraph, SavedModel
 from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix import Format, Runtime
@@ -71,7 +71,7 @@ def load_saved_model(request: Request) -> Any:
     load_full = functools.partial(
         load_meta_graph, request.handle, request.model, request.meta_graph, request.options
     )
-    lean = load_signature(request, load_full, request.weights) if request.fast else None
+    lean = load_lean(request, load_full, request.weights) if request.fast else None
     if lean is not None:
         return lean
     loaded = load_full()
