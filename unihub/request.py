@@ -22,7 +22,7 @@ class Request:
         training: False when a TF1 format is fine-tuned to be evaluated.
         signature, output_key, as_dict: as the caller gave them, if at all.
         options: tf.saved_model.LoadOptions or None.
-        fast: whether a signature may be loaded without the rest of its model.
+        fast: whether what a call needs may be loaded without the rest of the model.
         weights: "mmap" to share them between processes, or None.
         arguments: further keyword arguments, for the API that serves.
     """

@@ -1,1 +1,1 @@
-"""Loading one signature for inference without building the whole object."""
+"""Loading what a call needs for inference, without building the whole object."""
