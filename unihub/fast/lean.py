@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import Any, ClassVar, Dict, FrozenSet, List, Optional, Sequence
+from typing import Any, ClassVar, Dict, FrozenSet, Optional, Sequence
 
 from unihub.fast.levels import MISSING, LeveledCall, LeveledSignature, Model
 from unihub.fast.private import AutoTrackable
-from unihub.fast.signatures import ABSENT, ANY_ARGUMENTS, NOTEBOOKS, LeanCall, LeanSignatures
+from unihub.fast.signatures import (
+    ABSENT,
+    ANY_ARGUMENTS,
+    NOTEBOOKS,
+    Lean,
+    LeanCall,
+    LeanSignatures,
+)
 from unihub.routes.proxy import CallableObject
 from unihub.routes.signature import SignatureFunction
 
@@ -23,7 +30,7 @@ _UserObject.__module__ = "tensorflow.python.saved_model.load"
 _UserObject.__qualname__ = "Loader._recreate_base_user_object.<locals>._UserObject"
 
 
-class LeanObject:
+class LeanObject(Lean):
     """The full object to whoever asks for more than a call and its signatures.
 
     Args:
@@ -55,18 +62,12 @@ class LeanObject:
         return getattr(self._lean_full(), name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._lean_full(), name, value)
+        super().__setattr__(name, value)
         self._lean_changed(name)
 
     def __delattr__(self, name: str) -> None:
-        delattr(self._lean_full(), name)
+        super().__delattr__(name)
         self._lean_changed(name)
-
-    def __dir__(self) -> List[str]:
-        return dir(self._lean_full())
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self._lean_full().__reduce_ex__(protocol)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:

@@ -27,7 +27,28 @@ ABSENT = frozenset(("__code__", "__name__", "__qualname__", "__wrapped__", "_tf_
 NOTEBOOKS = ("_ipython_", "_repr_")
 
 
-class LeanFunction:
+class Lean:
+    """What is loaded when more than a call is asked for has all the attributes."""
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._lean_full(), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self._lean_full(), name)
+
+    def __dir__(self) -> Sequence[str]:
+        return dir(self._lean_full())
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self._lean_full().__reduce_ex__(protocol)
+
+    def _lean_full(self) -> Any:
+        raise NotImplementedError
+
+
+class LeanFunction(Lean):
     """A function of a model, and TensorFlow's own to whoever asks for more than a call.
 
     Args:
@@ -52,23 +73,11 @@ class LeanFunction:
                 raise
         return getattr(self._lean_full(), name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._lean_full(), name, value)
-
-    def __delattr__(self, name: str) -> None:
-        delattr(self._lean_full(), name)
-
-    def __dir__(self) -> Sequence[str]:
-        return dir(self._lean_full())
-
     def __repr__(self) -> str:
         return repr(self._lean_own())
 
     def __str__(self) -> str:
         return str(self._lean_own())
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self._lean_full().__reduce_ex__(protocol)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -128,7 +137,7 @@ class _LeanWrapped(LeanSignature):
     _lean_claims = WrappedFunction
 
 
-class LeanSignatures(Mapping[str, Any]):
+class LeanSignatures(Lean, Mapping[str, Any]):
     """The signatures of a model, each loaded when it is asked for.
 
     Args:
@@ -167,20 +176,8 @@ class LeanSignatures(Mapping[str, Any]):
     def __getattr__(self, name: str) -> Any:
         return getattr(self._lean_full(), name)
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._lean_full(), name, value)
-
-    def __delattr__(self, name: str) -> None:
-        delattr(self._lean_full(), name)
-
-    def __dir__(self) -> Sequence[str]:
-        return dir(self._lean_full())
-
     def __repr__(self) -> str:
         return repr(self._lean_full())
-
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        return self._lean_full().__reduce_ex__(protocol)
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
