@@ -61,7 +61,7 @@ _RULES = (
     Rule(
         Message(
             "module-in-eager-mode",
-            "hub.Module raises RuntimeError here: TensorFlow executes eagerly.",
+            "hub.Module cannot be used here: TensorFlow executes eagerly.",
             "a Module imports variables and tables into a tf.Graph, and there is none. ({where})",
             "m = unihub.load({handle}) and m(inputs); or with tf.Graph().as_default(): around it; "
             "or tf.compat.v1.disable_v2_behavior() before it",
