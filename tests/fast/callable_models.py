@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 from typing import Any, Callable, Dict, List, Tuple
 
+import numpy as np
 import tensorflow as tf
 
 Call = Callable[[Any], Any]
@@ -165,6 +166,12 @@ CONSTRAINED: List[Call] = [
     lambda m: m(X.numpy(), {"b": tf.constant(1)}),
     lambda m: m(X[0], {"b": tf.constant(1)}),
     lambda m: m(X),
+    lambda m: m(X.numpy().tolist(), {"b": np.array(2)}),
+    lambda m: m(X.numpy().astype("float64"), {"b": 2}),
+    lambda m: m([[1, 2, 3]], {"b": 2}),
+    lambda m: m([[1.0], [2.0, 3.0]], {"b": 2}),
+    lambda m: m(X, {"c": 2}),
+    lambda m: m(X, {"b": 2.5}),
 ]
 
 
@@ -296,6 +303,13 @@ TEXTS: List[Call] = [
     lambda m: m(["a", "bcd"], True),
     lambda m: m(numbers=tf.constant(False), texts=tf.constant(["x"])),
     lambda m: m(tf.constant("a"), tf.constant(True)),
+    lambda m: m(np.array(["a", "bcd"]), np.array(True)),
+    lambda m: m(("a", "bcd"), tf.constant(True)),
+    lambda m: m([["a"], ["bcd"]], True),
+    lambda m: m(["a", 1], True),
+    lambda m: m([], True),
+    lambda m: m("a", True),
+    lambda m: m(["a", tf.constant("b")], True),
 ]
 
 

@@ -19,21 +19,23 @@ from fast import callable_models
 from fast.callable_models import MODELS as CALLABLE
 from fast.lean_loading import counted, full_object
 
+from unihub.fast import direct_call
+
 # Whose calls are all left to the full object.
 LEFT = ("any_number", "named", "without_result")
 
 # Places of the calls that need nothing of TensorFlow's own object.
 DIRECT = {
     "composite": [0],
-    "constrained": [0, 1, 3],
+    "constrained": [0, 1, 2, 3, 6, 9, 10, 11],
     "failing": [0, 2],
     "further": [0, 1, 2, 3, 4],
     "nothing": [0],
     "shapes": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
-    "structures": [0, 1, 2, 11],
-    "texts": [0, 2],
+    "structures": [0, 1, 2, 7, 8, 11],
+    "texts": [0, 1, 2, 4, 5, 8],
     "unproven": [1, 3, 4],
-    "values": [0, 1, 2, 3, 4, 5, 9, 10],
+    "values": [0, 1, 2, 3, 4, 5, 9, 10, 12, 22, 23],
 }
 
 
@@ -113,11 +115,10 @@ def test_the_functions_are_those_that_tensorflow_makes(structures):
     lean, full = counted(structures)[0], full_object(structures)
     inputs = callable_models.inputs()
     lean(inputs)
-    full(inputs)
     call = lean._lean_call._lean_function._direct
-    (route,) = call._routes.values()
-    found = context.get_function_def(call._names[-1])
-    assert call._names[-1].endswith(call._traces[route.trace].name)
+    *_, route = call._routes.values()
+    found = context.get_function_def(route.name)
+    assert route.name.endswith(call._traces[route.trace].name)
     concrete = full.__call__.get_concrete_function(inputs)
     expected = context.get_function_def(concrete.name)
     for ours, theirs in ((found, expected), (_inner(context, found), _inner(context, expected))):
@@ -129,6 +130,39 @@ def test_the_functions_are_those_that_tensorflow_makes(structures):
         assert ours.attr == theirs.attr
         assert len(ours.control_ret) == len(theirs.control_ret)
         assert ours.signature.is_stateful == theirs.signature.is_stateful
+
+
+def test_the_function_for_pythons_values_is_that_of_tensorflow(folder):
+    context = pytest.importorskip("tensorflow.python.eager.context").context()
+    path = str(folder / "texts")
+    if not tf.io.gfile.exists(path):
+        CALLABLE["texts"][0](path)
+    lean, full = counted(path)[0], full_object(path)
+    given = (["a", "bcd"], tf.constant(True))
+    lean(*given)
+    call = lean._lean_call._lean_function._direct
+    *_, route = call._of_values.values()
+    found = context.get_function_def(route.name)
+    expected = context.get_function_def(full.__call__.get_concrete_function(*given).name)
+    assert sorted(map(_essence, found.node_def)) == sorted(map(_essence, expected.node_def))
+    assert [str(one.attr["_output_shapes"]) for one in found.arg_attr.values()] == [
+        str(one.attr["_output_shapes"]) for one in expected.arg_attr.values()
+    ]
+    assert found.signature.is_stateful == expected.signature.is_stateful
+
+
+def test_functions_for_pythons_values_are_forgotten(folder):
+    context = pytest.importorskip("tensorflow.python.eager.context").context()
+    path = str(folder / "texts")
+    if not tf.io.gfile.exists(path):
+        CALLABLE["texts"][0](path)
+    lean, loads = counted(path)
+    for number in range(100):
+        assert lean([str(number)], True)[2].numpy() == [str(number).encode()]
+    call = lean._lean_call._lean_function._direct
+    assert (len(call._of_values), loads.count) == (direct_call._MOST_OF_VALUES, 0)
+    assert sum(context.has_function(name) for name in call._names) == len(call._names)
+    assert len(call._names) <= direct_call._MOST_OF_VALUES + len(call._routes) + 1
 
 
 def _inner(context, function):

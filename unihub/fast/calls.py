@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from unihub.fast.functions import closure, renamed
 from unihub.fast.objects import captures_of, check_root, child_ids
 from unihub.fast.plan import Capture, Declined
-from unihub.fast.structures import Literal, Tensor, decoded, leaves, packer, tensors
+from unihub.fast.structures import Literal, Tensor, decoded, leaves, packer, plain, tensors
 
 _log = logging.getLogger("unihub.fast")
 
@@ -206,7 +206,7 @@ def _arguments(spec: Any) -> Arguments:
         for pair in spec.fullargspec.named_tuple_value.values
         if pair.key != "annotations"
     }
-    values = {name: _plain(decoded(value)) for name, value in fields.items()}
+    values = {name: plain(decoded(value)) for name, value in fields.items()}
     names = list(values["args"])
     if spec.is_method or names[:1] == ["self"]:
         names = names[1:]
@@ -230,17 +230,6 @@ def _arguments(spec: Any) -> Arguments:
 def _is_plain(name: Any) -> bool:
     """Whether TensorFlow leaves the name of an argument as it is."""
     return isinstance(name, str) and name[:1].isalpha() and name.isidentifier()
-
-
-def _plain(structure: Any) -> Any:
-    """Python's own values in the place of Literals."""
-    if isinstance(structure, dict):
-        return {name: _plain(part) for name, part in structure.items()}
-    if isinstance(structure, (list, tuple)):
-        return type(structure)(map(_plain, structure))
-    if isinstance(structure, Tensor):
-        raise Declined("a tensor is among the call's arguments")
-    return structure.value
 
 
 def _structure(value: Any) -> Any:

@@ -106,6 +106,49 @@ def fits(given: Any, expected: Any) -> Optional[bool]:
     return True if type(given.value) is type(expected.value) else None
 
 
+def converted(given: Any, expected: Any) -> Optional[List[Any]]:
+    """The Tensors and constant values of a call, in the order in which a function takes them.
+
+    TensorFlow tries this once no function takes the inputs as they are.
+
+    Returns:
+        None where the function does not take them, converted or not.
+    """
+    if isinstance(expected, Tensor) and not isinstance(given, Tensor):
+        constant = _constant(given, tf.as_dtype(expected.dtype))
+        fit = constant is not None and constant.dtype.as_datatype_enum == expected.dtype
+        return [constant] if fit and _are_compatible(constant.shape, expected.shape) else None
+    if isinstance(expected, _CONTAINERS):
+        if type(given) is not type(expected) or len(given) != len(expected):
+            return None
+        if isinstance(expected, dict) and set(given) != set(expected):
+            return None
+        found = [converted(one, other) for one, other in zip(parts(given), parts(expected))]
+        return None if None in found else [leaf for some in found for leaf in some or ()]
+    return tensors(given) if fits(given, expected) else None
+
+
+def _constant(structure: Any, dtype: tf.DType) -> Any:
+    """A structure of Python values as TensorFlow makes a tensor of it; None if it cannot."""
+    if any(isinstance(leaf, Tensor) for leaf in leaves(structure)):
+        return None
+    try:
+        return tf.convert_to_tensor(plain(structure), dtype_hint=dtype)
+    except (TypeError, ValueError):
+        return None
+
+
+def plain(structure: Any) -> Any:
+    """Python's own values in the place of Literals."""
+    if isinstance(structure, dict):
+        return {name: plain(part) for name, part in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return type(structure)(map(plain, structure))
+    if isinstance(structure, Tensor):
+        raise Declined("a tensor is among Python's own values")
+    return structure.value
+
+
 def packer(structure: Any) -> Callable[[Sequence[Any]], Any]:
     """A function that gives a structure with these tensors in it, in TensorFlow's order.
 
