@@ -10,7 +10,7 @@ from typing import List
 import nox
 
 ROOT = Path(__file__).parent
-PYTHONS = ("3.7", "3.11", "3.12", "3.13")
+PYTHONS = ("3.7", "3.8", "3.9", "3.11", "3.12", "3.13")
 
 
 def _put_pyenv_on_path() -> None:
