@@ -71,7 +71,9 @@ def test_inside_of_a_tf_function_that_autograph_rewrites():
         same(embed(X), load("tf2_reusable")(X))
     finally:
         tf.get_logger().removeHandler(handler)
-    assert [warning.getMessage() for warning in warnings] == []
+    # TensorFlow 2.4 warns of retracing as well.
+    told = [warning.getMessage() for warning in warnings]
+    assert [text for text in told if "AutoGraph" in text] == []
 
 
 @pytest.mark.usefixtures("eager")
