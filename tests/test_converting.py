@@ -14,6 +14,7 @@ from golden import check_golden
 import unihub
 from unihub.converting import convert_once
 from unihub.errors import UnihubError
+from unihub.fetching.cache_errors import CacheNotWritable
 
 
 def test_importing_it_imports_no_tensorflow():
@@ -63,3 +64,12 @@ def test_the_same_content_is_converted_once(eager, tmp_path):
     assert os.stat(file).st_mtime_ns == written
     assert convert_once(MODELS / "tf1_hub_resource", tmp_path / "cache") != first
     assert unihub.validate(first).trainable
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_cache_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    cache = tmp_path / "file" / "cache"
+    with unihub.configure(cache=cache), pytest.raises(CacheNotWritable) as caught:
+        unihub.load(MODELS / "tf1_hub_scalar", op="fine_tuning", convert=True)
+    assert caught.value.do.startswith("use a folder of your own: export UNIHUB_CACHE=")

@@ -11,9 +11,8 @@ from unihub.conversion.report import Check as Check
 from unihub.conversion.report import ConversionReport as ConversionReport
 from unihub.conversion.report import Point as Point
 from unihub.conversion.report import ValidationReport as ValidationReport
-from unihub.fetching.ownership import require_private
-
-_CONVERTED = "converted"
+from unihub.fetching import storage
+from unihub.fetching.derived import CONVERTED
 
 Path = Union[str, "os.PathLike[str]"]
 
@@ -120,15 +119,15 @@ def convert_into_cache(
 
     Raises:
         CacheOwnedByAnother, CacheNotPrivate: when others can change the cache.
+        CacheNotWritable: when the file system refuses.
         UnihubError: as `convert` does.
 
     Example:
         >>> unihub.load(convert_into_cache("tf1_module"), op="fine_tuning")
     """
     cache = settings.current().cache
-    os.makedirs(cache, mode=0o700, exist_ok=True)
-    require_private(cache)
-    return convert_once(handle, os.path.join(cache, _CONVERTED), signature=signature, tags=tags)
+    storage.make_folders(cache, {CONVERTED: storage.PRIVATE})
+    return convert_once(handle, os.path.join(cache, CONVERTED), signature=signature, tags=tags)
 
 
 def validate(path: Path) -> ValidationReport:

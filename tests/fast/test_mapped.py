@@ -21,6 +21,7 @@ from fast.lean_loading import FullLoads, full_object, request_for
 from unihub.fast import load as fast
 from unihub.fast import mapped
 from unihub.fast.plan import Variable
+from unihub.fetching.cache_errors import CacheNotWritable
 
 X = tf.constant([[1.0, 2.0, 3.0]])
 SIZES = (tf.float32.as_datatype_enum, tf.int8.as_datatype_enum)
@@ -143,6 +144,14 @@ def test_a_folder_that_others_write_to_is_not_used(cache):
     cache.mkdir()
     cache.chmod(0o777)
     assert load_mapped(MODELS / "tf1_saved_model_pb", signature="project") is None
+
+
+def test_a_cache_that_cannot_be_written_is_told(cache, tmp_path, monkeypatch):
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("UNIHUB_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(CacheNotWritable) as caught:
+        load_mapped(MODELS / "tf1_saved_model_pb", signature="project")
+    assert caught.value.do.startswith("use a folder of your own: export UNIHUB_CACHE=")
 
 
 def test_only_aligned_memory_is_handed_to_tensorflow():

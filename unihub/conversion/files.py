@@ -14,9 +14,8 @@ import tensorflow as tf
 
 from unihub.conversion import compat, errors
 from unihub.errors import listed
+from unihub.fetching.derived import ORIGIN
 
-EXTRA_FOLDER = "assets.extra"
-ORIGIN_FILE = "unihub_conversion.json"
 ATTACHED_MESSAGES_FILE = "attached_messages.json"
 
 
@@ -44,9 +43,9 @@ def folder_beside(path: str) -> Iterator[str]:
 def write(root: Any, signatures: Dict[str, Any], folder: str, origin: Dict[str, Any]) -> None:
     """Saves a converted model with the note of its origin."""
     tf.saved_model.save(root, folder, signatures=signatures, options=compat.save_options())
-    extra = os.path.join(folder, EXTRA_FOLDER)
-    os.makedirs(extra)
-    with open(os.path.join(extra, ORIGIN_FILE), "w", encoding="utf-8") as note:
+    origin_file = os.path.join(folder, ORIGIN)
+    os.makedirs(os.path.dirname(origin_file))
+    with open(origin_file, "w", encoding="utf-8") as note:
         json.dump(origin, note, indent=2, sort_keys=True)
         note.write("\n")
 

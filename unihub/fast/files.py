@@ -7,10 +7,10 @@ from typing import Tuple
 
 from unihub.errors import Message, UnihubError
 from unihub.fast.plan import Declined
+from unihub.reading.saved_model import CHECKPOINT, PB_FILE
 
 Stamp = Tuple[Tuple[str, int, int, int], ...]
 
-_GRAPH = "saved_model.pb"
 # TensorFlow prefers it, and puts it together from parts.
 _SPLIT_GRAPH = "saved_model.cpb"
 
@@ -33,7 +33,7 @@ def graph_file(path: str) -> str:
     Raises:
         Declined: it is in another encoding, or not on this machine.
     """
-    file = os.path.join(path, _GRAPH)
+    file = os.path.join(path, PB_FILE)
     if not os.path.isfile(file) or os.path.exists(os.path.join(path, _SPLIT_GRAPH)):
         raise Declined("the graph is not in one local saved_model.pb")
     return file
@@ -41,12 +41,17 @@ def graph_file(path: str) -> str:
 
 def checkpoint_prefix(path: str) -> str:
     """Where a model's variables are."""
-    return os.path.join(path, "variables", "variables")
+    return os.path.join(path, CHECKPOINT)
+
+
+def model_folder(prefix: str) -> str:
+    """The folder of a model, from where its variables are, spelled as it was."""
+    return prefix[: -len(CHECKPOINT)]
 
 
 def stamp(path: str) -> Stamp:
     """What tells a model's files from others written in their place."""
-    files = [os.path.join(path, _GRAPH)]
+    files = [os.path.join(path, PB_FILE)]
     for folder in (os.path.dirname(checkpoint_prefix(path)), os.path.join(path, "assets")):
         if os.path.isdir(folder):
             files += [os.path.join(folder, name) for name in sorted(os.listdir(folder))]

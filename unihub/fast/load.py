@@ -36,6 +36,7 @@ def load_lean(
     Raises:
         UnknownSignature: the model has no such signature.
         OutputOfCallable: an output was chosen, and no signature.
+        CacheNotWritable, DiskFull, InodesFull: the weights cannot be written there.
         ForkedAfterUse: in a process forked after TensorFlow had run.
     """
     if not _is_plain(request):

@@ -18,10 +18,11 @@ import numpy as np
 import tensorflow as tf
 
 from unihub import settings
-from unihub.fast.files import Stamp
+from unihub.fast.files import Stamp, model_folder
 from unihub.fast.plan import Declined, Variable
 from unihub.fast.weights import read_values
-from unihub.fetching import workplace
+from unihub.fetching import storage, workplace
+from unihub.fetching.cache_errors import CacheNotPrivate, CacheOwnedByAnother
 from unihub.fetching.derived import WEIGHTS, weights_note
 from unihub.fetching.ownership import is_trusted
 
@@ -60,14 +61,18 @@ def mapped_values(variables: Sequence[Variable], prefix: str, stamp: Stamp) -> S
 
     Raises:
         Declined: the folder of the files could have been written by others.
+        CacheNotWritable, DiskFull, InodesFull: when the file system refuses.
     """
     slots, size = _slots(variables)
     file = _file(variables, prefix, stamp)
     if not size:
         return read_values(variables, prefix)
-    note = weights_note(os.path.dirname(os.path.dirname(prefix)), stamp)
+    note = weights_note(model_folder(prefix), stamp)
     # Another process may remove the file at any time; an open one stays.
-    opened = _opened(file, size + len(note)) or _written(file, slots, size, note, prefix)
+    opened = _opened(file, size + len(note))
+    if opened is None:
+        with storage.writing(settings.current().cache):
+            opened = _written(file, slots, size, note, prefix)
     with opened:
         values = _mapped(opened, slots, size)
     rest = [variable for variable in variables if variable.key not in values]
@@ -93,14 +98,13 @@ def _slots(variables: Sequence[Variable]) -> Tuple[List[_Slot], int]:
 
 def _file(variables: Sequence[Variable], prefix: str, stamp: Stamp) -> str:
     root = settings.current().cache
-    folder = os.path.join(root, WEIGHTS)
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    for path in (root, folder):
-        if not is_trusted(os.stat(path)):
-            raise Declined(f"others may write to {path}")
+    try:
+        storage.make_folders(root, {WEIGHTS: storage.PRIVATE})
+    except (CacheOwnedByAnother, CacheNotPrivate) as error:
+        raise Declined(error.what) from None
     facts = [_LAYOUT, os.path.realpath(prefix), [row[1:] for row in stamp], tf.__version__]
     facts += [(v.key, v.dtype, tf.TensorShape(v.shape).as_list()) for v in variables]
-    return os.path.join(folder, hashlib.sha256(repr(facts).encode()).hexdigest())
+    return os.path.join(root, WEIGHTS, hashlib.sha256(repr(facts).encode()).hexdigest())
 
 
 def _opened(file: str, size: int) -> Optional[IO[bytes]]:

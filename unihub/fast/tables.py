@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterable, Tuple
 
 import tensorflow as tf
 
+from unihub.fast.files import model_folder
 from unihub.fast.functions import closure, copies
 from unihub.fast.nodes import check_device, check_node
 from unihub.fast.plan import Asset, Constant, Declined, Fixed, Table
@@ -21,7 +22,6 @@ FILLING = frozenset(("InitializeTableV2", "InitializeTableFromTextFileV2", "Look
 # TensorFlow's loader makes both alike.
 _REGISTERED = ("", "tf.StaticHashTable")
 _PASSING = ("Identity", "NoOp")
-_VARIABLES_FROM_FOLDER = os.path.join("variables", "variables")
 _ASSETS = "assets"
 _UNIQUE = itertools.count()
 
@@ -106,8 +106,7 @@ def asset_path(name: str, prefix: str) -> str:
     """
     if not name or escapes(name) or os.path.basename(name) != name:
         raise Declined(f"the asset {name} is no file of the folder of assets")
-    folder = prefix[: -len(_VARIABLES_FROM_FOLDER)]
-    return os.path.join(folder, _ASSETS, name)
+    return os.path.join(model_folder(prefix), _ASSETS, name)
 
 
 def dtypes_of(node: Any) -> Tuple[int, int]:

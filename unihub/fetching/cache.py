@@ -50,13 +50,12 @@ LOCKS = "locks"
 MODEL_FILES = (PB_FILE, PBTXT_FILE)
 
 # Who opens the root to others lets them read models, and nothing else.
-_PRIVATE = 0o700
 _FOLDERS = {
     MODELS: 0o755,
-    workplace.INCOMING: _PRIVATE,
-    workplace.PARTS: _PRIVATE,
-    QUARANTINE: _PRIVATE,
-    LOCKS: _PRIVATE,
+    workplace.INCOMING: storage.PRIVATE,
+    workplace.PARTS: storage.PRIVATE,
+    QUARANTINE: storage.PRIVATE,
+    LOCKS: storage.PRIVATE,
 }
 _MOST_RENAMES = 10
 
@@ -260,15 +259,7 @@ class Cache:
         return replace(entry, path=os.path.join(folder, MODEL))
 
     def _make_folders(self) -> None:
-        try:
-            os.makedirs(os.path.dirname(self.root), exist_ok=True)
-            _make_folder(self.root, _PRIVATE)
-            require_private(self.root)
-            for name, mode in _FOLDERS.items():
-                _make_folder(os.path.join(self.root, name), mode)
-                require_private(os.path.join(self.root, name))
-        except (FileExistsError, NotADirectoryError) as error:
-            raise storage.not_writable(self.root, error) from error
+        storage.make_folders(self.root, _FOLDERS)
 
 
 def damaged(folder: str, handle: str, damage: Tuple[Damage, ...]) -> UnihubError:
@@ -285,11 +276,3 @@ def damaged(folder: str, handle: str, damage: Tuple[Damage, ...]) -> UnihubError
 def _in_words(damage: Tuple[Damage, ...]) -> str:
     rest = f" and {len(damage) - 1} more" if len(damage) > 1 else ""
     return f"{damage[0]}{rest}"
-
-
-def _make_folder(path: str, mode: int) -> None:
-    try:
-        os.mkdir(path, mode)
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise

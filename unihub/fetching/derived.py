@@ -23,7 +23,7 @@ WEIGHTS = "weights"
 CONVERTED = "converted"
 
 _FINISHED = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
-_ORIGIN = os.path.join("assets.extra", "unihub_conversion.json")
+ORIGIN = os.path.join("assets.extra", "unihub_conversion.json")
 _GRAPH = "saved_model.pb"
 _LENGTH = struct.Struct("<Q")
 _MOST_NOTE_BYTES = 1 << 20
@@ -94,7 +94,7 @@ def _weights(path: str) -> Derived:
 
 def _converted(path: str) -> Derived:
     try:
-        with open(os.path.join(path, _ORIGIN), encoding="utf-8") as file:
+        with open(os.path.join(path, ORIGIN), encoding="utf-8") as file:
             model: Optional[str] = os.path.realpath(str(json.load(file)["handle"]))
     except (OSError, ValueError, KeyError, TypeError):
         model = None

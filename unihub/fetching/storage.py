@@ -7,7 +7,7 @@ import errno
 import os
 import shlex
 import shutil
-from typing import Iterator, Optional, Type, Union
+from typing import Iterator, Mapping, Optional, Type, Union
 
 from unihub.errors import UnihubError
 from unihub.fetching.cache_errors import (
@@ -16,7 +16,9 @@ from unihub.fetching.cache_errors import (
     DiskFull,
     InodesFull,
 )
-from unihub.fetching.ownership import suggestion, user
+from unihub.fetching.ownership import require_private, suggestion, user
+
+PRIVATE = 0o700
 
 _SHORTAGES = {
     errno.ENOSPC: "no space left on the device",
@@ -113,6 +115,37 @@ def reading(root: str) -> Iterator[None]:
             uid=user(),
             suggestion=suggestion(),
         ) from error
+
+
+def make_folders(root: str, folders: Mapping[str, int]) -> None:
+    """Makes the cache and folders in it, where they are not there yet.
+
+    Args:
+        root: of the cache.
+        folders: modes by name.
+
+    Raises:
+        CacheNotWritable, DiskFull, InodesFull: when the file system refuses.
+        CacheOwnedByAnother, CacheNotPrivate: when others can change one of them.
+    """
+    with writing(root):
+        try:
+            os.makedirs(os.path.dirname(root), exist_ok=True)
+            _make_folder(root, PRIVATE)
+            require_private(root)
+            for name, mode in folders.items():
+                _make_folder(os.path.join(root, name), mode)
+                require_private(os.path.join(root, name))
+        except (FileExistsError, NotADirectoryError) as error:
+            raise not_writable(root, error) from error
+
+
+def _make_folder(path: str, mode: int) -> None:
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
 
 
 def not_writable(root: str, error: OSError) -> CacheNotWritable:

@@ -29,13 +29,13 @@ from unihub.inspection.variables import (
     variables_of_objects,
 )
 from unihub.matrix import Format
+from unihub.reading.saved_model import CHECKPOINT
 
 if TYPE_CHECKING:
     from typing import Literal
 
     from unihub.inspection.remote import RemoteInfo
 
-_CHECKPOINT = os.path.join("variables", "variables")
 _PREFERRED_TAGS: Tuple[Tuple[str, ...], ...] = ((), ("serve",))
 _MOST_FILES = 100_000
 
@@ -93,7 +93,7 @@ def inspect(
     else:
         folder = text
     with formats.open_saved_model(folder) as (model, file, messages):
-        checkpoint = read_checkpoint(os.path.join(folder, _CHECKPOINT))
+        checkpoint = read_checkpoint(os.path.join(folder, CHECKPOINT))
         keras = read_keras_metadata(folder, messages[0].message("object_graph_def"))
         scans = [security.Scan(message, file) for message in messages]
         return ModelInfo(

@@ -12,6 +12,7 @@ from typing import List, Optional, Pattern, Sequence, Tuple
 from unihub.errors import Message, listed
 from unihub.reading import wire
 from unihub.reading.message import Data, FormatError, UnreadableFile, file_content, in_words
+from unihub.reading.saved_model import CHECKPOINT
 from unihub.reading.saved_model import HUB_FILE as HUB_FILE
 from unihub.reading.saved_model import PB_FILE as PB_FILE
 from unihub.reading.saved_model import PBTXT_FILE as PBTXT_FILE
@@ -372,7 +373,7 @@ def refused_folder(folder: str) -> FormatError:
         example = os.path.join(folder, newest)
         return ModelInSubfolder(path=folder, found=listed(models), example=example)
     if "variables" in names:
-        checkpoint = os.path.join(folder, "variables", "variables")
+        checkpoint = os.path.join(folder, CHECKPOINT)
         return VariablesOnly(path=folder, found=found, checkpoint=checkpoint)
     for name in names:
         refusal = _other_model(os.path.join(folder, name))
