@@ -8,9 +8,9 @@ from unihub import selection
 from unihub.fast import files
 from unihub.fast.lean import LeanCallableObject, LeanObject, LeanSignatureObject
 from unihub.fast.levels import LeveledCall, LeveledSignature, Model, Source
-from unihub.fast.objects import child_ids
 from unihub.fast.signatures import LeanSignatures
 from unihub.fast.store import Files, store_of
+from unihub.fast.tables import child_ids
 from unihub.formats import Signature
 from unihub.matrix import Format
 from unihub.request import Request

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from unihub.fast.functions import closure, renamed
-from unihub.fast.objects import captures_of, check_root, child_ids
+from unihub.fast.objects import captures_of, check_root
 from unihub.fast.plan import Capture, Declined
-from unihub.fast.structures import Literal, Tensor, decoded, leaves, packer, plain, tensors
+from unihub.fast.structures import Tensor, decoded, leaves, packer, plain, tensors
+from unihub.fast.tables import child_ids
 
 _log = logging.getLogger("unihub.fast")
 
@@ -206,13 +207,15 @@ def _arguments(spec: Any) -> Arguments:
         for pair in spec.fullargspec.named_tuple_value.values
         if pair.key != "annotations"
     }
-    values = {name: plain(decoded(value)) for name, value in fields.items()}
+    structures = {name: decoded(value) for name, value in fields.items()}
+    values = {name: plain(structure) for name, structure in structures.items()}
     names = list(values["args"])
     if spec.is_method or names[:1] == ["self"]:
         names = names[1:]
-    given = values["defaults"] or ()
+    given = structures["defaults"] if values["defaults"] else ()
     defaults = dict(zip(names[len(names) - len(given) :], given))
-    defaults.update(values["kwonlydefaults"] or {})
+    if values["kwonlydefaults"]:
+        defaults.update(structures["kwonlydefaults"])
     keywords = values["kwonlyargs"] or ()
     if values["varargs"] or len(given) > len(names):
         raise Declined("the call takes any number of arguments")
@@ -221,7 +224,7 @@ def _arguments(spec: Any) -> Arguments:
     return Arguments(
         names=tuple(names),
         keywords=tuple(keywords),
-        defaults={name: _structure(value) for name, value in defaults.items()},
+        defaults=defaults,
         takes_more=values["varkw"] is not None,
         is_constrained=spec.input_signature.WhichOneof("kind") not in (None, "none_value"),
     )
@@ -230,14 +233,6 @@ def _arguments(spec: Any) -> Arguments:
 def _is_plain(name: Any) -> bool:
     """Whether TensorFlow leaves the name of an argument as it is."""
     return isinstance(name, str) and name[:1].isalpha() and name.isidentifier()
-
-
-def _structure(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _structure(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(_structure, value))
-    return Literal(value)
 
 
 def _check_constraint(function: Any, traces: List[Any]) -> None:

@@ -13,17 +13,6 @@ from unihub.fast.plan import Capture, Declined, Input, Plan, Shape, Variable
 from unihub.fast.private import TrackableObjectGraph
 from unihub.fast.tables import captured_table, child_ids, fixed_values
 
-__all__ = [
-    "captures_of",
-    "check_root",
-    "child_ids",
-    "closure",
-    "concrete_function",
-    "plan_signature",
-    "renamed",
-    "shape_of",
-]
-
 _VALUE = "VARIABLE_VALUE"
 # Loads as an object without behaviour of its own, unlike a dict or an optimizer.
 _PLAIN_ROOTS = ("_generic_user_object", "_tf_keras_")
@@ -42,14 +31,15 @@ def plan_signature(meta_graph: Any, signature: str, prefix: str, suffix: str) ->
         Declined: the signature needs more than variables and constants.
     """
     objects = meta_graph.object_graph_def
-    name = concrete_function(objects, signature)
+    bare = _bare_function(objects, signature)
+    name = bare.concrete_function_name
     library = {f.signature.name: f for f in meta_graph.graph_def.library.function}
     names = closure(library, name)
     concrete = objects.concrete_functions[name]
     captures = captures_of(meta_graph, concrete.bound_inputs, prefix)
     function = library[name]
     own = len(function.signature.input_arg) - len(captures)
-    inputs = _inputs(objects, signature, concrete, function.signature.input_arg[:own])
+    inputs = _inputs(bare, concrete, function.signature.input_arg[:own])
     outputs = _outputs(concrete, function.signature.output_arg)
     return Plan(
         name=name + suffix,
@@ -58,7 +48,7 @@ def plan_signature(meta_graph: Any, signature: str, prefix: str, suffix: str) ->
         outputs=outputs,
         result=tuple(concrete.output_signature.dict_value.fields),
         captures=captures,
-        positional=_node(objects, signature).bare_concrete_function.allowed_positional_arguments,
+        positional=bare.allowed_positional_arguments,
     )
 
 
@@ -68,6 +58,11 @@ def concrete_function(objects: Any, signature: str) -> str:
     Raises:
         Declined: the root object or the signature is of an unusual kind.
     """
+    name: str = _bare_function(objects, signature).concrete_function_name
+    return name
+
+
+def _bare_function(objects: Any, signature: str) -> Any:
     check_root(objects)
     children = child_ids(objects.nodes[0])
     if "signatures" not in children:
@@ -76,8 +71,7 @@ def concrete_function(objects: Any, signature: str) -> str:
     node = objects.nodes[signatures[signature]] if signature in signatures else None
     if node is None or node.WhichOneof("kind") != "bare_concrete_function":
         raise Declined(f"{signature} is no bare function")
-    name: str = node.bare_concrete_function.concrete_function_name
-    return name
+    return node.bare_concrete_function
 
 
 def check_root(objects: Any) -> None:
@@ -92,30 +86,20 @@ def check_root(objects: Any) -> None:
         raise Declined(f"the root object is a {root.registered_name or identifier}")
 
 
-def _inputs(objects: Any, signature: str, concrete: Any, arguments: Any) -> Tuple[Input, ...]:
+def _inputs(bare: Any, concrete: Any, arguments: Any) -> Tuple[Input, ...]:
     values = concrete.canonicalized_input_signature.tuple_value.values
     if len(values) != 2 or len(values[0].tuple_value.values):
         raise Declined("the signature takes inputs by position")
     fields = values[1].dict_value.fields
-    keywords = list(_node(objects, signature).bare_concrete_function.argument_keywords)
     names = sorted(fields)
-    if keywords != names or len(names) != len(arguments):
+    if list(bare.argument_keywords) != names or len(names) != len(arguments):
         raise Declined("the inputs have no evident order")
     for name, argument in zip(names, arguments):
-        if not fields[name].HasField("tensor_spec_value"):
-            raise Declined(f"input {name} is not one tensor")
-        check_dtype(argument.type, f"input {name}")
-        if fields[name].tensor_spec_value.dtype != argument.type:
-            raise Declined(f"input {name} has two dtypes")
+        _check_tensor(fields[name], argument, f"input {name}")
     return tuple(
         Input(name, argument.type, shape_of(fields[name].tensor_spec_value.shape))
         for name, argument in zip(names, arguments)
     )
-
-
-def _node(objects: Any, signature: str) -> Any:
-    signatures = child_ids(objects.nodes[0])["signatures"]
-    return objects.nodes[child_ids(objects.nodes[signatures])[signature]]
 
 
 def _outputs(concrete: Any, results: Any) -> Tuple[str, ...]:
@@ -126,12 +110,17 @@ def _outputs(concrete: Any, results: Any) -> Tuple[str, ...]:
     if not names or len(names) != len(results):
         raise Declined("the outputs have no evident order")
     for name, result in zip(names, results):
-        if not fields[name].HasField("tensor_spec_value"):
-            raise Declined(f"output {name} is not one tensor")
-        check_dtype(result.type, f"output {name}")
-        if fields[name].tensor_spec_value.dtype != result.type:
-            raise Declined(f"output {name} has two dtypes")
+        _check_tensor(fields[name], result, f"output {name}")
     return tuple(names)
+
+
+def _check_tensor(value: Any, argument: Any, what: str) -> None:
+    """Checks that a StructuredValue is the one tensor that a function has for it."""
+    if not value.HasField("tensor_spec_value"):
+        raise Declined(f"{what} is not one tensor")
+    check_dtype(argument.type, what)
+    if value.tensor_spec_value.dtype != argument.type:
+        raise Declined(f"{what} has two dtypes")
 
 
 def shape_of(shape: Any) -> Shape:

@@ -18,9 +18,10 @@ import tensorflow as tf
 
 from unihub.fast import verbatim
 from unihub.fast.calls import CALL, call_function
-from unihub.fast.objects import captures_of, child_ids, concrete_function
+from unihub.fast.objects import captures_of, concrete_function
 from unihub.fast.plan import Declined, Variable
 from unihub.fast.private import SavedModel, load_around
+from unihub.fast.tables import child_ids
 
 _ROOT, _FIRST = 0, 1
 _SIGNATURES = "signatures"

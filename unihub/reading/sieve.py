@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from unihub.reading.wire import WireSource
 
 # Of a key: that it is of one byte, and that a length follows.
-_KIND, _PLAIN = 0x87, 0x02
+KIND, PLAIN = 0x87, 0x02
 # What is remembered of messages that have nothing new.
 _LONGEST_KEPT = 1 << 14
 _MOST_KEPT = 1 << 25
@@ -67,7 +67,7 @@ class Sieve:
                     self._seen.add(content)
                 return
             key, length, start = data[pos], data[pos + 1], pos + 2
-            if key & _KIND != _PLAIN:
+            if key & KIND != PLAIN:
                 key, length, start = source.key_and_length(pos, end)
             elif length > 127:
                 length, start = (length & 127) + (data[start] << 7), start + 1
@@ -107,7 +107,7 @@ class Sieve:
                 self._finish(step, pos, end)
                 return is_wanted
             key, length = message[pos], message[pos + 1]
-            if length > 127 or key & _KIND != _PLAIN:
+            if length > 127 or key & KIND != PLAIN:
                 key, length, after = source.key_and_length(start + pos, start + end)
                 pos = after - start + length
             else:

@@ -33,6 +33,7 @@ from unihub.reading.schema import (
     STRING,
     Field,
 )
+from unihub.reading.sieve import KIND, PLAIN
 
 _VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
 _LONGEST_VARINT = 10
@@ -48,9 +49,6 @@ _SCALAR_WIRE_TYPES = {
     DATA_TYPE: _VARINT,
     DOUBLE: _FIXED64,
 }
-
-# Of a key: that it is of one byte, and that its content's length follows.
-_KIND, _PLAIN = 0x87, 0x02
 
 # By key (field number and wire type): what to do with a field found there.
 Plan = Mapping[int, Any]
@@ -101,7 +99,7 @@ class WireSource(Source):
                 return
             key = data[pos]
             value: Any
-            if key & _KIND == _PLAIN:
+            if key & KIND == PLAIN:
                 length, start = data[pos + 1], pos + 2
                 if length > 127:
                     length, start = (length & 127) + (data[start] << 7), start + 1
@@ -111,7 +109,7 @@ class WireSource(Source):
                 if pos > end:
                     raise self.malformed("a field goes beyond its message", start)
                 value = start, pos
-            elif key & _KIND == _VARINT:
+            elif key & KIND == _VARINT:
                 value, pos = data[pos + 1], pos + 2
                 if value > 127:
                     value, pos = self.varint(pos - 1)
@@ -160,13 +158,13 @@ class WireSource(Source):
                 return
             key = data[pos]
             value: Any
-            if key & _KIND == _VARINT:
+            if key & KIND == _VARINT:
                 value, pos = data[pos + 1], pos + 2
                 if value > 127:
                     value, pos = (value & 127) + (data[pos] << 7), pos + 1
                     if value >= 1 << 14:
                         value, pos = self.varint(pos - 2)
-            elif key & _KIND == _PLAIN and data[pos + 1] < 128:
+            elif key & KIND == PLAIN and data[pos + 1] < 128:
                 start, pos = pos + 2, pos + 2 + data[pos + 1]
                 value = start, pos
             else:
