@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Container, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Any, Container, Dict, Iterable, Iterator, List, Mapping, Set, Tuple
 
 import tensorflow as tf
 
@@ -135,9 +135,3 @@ def node_def(name: str, op: str, inputs: Iterable[str], **attributes: Any) -> An
     for key, value in attributes.items():
         node.attr[key].CopyFrom(value)
     return node
-
-
-def optional_shape(proto: Any) -> Optional[List[Optional[int]]]:
-    """A TensorShapeProto as a list, None where the rank is unknown."""
-    shape = tf.TensorShape(proto)
-    return None if shape.rank is None else shape.as_list()

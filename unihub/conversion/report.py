@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Iterable, Mapping, Optional, Sequence, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
 
 @dataclass(frozen=True)
@@ -168,8 +168,3 @@ _MARKS = {True: "yes ", False: "NO  ", None: "-   "}
 def _table(rows: Sequence[Tuple[str, str]]) -> str:
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"  {name:<{width}}  {text}" for name, text in rows)
-
-
-def names_of(tags: Iterable[str]) -> str:
-    """Tags as one writes them in code."""
-    return repr(sorted(tags))
