@@ -83,3 +83,21 @@ def inputs_of(signature: Any, seed: int = 0) -> dict:
         else:
             made[name] = tf.cast(tf.constant(random.uniform(0.1, 1, sizes)), dtype)
     return made
+
+
+def forwards(model, x):
+    """The derivative of the outputs along all ones, by forward accumulation."""
+    with tf.autodiff.ForwardAccumulator(x, tf.ones_like(x)) as accumulator:
+        y = model(x)
+    return accumulator.jvp(y)
+
+
+def second(model, x):
+    """The second derivative of the squared outputs."""
+    with tf.GradientTape() as outer:
+        outer.watch(x)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = tf.reduce_sum(model(x) ** 2)
+        first = tape.gradient(y, x)
+    return outer.gradient(first, x)

@@ -21,7 +21,7 @@ from unihub.matrix import Runtime
 if runtime.current_runtime() is not Runtime.TF2:
     pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
 
-from fast.lean_loading import counted, full_object
+from fast.lean_loading import counted, forwards, full_object, second
 
 FOLDER = MODELS / "tf2_reusable"
 X = tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -78,29 +78,13 @@ def test_what_does_not_load_the_full_object(lean_and_loads, full):
         lambda m: unihub.KerasLayer(m)(X),
         lambda m: copy.copy(m)(X),
         lambda m: tf.function(lambda x: tf.gradients(m(x), x)[0])(X),
-        lambda m: _forwards(m),
-        lambda m: _second(m),
+        lambda m: forwards(m, X),
+        lambda m: second(m, X),
     ],
 )
 def test_ways_to_call(lean_and_loads, full, way):
     lean, _ = lean_and_loads
     assert way(lean).numpy().tolist() == way(full).numpy().tolist()
-
-
-def _forwards(model):
-    with tf.autodiff.ForwardAccumulator(X, tf.ones_like(X)) as accumulator:
-        y = model(X)
-    return accumulator.jvp(y)
-
-
-def _second(model):
-    with tf.GradientTape() as outer:
-        outer.watch(X)
-        with tf.GradientTape() as tape:
-            tape.watch(X)
-            y = tf.reduce_sum(model(X) ** 2)
-        first = tape.gradient(y, X)
-    return outer.gradient(first, X)
 
 
 def test_gradients_by_its_variables(lean_and_loads, full):
