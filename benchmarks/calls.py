@@ -12,11 +12,11 @@ import unihub
 from benchmarks.measuring import Case
 from benchmarks.models import path_of
 from benchmarks.training import layers, save_network
+from unihub.apis.proxy import CallableObject
+from unihub.apis.signature import SignatureFunction
 from unihub.formats import read_saved_model
-from unihub.routes.proxy import CallableObject
-from unihub.routes.signature import SignatureFunction
 
-DEMO_MODELS = Path(unihub.__file__).parent / "demo_models"
+DEMO_MODELS = Path(unihub.__file__).parent / "demo" / "models"
 ROUNDS, CALLS = 21, 400
 
 

@@ -11,8 +11,8 @@ from typing import Any, Callable, Iterator
 
 from benchmarks.archives import MEGABYTES, QUICK_MEGABYTES, archive
 from benchmarks.measuring import Case
-from unihub.fetching.extract import Caps, extract
-from unihub.routes.tensorflow_hub import import_tensorflow_hub
+from unihub.apis.tensorflow_hub import import_tensorflow_hub
+from unihub.handles.archive.extract import Caps, extract
 
 _CAPS = Caps(extracted_bytes=1 << 32, ratio=200.0, members=1000, header_bytes=1 << 20)
 

@@ -11,7 +11,7 @@ from typing import Any, Iterator
 import unihub
 from benchmarks.archives import MEGABYTES, QUICK_MEGABYTES, archive, served
 from benchmarks.measuring import Case
-from unihub.routes.tensorflow_hub import import_tensorflow_hub
+from unihub.apis.tensorflow_hub import import_tensorflow_hub
 
 
 def cases(quick: bool) -> Iterator[Case]:

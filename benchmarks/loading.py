@@ -115,12 +115,14 @@ def _by_keras(path: str, name: Optional[str]) -> Callable[[], Loaded]:
 
 def _by_unihub(path: str, name: Optional[str], **choices: Any) -> Callable[[], Loaded]:
     import unihub
-    from unihub import fast, routes
+    from unihub import apis
+    from unihub.apis import lean
 
     # As the peer's modules are, before the clock starts.
-    for room in (fast, routes):
+    for room in (lean, apis):
         for module in pkgutil.iter_modules(room.__path__, room.__name__ + "."):
-            importlib.import_module(module.name)
+            if not module.ispkg:
+                importlib.import_module(module.name)
     unihub_load = unihub.load
 
     def load() -> Loaded:

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 import unihub
-import unihub.tf1
+import unihub.apis.module
 from benchmarks.measuring import Case
-from unihub.routes.tensorflow_hub import import_tensorflow_hub
+from unihub.apis.tensorflow_hub import import_tensorflow_hub
 
-MODEL = str(Path(unihub.__file__).parent / "demo_models" / "tf1_hub")
+MODEL = str(Path(unihub.__file__).parent / "demo" / "models" / "tf1_hub")
 LAYERS = 60
 
 
@@ -35,7 +35,7 @@ def _case(hub: Any, name: str, path: str, shape: List[int]) -> Case:
         name,
         {
             "hub.Module": _build_and_run(hub, path, x),
-            "unihub.tf1.Module": _build_and_run(unihub.tf1, path, x),
+            "unihub.Module": _build_and_run(unihub.apis.module, path, x),
         },
         rounds=11,
     )

@@ -9,7 +9,7 @@ from typing import Iterator
 import unihub
 from benchmarks.archives import archive, served
 from benchmarks.measuring import Case
-from unihub.routes.tensorflow_hub import import_tensorflow_hub
+from unihub.apis.tensorflow_hub import import_tensorflow_hub
 
 
 def cases(quick: bool) -> Iterator[Case]:

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 import unihub
 from benchmarks.measuring import TIME, Case
-from unihub.routes.keras import keras_module
-from unihub.routes.tensorflow_hub import import_tensorflow_hub
+from unihub.apis.keras.serving import keras_module
+from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.runtime import Keras, current_keras
 
 CLASSES = 3

@@ -35,7 +35,7 @@ class Here:
         import tensorflow as tf
 
         import unihub
-        from unihub.routes.keras import keras_module
+        from unihub.apis.keras.serving import keras_module
         from unihub.runtime import current_keras
 
         self.folder = folder
@@ -177,7 +177,7 @@ def config_with_tags(here: Here) -> None:
 
 @behaviour("a config that tensorflow_hub's layer wrote", keras3="safe_mode=False")
 def config_of_tensorflow_hub(here: Here) -> None:
-    from unihub.routes.tensorflow_hub import import_tensorflow_hub
+    from unihub.apis.tensorflow_hub import import_tensorflow_hub
 
     theirs = import_tensorflow_hub().KerasLayer(str(MODELS / "tf2_reusable"), trainable=True)
     with here.trusting():

@@ -12,11 +12,11 @@ from fixtures.expected import MODELS, expected_file, read_cases
 
 import unihub
 from unihub import matrix
-from unihub.demo import cells_here, run_cell
+from unihub.apis.loading import LoadFailed, ReferenceVariables
+from unihub.apis.operations import MissingOps
+from unihub.demo.run import cells_here, run_cell
 from unihub.formats import read_saved_model
 from unihub.matrix import CELLS, Format, Operation, Runtime
-from unihub.routes.load import LoadFailed, ReferenceVariables
-from unihub.routes.operations import MissingOps
 
 VERSION = tuple(int(part) for part in tf.__version__.split(".")[:2])
 IN_GRAPH_MODE = not tf.executing_eagerly()

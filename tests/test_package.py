@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import unihub
-from unihub.routes.module import module_api
+from unihub.apis.module.serving import module_api
 
 
 def test_every_name_is_there():

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FETCHING = ROOT / "tests" / "fetching"
-sys.path.insert(0, str(FETCHING))
+FETCHING = ROOT / "tests" / "handles"
 
-import reliability  # noqa: E402
+from handles import reliability  # noqa: E402
 
 from unihub import settings  # noqa: E402
 

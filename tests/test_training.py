@@ -12,8 +12,8 @@ from conftest import MODELS, ROOT
 from golden import check_golden
 
 import unihub
-from unihub.routes.keras import keras_layer_class, keras_module
-from unihub.routes.strategy import StrategyNotSupported
+from unihub.apis.keras.serving import keras_layer_class, keras_module
+from unihub.apis.strategy import StrategyNotSupported
 
 v1 = tf.compat.v1
 IN_TF1 = tf.__version__.startswith("1.")
@@ -124,7 +124,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 import unihub
-from unihub.routes.keras import keras_module
+from unihub.apis.keras.serving import keras_module
 
 models, keras = sys.argv[1], keras_module()
 cpu = tf.config.list_physical_devices("CPU")[0]

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Optional, Tuple
 
 from unihub.errors import Message, UnihubError
-from unihub.matrix import Runtime
+from unihub.matrix.values import Runtime
 
 OLDEST_TENSORFLOW = "1.15"
 
@@ -86,7 +86,7 @@ class HubRelease:
     Attributes:
         version: its release, such as "0.16.1".
         importable: whether it imports beside the installed TensorFlow, once
-            `unihub.routes.tensorflow_hub` has supplied what it misses.
+            `unihub.apis.tensorflow_hub` has supplied what it misses.
         has_module: whether it offers hub.Module and the TF1 Hub format's API.
         fits_tensorflow: whether it is for this TensorFlow; it may still miss tf_keras.
     """

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from checked import rules_of
+from checking.checked import rules_of
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from checking.guides_table import guides
 from conftest import ROOT
 from golden import check_golden
-from guides_table import guides
 from hypothesis import given
 from hypothesis import strategies as st
 

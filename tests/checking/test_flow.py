@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from checked import rules_of
+from checking.checked import rules_of
 
 from unihub.checking import check
 

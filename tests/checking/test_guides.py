@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from guides_table import expected, found, guides
+from checking.guides_table import expected, found, guides
 
 
 def test_there_are_ten():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from checked import model_with_op, rules_of
+from checking.checked import model_with_op, rules_of
 from conftest import MODELS
 
 from unihub.checking import check

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from checked import model_with_op, rules_of
+from checking.checked import model_with_op, rules_of
 from conftest import MODELS
 from golden import check_golden
 

@@ -8,7 +8,7 @@ import sys
 from urllib.parse import unquote
 
 import pytest
-from checked import model_with_op
+from checking.checked import model_with_op
 
 from unihub.checking import as_sarif, check
 from unihub.checking.rules import RULES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from checked import rules_of
+from checking.checked import rules_of
 from golden import check_golden
 from hypothesis import given
 from hypothesis import strategies as st

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from checked import model_with_op
+from checking.checked import model_with_op
 from conftest import MODELS
 
 from unihub.checking import Level, check

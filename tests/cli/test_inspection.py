@@ -11,8 +11,8 @@ import sys
 import pytest
 from click.testing import CliRunner
 from conftest import MODELS, ROOT
-from fetching.places import cache
-from fetching.server import Reply, Server
+from handles.places import cache
+from handles.server import Reply, Server
 
 import unihub
 from unihub.cli import main

@@ -6,8 +6,8 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from fetching.places import FILES, cache, tar_gz, write
-from fetching.server import Reply, Server
+from handles.places import FILES, cache, tar_gz, write
+from handles.server import Reply, Server
 
 from unihub.cli import main
 

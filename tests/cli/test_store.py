@@ -8,8 +8,8 @@ import os
 import pytest
 from click.testing import CliRunner
 from conftest import MODELS
-from fetching.places import FILES, cache, tar_gz, tree
-from fetching.server import Reply, Server
+from handles.places import FILES, cache, tar_gz, tree
+from handles.server import Reply, Server
 
 import unihub
 from unihub.cli import main

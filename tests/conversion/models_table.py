@@ -25,7 +25,7 @@ HEAD = ("model", "format", "converts", "inference", "losses", "gradients", "trai
 
 def models():
     folders = [path for path in sorted(MODELS.iterdir()) if path.is_dir()]
-    folders += [ROOT / "unihub" / "demo_models" / "tf1_hub", ROOT / "examples/tf1_image_module"]
+    folders += [ROOT / "unihub" / "demo" / "models" / "tf1_hub", ROOT / "examples/tf1_image_module"]
     if SHARED_MODELS.is_dir():
         folders += [path for path in sorted(SHARED_MODELS.iterdir()) if path.is_dir()]
     for folder in folders:

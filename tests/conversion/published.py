@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-import unihub.tf1 as hub
+import unihub.apis.module as hub
 
 v1 = tf.compat.v1
 INFERENCE_AND_TRAINING = [(set(), {"is_training": False}), ({"train"}, {"is_training": True})]

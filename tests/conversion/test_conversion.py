@@ -16,10 +16,10 @@ from fixtures.expected import expected_file, read_cases
 if not tf.executing_eagerly():
     pytest.skip(f"TensorFlow {tf.__version__} has no eager execution", allow_module_level=True)
 
-from published import INFERENCE_AND_TRAINING, counting, floats, hub, module, v1, variable
+from conversion.published import INFERENCE_AND_TRAINING, counting, floats, hub, module, v1, variable
 
 import unihub
-from unihub.routes.keras import keras_module
+from unihub.apis.keras.serving import keras_module
 
 CONVERTED = Path(__file__).parent / "converted"
 CONVERTIBLE = [

@@ -11,13 +11,21 @@ from conftest import MODELS
 from golden import check_golden
 
 import unihub
+from unihub.apis.module.compat import SavedModel
 from unihub.errors import UnihubError
-from unihub.tf1.compat import SavedModel
 
 if not tf.executing_eagerly():
     pytest.skip(f"TensorFlow {tf.__version__} has no eager execution", allow_module_level=True)
 
-from published import INFERENCE_AND_TRAINING, floats, hub, module, saved_model, v1, variable
+from conversion.published import (
+    INFERENCE_AND_TRAINING,
+    floats,
+    hub,
+    module,
+    saved_model,
+    v1,
+    variable,
+)
 
 KEYS = v1.GraphKeys
 

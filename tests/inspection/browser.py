@@ -13,9 +13,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from acting_table import ACTING
 from conftest import MODELS, ROOT
-from test_page import tags_of
+from inspection.acting_table import ACTING
+from inspection.test_page import tags_of
 
 import unihub
 

@@ -6,15 +6,15 @@ import contextlib
 
 import pytest
 import tensorflow as tf
-from acting_table import ACTING, other_models
 from conftest import MODELS
+from inspection.acting_table import ACTING, other_models
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.saved_model import loader_impl
 
 import unihub
 from unihub.errors import UnihubError
-from unihub.formats import Format
 from unihub.inspection.checkpoint import read_checkpoint
+from unihub.matrix import Format
 
 FOLDERS = [*other_models(), *sorted(ACTING.iterdir())]
 IN_TF1 = tf.__version__.startswith("1.")

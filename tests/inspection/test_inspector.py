@@ -5,20 +5,19 @@ import subprocess
 import sys
 
 import pytest
-from acting_table import ACTING
 from conftest import MODELS, ROOT
 from golden import check_golden
 from hand_made import HUB_GRAPH, HUB_MODULE, TF2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from inspection.acting_table import ACTING
 
 import unihub
 from unihub.errors import UnihubError
-from unihub.formats import Format
 from unihub.inspection.attachments import Attachment
 from unihub.inspection.model_info import CheckpointInfo
 from unihub.inspection.structures import Listed, Spec, show
-from unihub.matrix import Operation, Runtime, Status
+from unihub.matrix import Format, Operation, Runtime, Status
 
 
 def variant(name):

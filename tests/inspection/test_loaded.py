@@ -8,7 +8,7 @@ import shutil
 import pytest
 import tensorflow as tf
 from conftest import MODELS
-from test_page import HOSTILE, tags_of
+from inspection.test_page import HOSTILE, tags_of
 
 import unihub
 from unihub.inspection import loaded
@@ -57,7 +57,7 @@ def test_a_module(graph):
 
 def test_a_module_remembers_its_graph():
     with tf.Graph().as_default():
-        ours = __import__("unihub.tf1", fromlist=["Module"])
+        ours = __import__("unihub.apis.module", fromlist=["Module"])
         module = ours.Module(str(MODELS / "tf1_hub_image"))
     runtime = Runtime.TF1 if IN_TF1 else Runtime.TF1_COMPAT
     assert f"in {runtime.label}, inference" in words(module._repr_html_())

@@ -3,9 +3,9 @@ from __future__ import annotations
 import html.parser
 
 import pytest
-from acting_table import ACTING
 from conftest import MODELS
 from hand_made import SERVING_DEFAULT, meta_graph, saved_model
+from inspection.acting_table import ACTING
 
 import unihub
 

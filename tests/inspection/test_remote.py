@@ -9,8 +9,8 @@ import tarfile
 
 import pytest
 from conftest import MODELS
-from fetching.places import cache, tar_gz
-from fetching.server import Reply, Server
+from handles.places import cache, tar_gz
+from handles.server import Reply, Server
 
 import unihub
 from unihub.errors import UnihubError

@@ -3,11 +3,11 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from acting_table import ACTING, EXPECTED, findings_in, other_models
 from golden import check_golden
 from hand_made import encode, meta_graph, saved_model, signature, tensor_info
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from inspection.acting_table import ACTING, EXPECTED, findings_in, other_models
 
 from unihub.errors import UnihubError
 from unihub.formats import read_saved_model

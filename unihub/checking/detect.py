@@ -7,7 +7,7 @@ import os
 from importlib.util import find_spec
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from unihub import hub_names, runtime
+from unihub import runtime
 from unihub.checking import kerases, op_needs
 from unihub.checking.findings import Finding, finding
 from unihub.checking.models import Model, model_at_hand
@@ -32,9 +32,10 @@ from unihub.checking.values import (
     SignatureChosen,
     Story,
 )
+from unihub.dropin import hub_names
 from unihub.errors import listed, nearest
-from unihub.formats import FormatError
-from unihub.matrix import Format
+from unihub.formats.model import FormatError
+from unihub.matrix.values import Format
 
 _KEPT_IN_0_16 = ("KerasLayer", "load", "resolve")
 _ESTIMATOR_NAMES = ("LatestModuleExporter", "register_module_for_export")

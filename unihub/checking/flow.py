@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from unihub import hub_names
 from unihub.checking.expressions import (
     Expressions,
     Scope,
@@ -27,6 +26,7 @@ from unihub.checking.values import (
     Story,
     Value,
 )
+from unihub.dropin import hub_names
 
 # A function is called in the mode of its callers, which takes a pass for each
 # level of calls to find out.

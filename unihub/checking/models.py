@@ -9,11 +9,12 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, FrozenSet, Iterator, Optional, Tuple
 
-from unihub import formats, settings
+from unihub import settings
 from unihub.errors import UnihubError
-from unihub.fetching import legacy
-from unihub.fetching.cache import Cache
-from unihub.matrix import Format
+from unihub.formats.model import read_saved_model
+from unihub.handles.cache.cache import Cache
+from unihub.handles.sources import legacy
+from unihub.matrix.values import Format
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _folders(handle: str, script_folder: str) -> Iterator[str]:
 
 
 def _read(folder: str) -> Model:
-    model = formats.read_saved_model(folder)
+    model = read_saved_model(folder)
     graphs = model.meta_graphs
     return Model(
         format=model.format,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Optional
 
-from unihub import hub_names
+from unihub.dropin import hub_names
 
 TENSORFLOW_HUB = "tensorflow_hub"
 UNIHUB = "unihub"

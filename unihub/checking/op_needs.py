@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Iterable, Optional, Tuple
 
-from unihub import formats
 from unihub.checking.models import Model
+from unihub.formats.model import read_ops
 from unihub.inspection.ops import unknown_ops
 
 # Handles whose publisher says which package registers their ops.
@@ -71,7 +71,7 @@ def need_of(handle: Any, model: Optional[Model]) -> Optional[Need]:
 @lru_cache(maxsize=None)
 def _need_of_graphs(path: str, tags: Tuple[Iterable[str], ...]) -> Optional[Need]:
     # What every graph variant needs is needed whichever is loaded.
-    ops = [set(formats.read_ops(path, one)) for one in tags]
+    ops = [set(read_ops(path, one)) for one in tags]
     for package, needed in unknown_ops(set.intersection(*ops)).items():
         if package:
             return Need(package, f"it has the op {needed[0]}", certain=True)

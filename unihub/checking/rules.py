@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Dict, Tuple
 
 from unihub.errors import Message
-from unihub.matrix import CELLS, Format, Operation, Runtime
+from unihub.matrix.rows import CELLS
+from unihub.matrix.values import Format, Operation, Runtime
 
 _COMPATIBILITY = "https://www.tensorflow.org/hub/model_compatibility"
 _TF1_HUB = "https://www.tensorflow.org/hub/tf1_hub_module"

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from unihub import runtime
 from unihub.errors import Message, UnihubError, listed
-from unihub.matrix import Runtime
+from unihub.matrix.values import Runtime
 from unihub.runtime import Keras
 
 

@@ -8,9 +8,11 @@ from typing import Any, Dict, List, Optional
 import click
 
 import unihub
-from unihub import dispatch, matrix, tables
+from unihub import matrix
 from unihub.cli.printing import print_json, print_renderable
-from unihub.matrix import Runtime
+from unihub.dispatch.support import chosen
+from unihub.matrix import tables
+from unihub.matrix.values import Runtime
 
 
 @click.command("matrix")
@@ -23,7 +25,7 @@ def show_matrix(runtime: Optional[str], as_json: bool) -> None:
         column = (
             unihub.environment().runtime
             if runtime == "here"
-            else dispatch.chosen(Runtime, runtime, "runtime")
+            else chosen(Runtime, runtime, "runtime")
         )
         cells = tuple(cell for cell in cells if cell.runtime is column)
     if as_json:
@@ -46,7 +48,7 @@ def demo(as_json: bool) -> None:
             f"Python {environment.python}, TensorFlow {environment.tensorflow}, "
             f"tf.keras is {environment.keras.value}, tensorflow_hub {hub}"
         )
-    from unihub.demo import run_cells
+    from unihub.demo.run import run_cells
 
     outcomes = list(run_cells())
     if as_json:

@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 
 import click
 
-from unihub import converting
+import unihub
 from unihub.cli.printing import print_json
 
 
@@ -40,7 +40,7 @@ def convert(
 
     Exits with 1 when it cannot be converted, or is not equal.
     """
-    report = converting.convert(
+    report = unihub.convert(
         handle, path, signature=signature, tags=tags or None, overwrite=overwrite, dry_run=dry_run
     )
     if as_json:

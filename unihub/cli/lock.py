@@ -8,10 +8,10 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import click
 
-from unihub import fetch, handles, lockfile
 from unihub.cli.printing import print_json
 from unihub.errors import UnihubError
-from unihub.lockfile import Locked, Lockfile
+from unihub.handles import lockfile, parsing, resolving
+from unihub.handles.lockfile import Locked, Lockfile
 
 
 @click.command()
@@ -51,9 +51,9 @@ def _locked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, Any]]:
     models: Dict[str, Locked] = dict(present.models)
     results: List[Dict[str, Any]] = []
     for text in texts:
-        name = present.name_of(handles.parse(text))
+        name = present.name_of(parsing.parse(text))
         try:
-            locked = lockfile.locked_of(fetch.resolve_under(None, text))
+            locked = lockfile.locked_of(resolving.resolve_under(None, text))
         except UnihubError as error:
             click.echo(str(error), err=True)
             results.append({"handle": name, "result": "FAILED", "error": error.code})
@@ -69,7 +69,7 @@ def _checked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, Any]]:
     results: List[Dict[str, Any]] = []
     for text in texts:
         try:
-            fetch.resolve_under(present, present.handle_of(text))
+            resolving.resolve_under(present, present.handle_of(text))
         except UnihubError as error:
             click.echo(str(error), err=True)
             results.append({"handle": text, "result": "FAILED", "error": error.code})

@@ -22,6 +22,6 @@ def run(v1: bool, module: bool, script: str, arguments: Tuple[str, ...]) -> None
     """
     if not module and not os.path.exists(script):
         raise click.UsageError(f"there is no script {script!r}")
-    from unihub.running import run
+    from unihub.dropin.running import run
 
     run(script, arguments, module=module, v1=v1)

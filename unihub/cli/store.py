@@ -11,15 +11,16 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import click
 
-from unihub import fetch as fetching
-from unihub import handles, settings
+from unihub import settings
 from unihub.cli.printing import print_json, print_table, size_text
 from unihub.errors import UnihubError
-from unihub.fetching import housekeeping
-from unihub.fetching.cache import Cache
-from unihub.fetching.housekeeping import Item, Kind, Removal
-from unihub.fetching.keys import key_of
-from unihub.fetching.manifest import Entry
+from unihub.handles import parsing
+from unihub.handles import resolving as fetching
+from unihub.handles.cache import housekeeping
+from unihub.handles.cache.cache import Cache
+from unihub.handles.cache.housekeeping import Item, Kind, Removal
+from unihub.handles.cache.keys import key_of
+from unihub.handles.cache.manifest import Entry
 
 _DAY = 86400.0
 _SPANS = {"h": 3600.0, "d": _DAY, "w": 7 * _DAY}
@@ -292,7 +293,7 @@ def _entry(store: Cache, text: str) -> Optional[Entry]:
     """The entry of a handle, of a key, or of a handle as `ls` shows it."""
     wanted = {text, key_of(text)}
     if not os.path.exists(text):
-        wanted.add(key_of(str(handles.parse(text))))
+        wanted.add(key_of(str(parsing.parse(text))))
     for entry in housekeeping.entries(store):
         if wanted & {entry.key, entry.handle}:
             return entry

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Container, Dict, List, Set
 
+from unihub.apis.module.compat import op_definition
 from unihub.conversion.nodes import (
     Nodes,
     control_inputs,
@@ -16,7 +17,6 @@ from unihub.conversion.nodes import (
     reach,
     tensor_name,
 )
-from unihub.tf1.compat import op_definition
 
 _SWITCH, _MERGE = "Switch", "Merge"
 _LOOPS = ("Enter", "Exit", "NextIteration", "LoopCond", "RefEnter", "RefExit")

@@ -12,7 +12,9 @@ from typing import Any, Dict, List, Mapping, Optional
 import tensorflow as tf
 from packaging.version import Version
 
-from unihub import fetch, formats, runtime, selection
+from unihub import runtime
+from unihub.apis.module.saved_model import saved_model_proto, variables_path
+from unihub.apis.operations import register_ops
 from unihub.conversion import errors, files
 from unihub.conversion.build import (
     Converted,
@@ -26,10 +28,10 @@ from unihub.conversion.report import ConversionReport
 from unihub.conversion.state import file_names
 from unihub.conversion.variant import Variant
 from unihub.errors import UnihubError, first_line
-from unihub.formats import MetaGraph, SavedModel
-from unihub.matrix import Format, Runtime
-from unihub.routes.operations import register_ops
-from unihub.tf1.saved_model import read_saved_model, variables_path
+from unihub.formats import selection
+from unihub.formats.model import MetaGraph, SavedModel, read_ops, read_saved_model
+from unihub.handles import resolving
+from unihub.matrix.values import Format, Runtime
 
 _TRAIN = "train"
 # The first whose SaveOptions leave custom gradients out.
@@ -49,7 +51,7 @@ def convert(
     check_runtime("unihub.convert", f"unihub.convert({handle!r}, {path!r})")
     if not dry_run:
         files.check_target(handle, path, overwrite)
-    model = formats.read_saved_model(fetch.resolve(handle))
+    model = read_saved_model(resolving.resolve(handle))
     if model.format is Format.TF2_SAVED_MODEL:
         raise errors.AlreadyTF2(handle=handle, evidence=model.evidence)
     source = _source(handle, model, tags, signature)
@@ -76,10 +78,10 @@ def convert(
 def convert_once(
     handle: str, cache: str, signature: Optional[str], tags: Optional[selection.Tags]
 ) -> str:
-    """Does what `unihub.converting.convert_once` says."""
+    """Does what `unihub.conversion.convert.convert_once` says."""
     check_runtime("unihub.load(..., convert=True)", f"unihub.load({handle!r}, convert=True)")
     chosen = None if tags is None else sorted((tags,) if isinstance(tags, str) else tags)
-    content = files.tree_hash(fetch.resolve(handle))
+    content = files.tree_hash(resolving.resolve(handle))
     version = importlib.import_module("unihub").__version__
     key = hashlib.sha256(repr((content, signature, chosen, version)).encode()).hexdigest()
     path = os.path.join(cache, key[:32])
@@ -118,9 +120,9 @@ def _source(
     assert chosen is not None
     for one in (graph, training):
         if one is not None:
-            ops = formats.read_ops(model.path, one.tags)
+            ops = read_ops(model.path, one.tags)
             register_ops(handle, ops, one.tensorflow_version)
-    saved_model = read_saved_model(model.path)
+    saved_model = saved_model_proto(model.path)
     variants: List[Optional[Variant]] = []
     for one in (graph, training):
         variants.append(None if one is None else _variant(handle, saved_model, model, one))

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from unihub.conversion import compat, errors
 from unihub.errors import listed
-from unihub.fetching.derived import ORIGIN
+from unihub.handles.cache.derived import ORIGIN
 
 ATTACHED_MESSAGES_FILE = "attached_messages.json"
 

@@ -6,11 +6,11 @@ from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
 
 import tensorflow as tf
 
+from unihub.apis.module.tensors import component_names, infos_of
 from unihub.conversion import compat, errors
 from unihub.conversion.part import Part, Place
 from unihub.conversion.state import Binding
 from unihub.errors import listed
-from unihub.tf1.tensors import component_names, infos_of
 
 _V1 = tf.compat.v1
 

@@ -7,7 +7,7 @@ from typing import Any, Container, Dict, Iterable, Iterator, List, Mapping, Set,
 
 import tensorflow as tf
 
-from unihub.tf1 import compat
+from unihub.apis.module import compat
 
 Nodes = Dict[str, Any]
 

@@ -12,10 +12,10 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
+from unihub.apis.loading import LoadFailed
+from unihub.apis.module.compat import MetaGraphDef
+from unihub.apis.module.tensors import component_names
 from unihub.errors import first_line
-from unihub.routes.load import LoadFailed
-from unihub.tf1.compat import MetaGraphDef
-from unihub.tf1.tensors import component_names
 
 _V1 = tf.compat.v1
 _INITIALIZERS = (

@@ -7,13 +7,14 @@ from typing import Any, List, Tuple
 
 import tensorflow as tf
 
-from unihub import fetch, formats, selection
+from unihub.apis.loading import load_meta_graph
 from unihub.conversion.conversion import check_runtime
 from unihub.conversion.report import FINE_TUNING, Point, ValidationReport
 from unihub.errors import first_line, listed
-from unihub.formats import MetaGraph, SavedModel
-from unihub.matrix import Format
-from unihub.routes.load import load_meta_graph
+from unihub.formats import selection
+from unihub.formats.model import MetaGraph, SavedModel, read_saved_model
+from unihub.handles import resolving
+from unihub.matrix.values import Format
 
 _CALL, _TRAINING = "__call__", "training argument"
 _VARIABLES, _TRAINABLE = "variables", "trainable_variables"
@@ -23,7 +24,7 @@ _LOSSES, _FORMAT = "regularization_losses", "TF2 SavedModel"
 def validate(handle: str) -> ValidationReport:
     """Does what `unihub.validate` says."""
     check_runtime("unihub.validate", f"print(unihub.validate({handle!r}))")
-    model = formats.read_saved_model(fetch.resolve(handle))
+    model = read_saved_model(resolving.resolve(handle))
     if model.format is not Format.TF2_SAVED_MODEL:
         return _of_tf1_format(handle, model)
     graph = selection.choose_meta_graph(model, handle)

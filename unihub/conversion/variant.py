@@ -7,15 +7,15 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Tuple
 
 import tensorflow as tf
 
+from unihub.apis.module.compat import MetaGraphDef
+from unihub.apis.module.functions import with_unique_functions
+from unihub.apis.module.marker import read_attachments
+from unihub.apis.module.tensors import component_names
 from unihub.conversion import compat
 from unihub.conversion.conditions import resolve_constant_conditions
 from unihub.conversion.nodes import Nodes
 from unihub.conversion.original import Original
 from unihub.conversion.partitions import Slice
-from unihub.tf1.compat import MetaGraphDef
-from unihub.tf1.functions import with_unique_functions
-from unihub.tf1.marker import read_attachments
-from unihub.tf1.tensors import component_names
 
 _KEYS = tf.compat.v1.GraphKeys
 _INTERNAL_SIGNATURES = ("__saved_model_init_op", "__saved_model_train_op")

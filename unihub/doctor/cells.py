@@ -7,9 +7,10 @@ from typing import Iterator, List, Optional, Tuple
 
 from packaging.version import Version
 
-from unihub import matrix, tables
+from unihub import matrix
 from unihub.doctor.installation import Installation
-from unihub.matrix import Cell, Operation, Runtime
+from unihub.matrix import tables
+from unihub.matrix.values import Cell, Operation, Runtime
 from unihub.runtime import Keras
 
 

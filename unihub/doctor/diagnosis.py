@@ -12,7 +12,7 @@ from unihub.doctor.quarrels import problems_of
 from unihub.doctor.surroundings import Surroundings, surroundings_here
 
 if TYPE_CHECKING:
-    from unihub.demo import Outcome
+    from unihub.demo.run import Outcome
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def diagnose(run: bool = False) -> Diagnosis:
     order = list(Severity)
     outcomes: Optional[Tuple[Outcome, ...]] = None
     if run:
-        from unihub.demo import run_cells
+        from unihub.demo.run import run_cells
 
         outcomes = tuple(run_cells())
     return Diagnosis(

@@ -11,7 +11,7 @@ from unihub.doctor.diagnosis import Diagnosis
 from unihub.doctor.installation import WATCHED
 from unihub.doctor.problem import Severity
 from unihub.doctor.surroundings import counted
-from unihub.matrix import Cell
+from unihub.matrix.values import Cell
 from unihub.runtime import Keras
 
 _KERASES = {Keras.KERAS2: "Keras 2", Keras.TF_KERAS: "tf_keras", Keras.KERAS3: "Keras 3"}
@@ -77,7 +77,7 @@ def _facts(diagnosis: Diagnosis) -> List[Tuple[str, str]]:
 
 
 def _table(diagnosis: Diagnosis) -> Any:
-    from unihub import tables
+    from unihub.matrix import tables
 
     texts: Dict[Cell, List[str]] = {}
     for here in diagnosis.cells:

@@ -13,9 +13,9 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from unihub import settings
 from unihub.doctor.problem import Problem, Severity
 from unihub.errors import Message, UnihubError
-from unihub.fetching import housekeeping
-from unihub.fetching.cache import Cache
-from unihub.fetching.legacy import looks_complete
+from unihub.handles.cache import housekeeping
+from unihub.handles.cache.cache import Cache
+from unihub.handles.sources.legacy import looks_complete
 
 _CACHING = "https://www.tensorflow.org/hub/caching"
 _PASSWORD = re.compile(r"//[^/@]*@")

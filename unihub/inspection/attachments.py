@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, NamedTuple, Tuple
 
-from unihub.reading import wire
-from unihub.reading.message import Message
+from unihub.formats import wire
+from unihub.formats.message import Message
 
 COLLECTION = "hub_module_attachments"
 _IMAGE_MODULE_INFO = "image_module_info"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
+from unihub.formats.message import Message
+from unihub.formats.object_graph import find_callables
 from unihub.inspection.structures import Fields, Value, read_value, sequence, show
-from unihub.reading.message import Message
-from unihub.reading.object_graph import find_callables
 
 _MOST_DESCRIBED = 20
 _MOST_ACCEPTED = 16

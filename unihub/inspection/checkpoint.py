@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from unihub.reading import wire
-from unihub.reading.message import Data, MalformedFile, file_content
-from unihub.reading.schema import DTYPE_NAMES
+from unihub.formats import wire
+from unihub.formats.message import Data, MalformedFile, file_content
+from unihub.formats.schema import DTYPE_NAMES
 
 _FOOTER = 48
 _MAGIC = bytes.fromhex("57fb808b247547db")

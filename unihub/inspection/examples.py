@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Iterable, Optional, Tuple
 
-from unihub.formats import COMPOSITE, SPARSE, Shape, Signature, TensorInfo
+from unihub.formats.model import COMPOSITE, SPARSE, Shape, Signature, TensorInfo
 from unihub.inspection.callables import Callable
 from unihub.inspection.structures import Fields, Listed, Spec, show
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import AbstractSet, Dict, FrozenSet, Iterable, Iterator, List, Optional, Set, Tuple
 
-from unihub.reading import wire
-from unihub.reading.message import MalformedFile, Message
+from unihub.formats import wire
+from unihub.formats.message import MalformedFile, Message
 
 _MOST_STRINGS = 10_000
 # Each search reads the file; after so many, reading all of it once is cheaper.

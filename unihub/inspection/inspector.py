@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, Optional, Tuple, Union, overload
 
-from unihub import formats
-from unihub.formats import MetaGraph, Named, SavedModel
+from unihub.formats.model import MetaGraph, Named, SavedModel, open_saved_model
+from unihub.formats.saved_model import CHECKPOINT
 from unihub.inspection import security
 from unihub.inspection.attachments import read_attachments
 from unihub.inspection.callables import Callable, read_callables
@@ -28,8 +28,7 @@ from unihub.inspection.variables import (
     variables_of_collections,
     variables_of_objects,
 )
-from unihub.matrix import Format
-from unihub.reading.saved_model import CHECKPOINT
+from unihub.matrix.values import Format
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -84,15 +83,15 @@ def inspect(
     text = os.fsdecode(handle) if isinstance(handle, (str, os.PathLike)) else ""
     if not (text and os.path.isdir(text)):
         # Imported only here, for it takes longer than inspecting most models.
-        from unihub import fetch
+        from unihub.handles import resolving
         from unihub.inspection import remote
 
         if not download and not remote.is_at_hand(handle):
             return remote.known(handle)
-        folder, text = fetch.locate(handle), remote.shown(text)
+        folder, text = resolving.locate(handle), remote.shown(text)
     else:
         folder = text
-    with formats.open_saved_model(folder) as (model, file, messages):
+    with open_saved_model(folder) as (model, file, messages):
         checkpoint = read_checkpoint(os.path.join(folder, CHECKPOINT))
         keras = read_keras_metadata(folder, messages[0].message("object_graph_def"))
         scans = [security.Scan(message, file) for message in messages]

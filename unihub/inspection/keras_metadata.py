@@ -6,8 +6,8 @@ import os
 import re
 from typing import Iterator, NamedTuple, Optional
 
-from unihub.reading import wire
-from unihub.reading.message import Message, file_content
+from unihub.formats import wire
+from unihub.formats.message import Message, file_content
 
 FILE = "keras_metadata.pb"
 _KIND = "Keras metadata"

@@ -9,7 +9,8 @@ from unihub.errors import UnihubError
 from unihub.inspection import remote
 from unihub.inspection.inspector import inspect
 from unihub.inspection.model_info import CallableInfo, MetaGraphInfo, ModelInfo, SignatureInfo
-from unihub.matrix import CELLS, Cell, Operation
+from unihub.matrix.rows import CELLS
+from unihub.matrix.values import Cell, Operation
 
 Tags = Optional[Iterable[str]]
 

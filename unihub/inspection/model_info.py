@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Mapping, NamedTuple, Optional, Tuple
 
-from unihub.formats import TensorInfo
+from unihub.formats.model import TensorInfo
 from unihub.inspection.attachments import Attachment
 from unihub.inspection.callables import Accepted, Argument
 from unihub.inspection.keras_metadata import KerasMetadata
 from unihub.inspection.security import Finding
 from unihub.inspection.uses import Use
 from unihub.inspection.variables import Variable
-from unihub.matrix import Format, Runtime
+from unihub.matrix.values import Format, Runtime
 
 
 class SignatureInfo(NamedTuple):

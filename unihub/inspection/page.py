@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Iterable, List, Tuple
 from unihub.inspection import plain
 from unihub.inspection.dangers import Severity
 from unihub.inspection.security import ADVICE, Finding
-from unihub.matrix import Status
+from unihub.matrix.values import Status
 
 if TYPE_CHECKING:
     from unihub.inspection.loaded import Loaded

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
+from unihub.formats.message import Message
 from unihub.inspection.graph import Function, Node, node_of
 from unihub.inspection.reachability import Reachability
-from unihub.reading.message import Message
 
 CONSTANT, ASSET, ARGUMENT, COMPUTED = "constant", "asset", "argument", "computed"
 

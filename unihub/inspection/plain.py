@@ -19,7 +19,7 @@ from typing import (
 
 from unihub.inspection.security import ADVICE
 from unihub.inspection.structures import Fields, Listed, Spec, Unknown, show
-from unihub.matrix import Runtime
+from unihub.matrix.values import Runtime
 
 if TYPE_CHECKING:
     from unihub.inspection.model_info import MetaGraphInfo, ModelInfo

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
+from unihub.formats.message import Message
 from unihub.inspection.graph import Graph, node_of
-from unihub.reading.message import Message
 
 _INIT_SIGNATURE = "__saved_model_init_op"
 # Collections whose ops are run when a model is loaded, by one loader or another.

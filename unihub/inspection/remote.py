@@ -9,15 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
-from unihub import handles, settings
-from unihub.fetching.cache import Cache
-from unihub.fetching.cache_errors import DamagedEntry
-from unihub.fetching.context import Context
-from unihub.fetching.redaction import redacted
-from unihub.fetching.source_errors import NotCached
-from unihub.fetching.sources import folder_of
-from unihub.inspection.plain import printable, size
-from unihub.kinds import (
+from unihub import settings
+from unihub.handles import parsing
+from unihub.handles.cache.cache import Cache
+from unihub.handles.cache.cache_errors import DamagedEntry
+from unihub.handles.kinds import (
     CustomHandle,
     GcsArchive,
     GcsFolder,
@@ -30,9 +26,14 @@ from unihub.kinds import (
     LocalFolder,
     TfhubModel,
 )
+from unihub.handles.sources.context import Context
+from unihub.handles.sources.source_errors import NotCached
+from unihub.handles.sources.sources import folder_of
+from unihub.inspection.plain import printable, size
+from unihub.redaction import redacted
 
 if TYPE_CHECKING:
-    from unihub.fetching.asking import Answer
+    from unihub.handles.sources.asking import Answer
 
 _KAGGLE = "https://www.kaggle.com"
 _FOUND = (200, 206)
@@ -128,7 +129,7 @@ def is_at_hand(handle: Union[str, os.PathLike[str]]) -> bool:
     Raises:
         UnihubError: the handle is spelt like none, or names a place where nothing is.
     """
-    given = handles.parse(handle)
+    given = parsing.parse(handle)
     if isinstance(given, (LocalFolder, LocalArchive)):
         return True
     offline = replace(settings.current(), offline=True)
@@ -160,7 +161,7 @@ def known(handle: Union[str, os.PathLike[str]]) -> RemoteInfo:
         https://example.org/model.tar.gz: an archive by HTTP, not downloaded
           ...
     """
-    given = handles.parse(handle)
+    given = parsing.parse(handle)
     if type(given) not in _KINDS:
         raise ValueError(f"{given} is of this machine: unihub.inspect reads it")
     kind, ask = _KINDS[type(given)]
@@ -168,7 +169,7 @@ def known(handle: Union[str, os.PathLike[str]]) -> RemoteInfo:
     now = settings.current()
     if now.offline:
         return replace(info, problem="unihub is offline, so that nobody was asked")
-    from unihub.fetching.transfer_errors import TransferError
+    from unihub.handles.download.transfer_errors import TransferError
 
     context = Context(os.fspath(handle), now, Cache(now.cache))
     try:
@@ -195,14 +196,14 @@ def _parts(handle: Handle) -> Tuple[Tuple[str, str], ...]:
 
 
 def _of_url(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
-    from unihub.fetching.asking import probe
+    from unihub.handles.sources.asking import probe
 
     return _answered(info, probe(handle.url, context))
 
 
 def _of_tfhub(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
-    from unihub.fetching.asking import probe
-    from unihub.fetching.tfhub import asking_for
+    from unihub.handles.sources.asking import probe
+    from unihub.handles.sources.tfhub import asking_for
 
     found = _answered(info, probe(asking_for(handle.url, "compressed"), context))
     return replace(found, version=_last_number(handle.url))
@@ -310,7 +311,7 @@ def _file_name(answer: Answer) -> str:
 def _json(url: str, context: Context) -> Tuple[Answer, Dict[str, Any]]:
     import json
 
-    from unihub.fetching.asking import ask
+    from unihub.handles.sources.asking import ask
 
     answer = ask(url, context)
     try:

@@ -17,7 +17,9 @@ from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence
 
 from unihub.errors import Message as ErrorMessage
 from unihub.errors import UnihubError
-from unihub.formats import SavedModel
+from unihub.formats.message import Message
+from unihub.formats.model import SavedModel
+from unihub.formats.saved_model import meta_graph_messages
 from unihub.inspection import dangers
 from unihub.inspection.dangers import DANGERS, Danger, Severity
 from unihub.inspection.graph import Function, Graph, Node, read_graph
@@ -25,8 +27,6 @@ from unihub.inspection.keras_metadata import KerasMetadata, read_keras_metadata
 from unihub.inspection.ops import tensorflow_ops, unknown_ops
 from unihub.inspection.paths import ARGUMENT, ASSET, CONSTANT, Path, Paths
 from unihub.inspection.reachability import Reachability, Trigger, When
-from unihub.reading.message import Message
-from unihub.reading.saved_model import meta_graph_messages
 
 ADVICE = (
     "This is advice, not a sandbox: a model is a program. Nothing found does not mean that "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Dict, Tuple, Union
 
-from unihub.formats import Shape
-from unihub.reading.message import Message
-from unihub.reading.schema import DTYPE_NAMES
+from unihub.formats.message import Message
+from unihub.formats.model import Shape
+from unihub.formats.schema import DTYPE_NAMES
 
 _KINDS = (
     "none_value",

@@ -8,8 +8,9 @@ import sys
 from importlib.util import find_spec
 from typing import NamedTuple, Optional, Tuple
 
-from unihub.formats import MetaGraph, SavedModel
-from unihub.matrix import CELLS, Cell, Format, Operation, Runtime, Status
+from unihub.formats.model import MetaGraph, SavedModel
+from unihub.matrix.rows import CELLS
+from unihub.matrix.values import Cell, Format, Operation, Runtime, Status
 
 _EVIDENT_SIGNATURES = ("default", "serving_default")
 _OPERATIONS = (Operation.INFERENCE, Operation.FINE_TUNING)

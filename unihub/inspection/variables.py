@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
-from unihub.formats import Shape
+from unihub.formats import wire
+from unihub.formats.message import Message
+from unihub.formats.model import Shape
+from unihub.formats.object_graph import list_elements
+from unihub.formats.schema import DTYPE_NAMES
 from unihub.inspection.checkpoint import Checkpoint, byte_size
-from unihub.reading import wire
-from unihub.reading.message import Message
-from unihub.reading.object_graph import list_elements
-from unihub.reading.schema import DTYPE_NAMES
 
 _VARIABLE_COLLECTIONS = ("variables", "trainable_variables")
 _LONGEST_DEF = 1 << 20

@@ -1,0 +1,143 @@
+"""The layer of Keras 2 and tf_keras: what it adds to tensorflow_hub's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from unihub.runtime import Keras, current_keras
+
+if current_keras() is Keras.KERAS3:
+    pytest.importorskip("tf_keras", reason="tf_keras is not installed")
+
+import tensorflow as tf
+from golden import check_golden
+
+from unihub.apis.keras.serving import keras_layer_class
+from unihub.apis.keras2 import errors
+from unihub.apis.keras2.layer import KerasLayer
+from unihub.apis.tensorflow_hub import import_tensorflow_hub
+from unihub.runtime import hub_release
+
+IN_TF1 = tf.__version__.startswith("1.")
+X = np.ones((4, 3), np.float32)
+
+
+def reusable(models, **kwargs):
+    return KerasLayer(str(models / "tf2_reusable"), **kwargs)
+
+
+def test_it_is_tensorflow_hubs():
+    assert issubclass(KerasLayer, import_tensorflow_hub().KerasLayer)
+
+
+@pytest.mark.skipif(current_keras() is Keras.KERAS3, reason="tf.keras is Keras 3 in this stack")
+def test_it_is_what_unihub_gives():
+    assert keras_layer_class() is KerasLayer
+
+
+def test_a_path_becomes_text(models):
+    layer = KerasLayer(models / "tf2_reusable")
+    assert layer.get_config()["handle"] == str(models / "tf2_reusable")
+
+
+def test_the_dtype_is_that_of_the_inputs_unless_told(models):
+    assert KerasLayer(str(models / "tf2_text")).dtype == "string"
+    assert reusable(models).dtype == "float32"
+    assert reusable(models, dtype="float64").dtype == "float64"
+
+
+@pytest.mark.skipif(IN_TF1, reason="TensorFlow 1.15 has no mixed precision in graph mode")
+def test_a_mixed_policy_in_a_config_is_overruled(models):
+    policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+    layer = KerasLayer.from_config({**reusable(models).get_config(), "dtype": policy})
+    assert layer.compute_dtype == "float32"
+
+
+@pytest.mark.usefixtures("eager")
+def test_inputs_of_two_float_dtypes_are_not_cast():
+    @tf.function(
+        input_signature=[[tf.TensorSpec([None], tf.float32), tf.TensorSpec([None], tf.float64)]]
+    )
+    def add(pair):
+        return tf.cast(pair[0], tf.float64) + pair[1]
+
+    layer = KerasLayer(add)
+    assert layer([tf.ones([2], tf.float32), tf.ones([2], tf.float64)]).dtype == tf.float64
+
+
+def test_the_evident_tags_are_taken(models):
+    layer = KerasLayer(
+        str(models / "tf1_saved_model_tags"),
+        signature="serving_default",
+        signature_outputs_as_dict=True,
+    )
+    assert "tags" not in layer.get_config()
+
+
+def test_an_output_shape_is_for_each_output(models):
+    layer = KerasLayer(str(models / "tf2_dict"), output_shape={"scores": [], "total": [2]})
+    shapes = layer.compute_output_shape({"ids": (7,), "weights": (7,)})
+    assert {name: tuple(map(int, shape)) for name, shape in shapes.items()} == {
+        "scores": (7,),
+        "total": (7, 2),
+    }
+
+
+def test_an_error_of_the_model_itself_passes():
+    def failing(x):
+        raise ValueError("the model says so")
+
+    with pytest.raises(ValueError, match="the model says so"):
+        KerasLayer(failing)(tf.constant(X))
+
+
+@pytest.mark.usefixtures("eager")
+def test_sparse_inputs_by_name(models):
+    sparse = tf.SparseTensor([[0, 0], [1, 3]], [1.0, 2.0], [2, 4])
+    layer = KerasLayer(str(models / "tf1_hub_sparse"))
+    np.testing.assert_array_equal(layer(sparse), layer({"default": sparse}))
+
+
+@pytest.mark.skipif(
+    current_keras() is Keras.KERAS2, reason="this stack has no second Keras installed"
+)
+@pytest.mark.usefixtures("eager")
+def test_refuses_tensors_of_keras_3(models):
+    import keras
+
+    with pytest.raises(errors.OtherKeras) as refused:
+        reusable(models)(keras.Input((3,), name="x"))
+    assert isinstance(refused.value, (ValueError, TypeError))
+    assert refused.value.do.startswith("import tf_keras as keras")
+    if current_keras() is Keras.TF_KERAS:
+        check_golden(refused.value.code, str(refused.value))
+
+
+@pytest.mark.skipif(
+    current_keras() is Keras.KERAS2, reason="this stack has no second Keras installed"
+)
+@pytest.mark.usefixtures("eager")
+def test_keras_3_names_both_kerases_when_it_refuses_the_layer(models):
+    import keras
+
+    for use in (keras.layers.TimeDistributed, lambda layer: keras.Sequential([layer])):
+        with pytest.raises(ValueError, match="KerasLayer") as refused:
+            use(reusable(models))
+        text = str(refused.value)
+        assert "of tf_keras (Keras 2), not of keras (Keras 3)" in text
+        assert "import tf_keras as keras" in text
+
+
+@pytest.mark.skipif(
+    current_keras() is not Keras.TF_KERAS, reason="only where both are installed and used"
+)
+@pytest.mark.usefixtures("eager")
+def test_a_line_that_the_error_advises_works(models):
+    import tf_keras as keras
+
+    assert reusable(models)(keras.Input((3,))).shape == (None, 2)
+
+
+def test_needs_a_release_of_tensorflow_hub():
+    assert hub_release() is not None

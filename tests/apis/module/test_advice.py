@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import logging
+import shutil
+
+import pytest
+import tensorflow as tf
+from conftest import MODELS
+
+import unihub
+
+
+@pytest.fixture
+def image(tmp_path):
+    """A module with a train graph, under a handle that nothing was said about yet."""
+    shutil.copytree(str(MODELS / "tf1_hub_image"), str(tmp_path / "image"))
+    return tmp_path / "image"
+
+
+@pytest.fixture
+def said(caplog):
+    caplog.set_level(logging.WARNING)
+    return lambda: [r.getMessage() for r in caplog.records if r.name == "unihub.apis.module.advice"]
+
+
+def load(handle, **kwargs):
+    with tf.Graph().as_default():
+        unihub.load(handle, op="fine_tuning", **kwargs)
+
+
+def test_update_ops_are_mentioned_once(image, said):
+    load(image)
+    load(image)
+    (advice,) = said()
+    assert advice.startswith(f"{image} has update ops")
+
+
+def test_a_train_graph_left_aside_is_mentioned(image, said):
+    load(image, tags=[])
+    (advice,) = said()
+    assert advice.startswith(f"{image} is fine-tuned without its train graph")
+
+
+def test_evaluation_is_meant_to_leave_it_aside(image, said):
+    load(image, training=False)
+    assert said() == []
+
+
+def test_inference_and_models_without_either_are_silent(said):
+    with tf.Graph().as_default():
+        unihub.load(str(MODELS / "tf1_hub_image"))
+    load(str(MODELS / "tf1_hub_scalar"))
+    assert said() == []

@@ -1,0 +1,41 @@
+"""Ops that come with other packages."""
+
+from __future__ import annotations
+
+import pytest
+from golden import check_golden
+
+from unihub.apis.operations import MissingOps, OpsPackageBroken, register_ops
+
+
+def test_ops_of_tensorflow_need_nothing():
+    register_ops("model", ["MatMul", "Placeholder"])
+
+
+@pytest.mark.parametrize(
+    ("op", "package"),
+    [
+        ("TFText>NgramsStringJoin", "tensorflow-text"),
+        ("FindSourceOffsets", "tensorflow-text"),
+        ("SimpleMLInferenceOpWithHandle", "tensorflow-decision-forests"),
+        ("IO>ReadableRead", "tensorflow-io"),
+    ],
+)
+def test_a_package_that_is_not_installed_is_named(op, package):
+    with pytest.raises(MissingOps) as missing:
+        register_ops("model", ["MatMul", op])
+    assert missing.value.do.startswith(f"pip install {package}")
+
+
+def test_a_package_that_does_not_import_is_named(tmp_path, monkeypatch):
+    package = tmp_path / "tensorflow_io"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise ImportError('libtensorflow_io.so: no such symbol')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(OpsPackageBroken) as broken:
+        register_ops("model", ["IO>ReadableRead"])
+    import tensorflow as tf
+
+    text = str(broken.value).replace(tf.__version__, "<tensorflow>")
+    check_golden("ops-package-broken", text)
+    assert isinstance(broken.value, (ImportError, RuntimeError, ValueError))

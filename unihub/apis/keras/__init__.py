@@ -1,0 +1,1 @@
+"""The KerasLayer of the Keras in use, and what both layers share."""

@@ -1,0 +1,183 @@
+"""What a Keras layer calls: the object itself or one of its signatures."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from dataclasses import dataclass
+from typing import Any, Callable, Sequence
+
+import tensorflow as tf
+
+from unihub.apis.keras3 import errors
+from unihub.apis.keras3.inputs import Inputs, inputs_of
+from unihub.errors import listed, nearest
+
+
+@dataclass(frozen=True)
+class Callee:
+    """What a layer calls, and how; apart from the layer, where Keras would track it."""
+
+    handle: str
+    function: Callable[..., Any]
+    inputs: Inputs
+    takes_training: bool
+    arguments: dict[str, Any]
+    signature: str | None
+    output_key: str | None
+    outputs_as_dict: bool | None
+    output_shape: Any
+    is_tf1_hub: bool
+    callable_itself: bool
+    regularization_losses: tuple[Callable[[], tf.Tensor], ...]
+
+
+def callee_of(
+    loaded: Any,
+    handle: str,
+    *,
+    arguments: dict[str, Any],
+    signature: str | None,
+    outputs_as_dict: bool | None,
+    output_key: str | None,
+    output_shape: Any,
+) -> Callee:
+    """Chooses what to call of a loaded object, and checks that the choice is sound.
+
+    Raises:
+        UnihubError: when there is no such thing, or its output is not chosen.
+    """
+    is_tf1_hub = getattr(loaded, "_is_hub_module_v1", False)
+    if is_tf1_hub:
+        signature = signature or "default"
+        if not outputs_as_dict:
+            output_key = output_key or "default"
+    function = _function(loaded, handle, signature)
+    _check_output_choice(loaded, function, handle, signature, outputs_as_dict, output_key)
+    return Callee(
+        handle=handle,
+        function=function,
+        inputs=inputs_of(function, handle),
+        takes_training=_takes_training(function),
+        arguments=arguments,
+        signature=signature,
+        output_key=output_key,
+        outputs_as_dict=outputs_as_dict,
+        output_shape=output_shape,
+        is_tf1_hub=is_tf1_hub,
+        callable_itself=callable(loaded),
+        regularization_losses=_regularization_losses(loaded, handle),
+    )
+
+
+def _function(loaded: Any, handle: str, signature: str | None) -> Callable[..., Any]:
+    function: Callable[..., Any]
+    if callable(loaded) and not signature:
+        function = loaded
+        return function
+    signatures = getattr(loaded, "signatures", {})
+    names = sorted(signatures)
+    if signature in names:
+        function = signatures[signature]
+        return function
+    if signature:
+        raise errors.UnknownSignature(
+            handle=handle,
+            signature=signature,
+            choices=listed(names),
+            fix=f"unihub.KerasLayer(handle, signature={nearest(signature, names)!r}, ...)"
+            if names
+            else "unihub.KerasLayer(handle), without signature=",
+        )
+    if names:
+        raise errors.SignatureRequired(
+            handle=handle, choices=listed(names), nearest=nearest("serving_default", names)
+        )
+    parts = sorted(p for p, value in vars(loaded).items() if callable(value) and p[0] != "_")
+    raise errors.NothingToCall(
+        handle=handle, choices=listed(parts), nearest=nearest("", parts) or "part"
+    )
+
+
+def _check_output_choice(
+    loaded: Any,
+    function: Any,
+    handle: str,
+    signature: str | None,
+    outputs_as_dict: bool | None,
+    output_key: str | None,
+) -> None:
+    declared = getattr(function, "structured_outputs", None)
+    names = sorted(declared) if isinstance(declared, dict) else []
+    if signature and (output_key is not None) == bool(outputs_as_dict):
+        raise errors.SignatureOutputNotChosen(
+            handle=handle,
+            signature=signature,
+            choices=listed(names),
+            output_key=output_key,
+            as_dict=outputs_as_dict,
+            nearest=nearest(output_key or "default", names),
+        )
+    if not signature and outputs_as_dict:
+        signatures = sorted(getattr(loaded, "signatures", {}))
+        raise errors.OutputsAsDictWithoutSignature(
+            handle=handle,
+            choices=listed(signatures),
+            nearest=nearest("serving_default", signatures) or "serving_default",
+        )
+    if output_key and names and output_key not in names:
+        raise unknown_output_key(handle, output_key, names)
+
+
+def unknown_output_key(
+    handle: str, output_key: str, names: Sequence[str]
+) -> errors.UnknownOutputKey:
+    """The error for an output key that is not among ``names``."""
+    return errors.UnknownOutputKey(
+        handle=handle,
+        output_key=output_key,
+        choices=listed(names),
+        nearest=nearest(output_key, names),
+    )
+
+
+def check_trainable(callee: Callee) -> None:
+    """Raises TF1HubNotTrainable or SignatureNotTrainable for what cannot be trained."""
+    if callee.is_tf1_hub:
+        raise errors.TF1HubNotTrainable(handle=callee.handle, signature=callee.signature)
+    if callee.signature:
+        if callee.callable_itself:
+            found, instead = "has a __call__", "or leave signature= out to train its __call__"
+        else:
+            found, instead = "has no __call__", "or use a Reusable SavedModel, which has one"
+        raise errors.SignatureNotTrainable(
+            handle=callee.handle, signature=callee.signature, found=found, instead=instead
+        )
+
+
+def _takes_training(function: Callable[..., Any]) -> bool:
+    try:
+        spec = inspect.getfullargspec(function.__call__)  # type: ignore[operator]
+    except TypeError:
+        return False
+    return "training" in spec.args or "training" in spec.kwonlyargs
+
+
+def _regularization_losses(loaded: Any, handle: str) -> tuple[Callable[[], tf.Tensor], ...]:
+    losses = getattr(loaded, "regularization_losses", ())
+    for loss in losses:
+        if not callable(loss):
+            raise errors.BadRegularizationLosses(handle=handle, found=type(loss).__name__)
+    return tuple(losses)
+
+
+def is_text(handle: Any) -> bool:
+    """Whether a handle says where a model is, rather than being one."""
+    return isinstance(handle, (str, os.PathLike))
+
+
+def handle_text(handle: Any) -> str:
+    """A handle as messages name it."""
+    if is_text(handle):
+        return str(os.fspath(handle))
+    return f"the {getattr(handle, '__name__', type(handle).__name__)} object"

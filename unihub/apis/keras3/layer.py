@@ -1,0 +1,406 @@
+"""KerasLayer for Keras 3: any SavedModel or callable as a native Keras layer."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import sys
+from typing import Any, Iterable, Mapping, Sequence
+
+import keras
+import tensorflow as tf
+from keras.src.saving.serialization_lib import in_safe_mode
+
+from unihub.apis.keras.serving import layer_card
+from unihub.apis.keras3 import errors
+from unihub.apis.keras3.callee import (
+    callee_of,
+    check_trainable,
+    handle_text,
+    is_text,
+    unknown_output_key,
+)
+from unihub.apis.keras3.inputs import nest_of_shapes
+from unihub.apis.keras3.mismatch import described
+from unihub.apis.keras3.variables import SharedVariable, follow_layers, shared_variable
+from unihub.apis.loading import load_object
+
+_log = logging.getLogger(__name__)
+
+
+class _TrustedHandle(str):
+    """A handle that a layer of this process gave out: text read from a file is never one."""
+
+
+@keras.saving.register_keras_serializable(package="unihub")
+class KerasLayer(keras.layers.Layer):
+    """Wraps a SavedModel, or any callable, as a Keras 3 layer.
+
+    The callable is called with one positional argument, the tensor or nest of
+    tensors that the layer is called on; a signature with its inputs by name.
+    If it has an argument ``training``, that is True when the layer is trainable
+    and called for training. Its ``trainable_variables``, ``variables`` and
+    ``regularization_losses``, as far as it has them, become the layer's; the
+    variables are shared, so that fit() trains the loaded object itself.
+
+    Strings go in as ``keras.Input((), dtype="string")``. For fit(), Keras takes
+    them as a tf.string tensor, a tf.data.Dataset or a one-dimensional numpy array
+    of dtype object, and refuses numpy's own string dtypes.
+
+    Args:
+        handle: path or URL of a model, or an object to call: a loaded
+            SavedModel, a tf.Module, a function. A config needs text.
+        trainable: whether the layer is trainable. Not for signatures, nor for
+            models in TF1 Hub format.
+        arguments: further keyword arguments for the callable; plain Python
+            values, if the layer is to be saved.
+        tags: of the MetaGraph to load.
+        signature: name of the signature to call instead of the object itself;
+            "default" for models in TF1 Hub format.
+        signature_outputs_as_dict: True to return all outputs of a signature.
+        output_key: name of the output to return, where outputs are a dict.
+        output_shape: shape of the output without the batch size, or a nest of
+            shapes like the output, where tracing does not tell.
+        load_options: tf.saved_model.LoadOptions.
+        **kwargs: for keras.layers.Layer: name, dtype. The dtype is by default
+            that of the callable's inputs, whatever Keras' dtype policy says:
+            a SavedModel's dtypes are fixed when it is saved.
+
+    Attributes:
+        resolved_object: the callable or loaded object.
+
+    Raises:
+        UnihubError: one class per cause, each a ValueError, TypeError,
+            RuntimeError or NotImplementedError as well.
+
+    Source: https://www.tensorflow.org/hub/reusable_saved_models and
+        https://www.tensorflow.org/hub/api_docs/python/hub/KerasLayer.
+
+    Example:
+        >>> embed = KerasLayer("path/to/text_embedding")
+        >>> model = keras.Sequential([keras.Input((), dtype="string"), embed])
+    """
+
+    def __init__(
+        self,
+        handle: Any,
+        trainable: bool = False,
+        arguments: Mapping[str, Any] | None = None,
+        _sentinel: Any = None,
+        tags: Iterable[str] | None = None,
+        signature: str | None = None,
+        signature_outputs_as_dict: bool | None = None,
+        output_key: str | None = None,
+        output_shape: Any = None,
+        load_options: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        text = handle_text(handle)
+        check_backend(keras.config.backend(), text)
+        if not tf.executing_eagerly() and not tf.inside_function():
+            raise errors.GraphModeNotSupported(handle=text)
+        tags = _sorted_tags(tags)
+        loaded = _load(handle, tags, load_options)
+        callee = callee_of(
+            loaded,
+            text,
+            arguments=dict(arguments or {}),
+            signature=signature,
+            outputs_as_dict=signature_outputs_as_dict,
+            output_key=output_key,
+            output_shape=None if output_shape is None else nest_of_shapes(output_shape),
+        )
+        if trainable:
+            check_trainable(callee)
+        input_shape = _pop_input_shape(kwargs)
+        dtype = kwargs.pop("dtype", None)
+        if dtype is None and callee.inputs.dtype is not None:
+            dtype = callee.inputs.dtype.name
+            _say_once_that_dtypes_stay(keras.config.dtype_policy().name, dtype)
+        super().__init__(trainable=bool(trainable), dtype=dtype, autocast=False, **kwargs)
+        callee.inputs.cast_floats_to(self.variable_dtype)
+        if input_shape is not None:
+            # Of a layer with this attribute, keras.Sequential takes compute_dtype as
+            # well; where Keras keeps the argument itself, the inputs become float32.
+            self.input_shape = input_shape
+        # __call__ converts inputs; Keras' own conversion knows one dtype for all of them.
+        self._convert_input_args = False
+        # XLA compiles no lookup tables, which a model may hold.
+        self.supports_jit = False
+        self._handle = handle
+        self._tags = tags
+        self._callee = callee
+        self._loaded = loaded
+        self._said_that_nothing_trains = False
+        self._share_variables(loaded)
+        self.built = True
+
+    @property
+    def resolved_object(self) -> Any:
+        """The callable or loaded object that ``handle`` stands for."""
+        return self._loaded
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the layer is trainable; may be set at any time."""
+        trainable: bool = self._trainable
+        return trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        keras.layers.Layer.trainable.fset(self, value)
+        for variable in self._trainable_variables:
+            if isinstance(variable, SharedVariable):
+                follow_layers(variable)
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Calls the layer on a tensor or nest of tensors; Python values will do."""
+        if not isinstance(inputs, (tf.Tensor, keras.KerasTensor)):
+            inputs = self._callee.inputs.tensors(inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    def call(self, inputs: Any, training: Any = None) -> Any:
+        """Calls the callable on ``inputs``, in training mode when trainable."""
+        callee = self._callee
+        if self._trainable:
+            self._check_trainability()
+        if not callee.takes_training:
+            outputs = self._outputs(inputs, callee.arguments)
+        elif self._trainable and isinstance(training, tf.Tensor):
+            outputs = keras.ops.cond(
+                training,
+                lambda: self._outputs(inputs, {**callee.arguments, "training": True}),
+                lambda: self._outputs(inputs, {**callee.arguments, "training": False}),
+            )
+        else:
+            training = self._trainable and bool(training)
+            outputs = self._outputs(inputs, {**callee.arguments, "training": training})
+        if callee.output_shape is not None:
+            _set_shapes(inputs, outputs, callee.output_shape)
+        return outputs
+
+    def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
+        """The nest of KerasTensor that the layer gives for ``inputs``, found by tracing."""
+        specs = tf.nest.map_structure(_type_spec, inputs)
+        function = tf.function(lambda traced: self.call(traced, training), autograph=False)
+        outputs = function.get_concrete_function(specs).structured_outputs
+        return tf.nest.map_structure(self._keras_tensor, outputs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The output's shape, or a nest of them: from ``output_shape``, else by tracing.
+
+        Args:
+            input_shape: shape with the batch size (int or None), or a nest of them.
+
+        Returns:
+            A tuple of int or None, or a nest of such tuples.
+        """
+        shapes = nest_of_shapes(input_shape)
+        outputs = self._callee.output_shape
+        if outputs is not None:
+            batch = tf.nest.flatten(shapes)[0][:1]
+            return tf.nest.map_structure(lambda s: tuple(batch.concatenate(s).as_list()), outputs)
+        inputs = tf.nest.map_structure(_keras_tensor_of, self._callee.inputs.specs(shapes))
+        spec = self.compute_output_spec(inputs)
+        return tf.nest.map_structure(lambda tensor: tuple(tensor.shape), spec)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments to make this layer again.
+
+        Raises:
+            ConfigNeedsTextHandle: when the handle is an object.
+            ArgumentNotJson: when a value in ``arguments`` is no plain Python value.
+        """
+        if not is_text(self._handle):
+            raise errors.ConfigNeedsTextHandle(found=self._callee.handle)
+        callee = self._callee
+        for key, value in callee.arguments.items():
+            _check_json(key, value)
+        shapes = callee.output_shape
+        if shapes is not None:
+            shapes = tf.nest.map_structure(lambda shape: shape.as_list(), shapes)
+        optional = {
+            "arguments": dict(callee.arguments) or None,
+            "tags": None if self._tags is None else list(self._tags),
+            "signature": callee.signature,
+            "signature_outputs_as_dict": callee.outputs_as_dict,
+            "output_key": callee.output_key,
+            "output_shape": shapes,
+        }
+        config: dict[str, Any] = super().get_config()
+        config["handle"] = _TrustedHandle(os.fspath(self._handle))
+        config.update({name: value for name, value in optional.items() if value is not None})
+        return config
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None
+    ) -> KerasLayer:
+        """Makes a layer from its config.
+
+        Args:
+            config: what ``get_config`` gave, or what was read from a file.
+            custom_objects: unused; Keras passes it.
+            safe_mode: False to load the SavedModel that a file names; by
+                default as Keras' safe mode is, which is on.
+
+        Raises:
+            UnsafeDeserialization: when safe mode is on and the config is not
+                that of a layer of this process.
+        """
+        handle = config["handle"]
+        safe_mode = in_safe_mode() if safe_mode is None else safe_mode
+        if safe_mode is not False and not isinstance(handle, _TrustedHandle):
+            raise errors.UnsafeDeserialization(handle=str(handle))
+        return cls(**{**config, "handle": _TrustedHandle(handle)})
+
+    def _repr_html_(self) -> str:
+        return layer_card(
+            self._handle, self._callee.signature, self._tags, self.trainable, self._loaded
+        )
+
+    def __repr__(self) -> str:
+        # tf_keras shows this when it refuses the layer.
+        text: str = super().__repr__()
+        if "tf_keras" not in sys.modules:
+            return text
+        remedy = errors.MixedKeras.message.do
+        return f"{text[:-1]}, of keras (Keras 3), not of tf_keras (Keras 2): {remedy}>"
+
+    def _outputs(self, inputs: Any, keywords: dict[str, Any]) -> Any:
+        callee = self._callee
+        outputs = callee.inputs.call(callee.function, inputs, keywords)
+        key = callee.output_key
+        if not key:
+            return outputs
+        if not isinstance(outputs, dict):
+            raise errors.OutputKeyWithoutDict(
+                output_key=key, handle=callee.handle, found=type(outputs).__name__
+            )
+        if key not in outputs:
+            raise unknown_output_key(callee.handle, key, sorted(outputs))
+        return outputs[key]
+
+    def _check_trainability(self) -> None:
+        check_trainable(self._callee)
+        if not self._said_that_nothing_trains and not self.trainable_weights:
+            self._said_that_nothing_trains = True
+            _log.error(
+                "KerasLayer is trainable but has no trainable weights: %s", self._callee.handle
+            )
+
+    def _share_variables(self, loaded: Any) -> None:
+        names: set[str] = set()
+        tracked: set[int] = set()
+        for attribute, trainable in (("trainable_variables", True), ("variables", False)):
+            for variable in getattr(loaded, attribute, ()):
+                # Keras tracks the variables of a Keras layer by itself.
+                if isinstance(variable, keras.Variable):
+                    continue
+                with keras.name_scope(self.name, caller=self):
+                    shared = shared_variable(variable, names)
+                if id(shared) in tracked:
+                    continue
+                tracked.add(id(shared))
+                shared.trainable = trainable
+                self._track_variable(shared)
+                if trainable:
+                    shared.trained_by.add(self)
+                follow_layers(shared)
+
+    def _get_own_losses(self) -> list[tf.Tensor]:
+        # Evaluated whenever losses are read, called or not, as Keras 2 does. Keras 3
+        # has no public hook for it: add_loss() takes tensors, and within call().
+        losses: list[tf.Tensor] = super()._get_own_losses()
+        for loss in self._callee.regularization_losses:
+            losses.append(loss() if self._trainable else tf.zeros([]))
+        return losses
+
+    def _keras_tensor(self, output: Any) -> Any:
+        if not tf.is_tensor(output) and not isinstance(output, tf.TypeSpec):
+            return output
+        if output.shape.rank is None:
+            raise errors.UnknownOutputShape(handle=self._callee.handle, found=described(output))
+        return _keras_tensor_of(output)
+
+
+def check_backend(backend: str, handle: str) -> None:
+    """Raises BackendNotTensorFlow when Keras' backend is another than TensorFlow."""
+    if backend != "tensorflow":
+        raise errors.BackendNotTensorFlow(backend=backend, handle=handle)
+
+
+def _load(handle: Any, tags: Sequence[str] | None, options: Any) -> Any:
+    if is_text(handle):
+        if in_safe_mode() and not isinstance(handle, _TrustedHandle):
+            raise errors.UnsafeDeserialization(handle=os.fspath(handle))
+        return load_object(os.fspath(handle), tags, options)
+    for argument, value in (("tags", tags), ("load_options", options)):
+        if value is not None:
+            raise errors.LoadedHandleTakesNoLoadArguments(
+                argument=argument, handle=handle_text(handle)
+            )
+    if callable(handle) or hasattr(handle, "signatures"):
+        return handle
+    raise errors.BadHandle(handle=repr(handle), found=type(handle).__name__)
+
+
+@functools.lru_cache(maxsize=None)
+def _say_once_that_dtypes_stay(policy: str, dtype: str) -> None:
+    if policy.startswith("mixed_") and tf.as_dtype(dtype).is_floating:
+        _log.warning(
+            "The dtype policy %s has no effect inside a KerasLayer: a SavedModel's dtypes "
+            "are fixed when it is saved. This one takes %s; floating-point inputs are cast.",
+            policy,
+            dtype,
+        )
+
+
+def _set_shapes(inputs: Any, outputs: Any, shapes: Any) -> None:
+    batch = tf.nest.flatten(inputs)[0].shape[:1]
+    tf.nest.map_structure(
+        lambda output, shape: output.set_shape(batch.concatenate(shape)), outputs, shapes
+    )
+
+
+def _type_spec(value: Any) -> tf.TypeSpec:
+    if not isinstance(value, keras.KerasTensor):
+        return tf.type_spec_from_value(value)
+    if value.sparse:
+        return tf.SparseTensorSpec(value.shape, value.dtype)
+    # Keras knows ragged tensors from 3.9 on.
+    if getattr(value, "ragged", False):
+        return tf.RaggedTensorSpec(value.shape, value.dtype)
+    return tf.TensorSpec(value.shape, value.dtype)
+
+
+def _keras_tensor_of(tensor: Any) -> keras.KerasTensor:
+    if isinstance(tensor, (tf.RaggedTensor, tf.RaggedTensorSpec)):
+        return keras.KerasTensor(tensor.shape, tensor.dtype, ragged=True)
+    sparse = isinstance(tensor, (tf.SparseTensor, tf.SparseTensorSpec))
+    return keras.KerasTensor(tensor.shape, tensor.dtype, sparse=sparse)
+
+
+def _pop_input_shape(keywords: dict[str, Any]) -> tuple[int | None, ...] | None:
+    """Takes the arguments of Keras 2 for a first layer's inputs; gives the batched shape."""
+    batched = keywords.pop("batch_input_shape", None)
+    units = keywords.pop("input_dim", None)
+    shape = keywords.pop("input_shape", None if units is None else (units,))
+    if batched is not None:
+        return tuple(batched)
+    return None if shape is None else (None, *shape)
+
+
+def _sorted_tags(tags: Iterable[str] | None) -> tuple[str, ...] | None:
+    if tags is None:
+        return None
+    return (tags,) if isinstance(tags, str) else tuple(sorted(tags))
+
+
+def _check_json(key: str, value: Any) -> None:
+    try:
+        json.dumps(value)
+    except TypeError:
+        raise errors.ArgumentNotJson(key=key, found=type(value).__name__) from None

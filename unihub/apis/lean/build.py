@@ -1,0 +1,81 @@
+"""Puts a lean object together from a model's files."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, Optional
+
+from unihub.apis.lean import files
+from unihub.apis.lean.lean import LeanCallableObject, LeanObject, LeanSignatureObject
+from unihub.apis.lean.levels import LeveledCall, LeveledSignature, Model, Source
+from unihub.apis.lean.signatures import LeanSignatures
+from unihub.apis.lean.store import Files, store_of
+from unihub.apis.lean.tables import child_ids
+from unihub.apis.request import Request
+from unihub.apis.signature import SignatureFunction
+from unihub.formats import selection
+from unihub.formats.model import Signature
+from unihub.matrix.values import Format
+
+_SIGNATURES = "signatures"
+_NO_SIGNATURE = frozenset(("__saved_model_init_op", "__saved_model_train_op"))
+
+
+def build(
+    request: Request,
+    signature: Optional[Signature],
+    load_full: Callable[..., Any],
+    is_mapped: bool = False,
+) -> LeanObject:
+    """Loads one signature of a model, or its own __call__.
+
+    Args:
+        request: what was asked for.
+        signature: that it comes to; None for the __call__.
+        load_full: loads the full object.
+        is_mapped: whether the weights are mapped from a file that processes share.
+
+    Raises:
+        Declined: it needs more than is sure to give what the full object gives.
+        tf.errors.OpError: the files are damaged.
+    """
+    if signature is None:
+        names = list(request.meta_graph.signatures)
+        selection.choose_output(None, request.handle, request.output_key, request.as_dict, names)
+    path = request.model.path
+    model_files = Files(
+        path=path,
+        tags=request.meta_graph.tags,
+        has_objects=request.model.format is Format.TF2_SAVED_MODEL,
+        is_mapped=is_mapped,
+        stamp=files.stamp(path),
+    )
+    wanted = "its own __call__" if signature is None else f"signature {signature.name!r}"
+    model = Model(Source(request.handle, wanted, store_of(model_files), load_full))
+    meta_graph = model_files.meta_graph()
+    found = _signatures(meta_graph, model_files.has_objects)
+    function = model.function(None if signature is None else signature.name, meta_graph)
+    if signature is None:
+        assert isinstance(function, LeveledCall)
+        signatures = None if found is None else LeanSignatures(model, found)
+        return LeanCallableObject(model, signatures, function, request.handle)
+    assert isinstance(function, LeveledSignature)
+    output_key = selection.choose_output(
+        signature, request.handle, request.output_key, request.as_dict
+    )
+    return LeanSignatureObject(
+        model,
+        LeanSignatures(model, found or (), function),
+        function,
+        SignatureFunction(function, signature, request.handle, output_key),
+        tuple(signature.inputs),
+        output_key,
+    )
+
+
+def _signatures(meta_graph: Any, has_objects: bool) -> Optional[List[str]]:
+    """The names of the signatures in TensorFlow's order; None where there is no such list."""
+    if not has_objects:
+        return [name for name in meta_graph.signature_def if name not in _NO_SIGNATURE]
+    nodes = meta_graph.object_graph_def.nodes
+    children = child_ids(nodes[0])
+    return list(child_ids(nodes[children[_SIGNATURES]])) if _SIGNATURES in children else None

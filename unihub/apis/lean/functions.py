@@ -1,0 +1,113 @@
+"""A function of a library with all that it calls, checked and under unique names."""
+
+from __future__ import annotations
+
+from typing import AbstractSet, Any, FrozenSet, List, Mapping, Sequence
+
+import tensorflow as tf
+
+from unihub.apis.lean.nodes import called_functions, check_function, check_interface, check_node
+from unihub.apis.lean.plan import Declined
+
+_INTERFACE = "api_implements"
+_SHAPES = "_output_shapes"
+_RESOURCE = tf.resource.as_datatype_enum
+
+
+def closure(library: Mapping[str, Any], name: str, also: FrozenSet[str] = frozenset()) -> List[str]:
+    """The names of a function and of all that it calls, checked.
+
+    Args:
+        library: the FunctionDefs of a model, by name.
+        name: of the function.
+        also: ops that are allowed in it beside those that only compute.
+
+    Raises:
+        Declined: one of them does more than compute.
+    """
+    names, waiting = [], [name]
+    seen = {name}
+    while waiting:
+        current = waiting.pop()
+        if current not in library:
+            raise Declined(f"the function {current} is missing")
+        names.append(current)
+        function = library[current]
+        check_function(function)
+        if _INTERFACE in function.attr:
+            check_interface(function, library.values())
+        for node in function.node_def:
+            for other in functions_of(node, library, also):
+                if other not in seen:
+                    seen.add(other)
+                    waiting.append(other)
+    return names
+
+
+def functions_of(
+    node: Any, library: Mapping[str, Any], also: FrozenSet[str] = frozenset()
+) -> List[str]:
+    """The names of the functions that a node calls.
+
+    Raises:
+        Declined: the node does more than compute.
+    """
+    if node.op in library:
+        return [node.op]
+    check_node(node, also)
+    return [function.name for function in called_functions(node)]
+
+
+def renamed(function: Any, names: AbstractSet[str], suffix: str) -> Any:
+    """A FunctionDef under a unique name, with those that it calls; changed in place.
+
+    It becomes the very one that TensorFlow's own loader makes of it.
+    """
+    function.signature.name += suffix
+    _note_input_shapes(function)
+    for argument in (*function.signature.input_arg, *function.signature.output_arg):
+        argument.ClearField("handle_data")
+    function.attr["_construction_context"].s = b"kEagerRuntime"
+    # TensorFlow exchanges a function for another that implements the same, of any model.
+    if _INTERFACE in function.attr:
+        function.attr[_INTERFACE].s += suffix.encode()
+    for node in function.node_def:
+        rename_calls(node, names, suffix)
+    return function
+
+
+def _note_input_shapes(function: Any) -> None:
+    """Moves the shapes of the inputs to where TensorFlow's own loader puts them.
+
+    What TensorFlow makes of a function depends on them, to the last bits of the results.
+    """
+    if "_input_shapes" not in function.attr:
+        return
+    shapes = function.attr["_input_shapes"].list.shape
+    for place, (argument, shape) in enumerate(zip(function.signature.input_arg, shapes)):
+        if argument.type != _RESOURCE and not shape.unknown_rank:
+            noted = function.arg_attr[place].attr
+            if _SHAPES not in noted:
+                noted[_SHAPES].list.shape.add().CopyFrom(shape)
+    del function.attr["_input_shapes"]
+
+
+def rename_calls(node: Any, names: AbstractSet[str], suffix: str) -> None:
+    """Makes a node call the functions under their unique names; changed in place."""
+    if _SHAPES in node.attr:
+        del node.attr[_SHAPES]
+    if node.op in names:
+        node.op += suffix
+    else:
+        for called in called_functions(node):
+            called.name += suffix
+
+
+def copies(library: Mapping[str, Any], names: Sequence[str], suffix: str) -> List[Any]:
+    """Functions of a library under unique names, as FunctionDefs of their own."""
+    found = []
+    for name in names:
+        copy = type(library[name])()
+        copy.CopyFrom(library[name])
+        found.append(renamed(copy, set(names), suffix))
+    return found

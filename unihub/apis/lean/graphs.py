@@ -1,0 +1,312 @@
+"""The plan of a signature of a TF1 format, from its graph."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
+
+import tensorflow as tf
+
+from unihub.apis.lean.functions import closure, copies, functions_of, rename_calls
+from unihub.apis.lean.nodes import check_dtype, check_node
+from unihub.apis.lean.objects import shape_of
+from unihub.apis.lean.plan import Asset, Declined, Fixed, Input, Plan, Table, Variable
+from unihub.apis.lean.private import FunctionDef
+from unihub.apis.lean.saver import checkpoint_keys, initialized_nodes, initializers
+from unihub.apis.lean.tables import FILLING, asset_path, dtypes_of, unique_suffix
+
+_REFERENCES = ("VariableV2", "Variable")
+_VARIABLES = ("VarHandleOp", *_REFERENCES)
+_TABLES = ("HashTableV2",)
+_UNUSED_ATTRIBUTES = ("_class",)
+_ASSETS = "saved_model_assets"
+_STRING = tf.string.as_datatype_enum
+_RESOURCE = tf.resource.as_datatype_enum
+# Graphs of TensorFlow 0.x, whose ops did not all mean what they mean now.
+_OLDEST_PRODUCER = 21
+# In the place of the index of an output.
+_CONTROL = -1
+
+
+def plan_signature(meta_graph: Any, signature: str, prefix: str, suffix: str) -> Plan:
+    """The plan of one signature: its part of the graph as one function.
+
+    Args:
+        meta_graph: the MetaGraphDef.
+        signature: its name.
+        prefix: of the checkpoint.
+        suffix: to make the functions' names unique.
+
+    Raises:
+        Declined: the signature needs more than variables and tables.
+    """
+    graph = meta_graph.graph_def
+    if graph.versions.producer < _OLDEST_PRODUCER:
+        raise Declined("the graph is older than TensorFlow 1.0")
+    if graph.versions.min_consumer > tf.version.GRAPH_DEF_VERSION:
+        raise Declined("the graph is for a newer TensorFlow")
+    definition = meta_graph.signature_def[signature]
+    part = _Part(meta_graph, f"__inference_signature{suffix}")
+    inputs = part.feed(definition.inputs)
+    part.visit([_tensor_name(info) for info in definition.outputs.values()])
+    tables = tuple(_table(meta_graph, name, prefix) for name in part.tables)
+    variables = part.capture()
+    outputs = part.fetch(definition.outputs)
+    return Plan(
+        name=part.function.signature.name,
+        functions=part.functions(suffix),
+        inputs=inputs,
+        outputs=outputs,
+        result=tuple(definition.outputs),
+        captures=(*variables, *tables),
+        positional=1 if len(inputs) == 1 else 0,
+    )
+
+
+def _table(meta_graph: Any, name: str, prefix: str) -> Table:
+    """A table and the part of the graph that fills it, as one function."""
+    suffix = unique_suffix()
+    part = _Part(meta_graph, f"__inference_fill{suffix}", also=FILLING)
+    key_dtype, value_dtype = dtypes_of(part.node(name))
+    users = [
+        node
+        for node in initializers(meta_graph, part.nodes)
+        if (name, 0) in map(_source, node.input)
+    ]
+    if [node.op in FILLING for node in users] != [True]:
+        raise Declined(f"the table {name} is not filled once")
+    assets = part.feed_assets(_assets(meta_graph), prefix)
+    part.visit([f"^{users[0].name}"])
+    if part.tables != [name] or part.variables:
+        raise Declined(f"the table {name} is filled from variables or tables")
+    part.capture()
+    part.function.signature.control_output.append("filled")
+    part.function.control_ret["filled"] = users[0].name
+    return Table(name, key_dtype, value_dtype, part.functions(suffix), (*assets, None))
+
+
+def _assets(meta_graph: Any) -> Mapping[str, str]:
+    """The files that TensorFlow's loader gives to the init op, by the tensor's name."""
+    assets = list(meta_graph.asset_file_def)
+    if not assets and _ASSETS in meta_graph.collection_def:
+        for packed in meta_graph.collection_def[_ASSETS].any_list.value:
+            assets.append(type(meta_graph)().asset_file_def.add())
+            packed.Unpack(assets[-1])
+    return {asset.tensor_info.name: asset.filename for asset in assets}
+
+
+class _Part:
+    """The part of a graph between some inputs and outputs, as it becomes a function."""
+
+    def __init__(self, meta_graph: Any, name: str, also: FrozenSet[str] = frozenset()) -> None:
+        self.meta_graph = meta_graph
+        self.also = also
+        self.nodes = {node.name: node for node in meta_graph.graph_def.node}
+        self.library = {f.signature.name: f for f in meta_graph.graph_def.library.function}
+        self.function = FunctionDef()
+        self.function.signature.name = name
+        self.function.signature.is_stateful = True
+        self.function.attr["_construction_context"].s = b"kEagerRuntime"
+        self.fed: Dict[Tuple[str, int], str] = {}
+        self.variables: List[str] = []
+        self.tables: List[str] = []
+        self.called: Dict[str, None] = {}
+        self.visited: Dict[str, Any] = {}
+        self.values: Dict[str, str] = {}
+
+    def feed(self, infos: Mapping[str, Any]) -> Tuple[Input, ...]:
+        """Makes the inputs of a signature the function's own."""
+        inputs = []
+        for place, name in enumerate(sorted(infos)):
+            info = infos[name]
+            source = _source(_tensor_name(info))
+            node = self.node(source[0])
+            if source in self.fed or node.op in _VARIABLES:
+                raise Declined(f"input {name} is no tensor of its own")
+            if "dtype" in node.attr and node.attr["dtype"].type != info.dtype:
+                raise Declined(f"input {name} has two dtypes")
+            check_dtype(info.dtype, f"input {name}")
+            shape = info.tensor_shape
+            if node.op == "Placeholder" and not _is_shape_of(shape, node):
+                raise Declined(f"input {name} has two shapes")
+            self.fed[source] = self._new_name(f"input_{place}")
+            self.function.signature.input_arg.add(name=self.fed[source], type=info.dtype)
+            # What TensorFlow makes of a function depends on them, to the last bits.
+            if not shape.unknown_rank:
+                noted = self.function.arg_attr[place].attr["_output_shapes"]
+                noted.list.shape.add().CopyFrom(shape)
+            inputs.append(Input(name, info.dtype, shape_of(info.tensor_shape)))
+        return tuple(inputs)
+
+    def feed_assets(self, assets: Mapping[str, str], prefix: str) -> Tuple[Fixed, ...]:
+        """Makes the paths of files the function's inputs."""
+        for place, text in enumerate(assets):
+            own = self._new_name(f"asset_{place}")
+            argument = self.function.signature.input_arg.add(name=own, type=_STRING)
+            self.fed[_source(text)] = argument.name
+        return tuple(Asset(asset_path(name, prefix)) for name in assets.values())
+
+    def visit(self, tensors: Iterable[str]) -> None:
+        """Collects the nodes that others need, up to the inputs and variables."""
+        waiting = list(tensors)
+        while waiting:
+            name, index = source = _source(waiting.pop())
+            if name in self.visited or source in self.fed:
+                continue
+            if index == _CONTROL and self._is_input(name):
+                continue
+            node = self.visited[name] = self.node(name)
+            if node.op in _VARIABLES:
+                self.variables.append(name)
+                continue
+            if node.op in _TABLES:
+                self.tables.append(name)
+                continue
+            if node.op == "Placeholder":
+                raise Declined(f"{name} is a {node.op}")
+            for function in functions_of(node, self.library, self.also):
+                self.called.update(dict.fromkeys(closure(self.library, function)))
+            waiting.extend(node.input)
+
+    def capture(self) -> Tuple[Variable, ...]:
+        """Makes the variables and tables inputs of the function, and adds the nodes."""
+        keys = checkpoint_keys(self.meta_graph, self.nodes, self.variables)
+        if initialized_nodes(self.meta_graph, self.nodes) & set(self.variables):
+            raise Declined("a variable is set once more after it is restored")
+        shared = [self._shared_name(name) for name in self.variables]
+        if len(set(shared)) < len(shared) or len(set(keys.values())) < len(keys):
+            raise Declined("two variables are the same")
+        for place, name in enumerate(self.variables):
+            self._capture(place, name)
+        for place, name in enumerate(self.tables):
+            own = self._new_name(f"table_{place}")
+            self.values[name] = own
+            self.function.signature.input_arg.add(name=own, type=_RESOURCE)
+        for node in self.visited.values():
+            if node.op not in _VARIABLES and node.op not in _TABLES:
+                self._add(node)
+        return tuple(
+            Variable(
+                keys[name],
+                self.node(name).attr["dtype"].type,
+                self.node(name).attr["shape"].shape,
+            )
+            for name in self.variables
+        )
+
+    def fetch(self, infos: Mapping[str, Any]) -> Tuple[str, ...]:
+        """Makes the outputs of a signature the function's own."""
+        names = tuple(sorted(infos))
+        if not names:
+            raise Declined("the signature has no outputs")
+        for place, name in enumerate(names):
+            check_dtype(infos[name].dtype, f"output {name}")
+            result = self.function.signature.output_arg.add(
+                name=f"out_{place}", type=infos[name].dtype
+            )
+            self.function.ret[result.name] = self._value(_tensor_name(infos[name]))
+        return names
+
+    def functions(self, suffix: str) -> List[Any]:
+        """The function and those that it calls, under unique names."""
+        names = list(self.called)
+        for node in self.function.node_def:
+            rename_calls(node, self.called.keys(), suffix)
+        return [self.function, *copies(self.library, names, suffix)]
+
+    def node(self, name: str) -> Any:
+        if name not in self.nodes:
+            raise Declined(f"the node {name} is missing")
+        return self.nodes[name]
+
+    def _new_name(self, name: str) -> str:
+        """A name for what the function has and the graph has not."""
+        while name in self.nodes:
+            name += "_"
+        return name
+
+    def _shared_name(self, name: str) -> Tuple[bytes, bytes]:
+        attributes = self.node(name).attr
+        shared, container = attributes.get("shared_name"), attributes.get("container")
+        own = shared.s if shared is not None else b""
+        return (container.s if container is not None else b""), own or name.encode()
+
+    def _capture(self, place: int, name: str) -> None:
+        node = self.node(name)
+        check_dtype(node.attr["dtype"].type, f"variable {name}")
+        own = self._new_name(f"variable_{place}")
+        argument = self.function.signature.input_arg.add(name=own, type=_RESOURCE)
+        self.values[name] = argument.name
+        if node.op in _REFERENCES:
+            read = self.function.node_def.add(
+                name=self._new_name(f"read_variable_{place}"),
+                op="ReadVariableOp",
+                input=[argument.name],
+            )
+            read.attr["dtype"].CopyFrom(node.attr["dtype"])
+            self.values[name] = f"{read.name}:value:0"
+
+    def _add(self, node: Any) -> None:
+        added = self.function.node_def.add(name=node.name, op=node.op)
+        added.input.extend(filter(None, map(self._input, node.input)))
+        for name, value in node.attr.items():
+            if name not in _UNUSED_ATTRIBUTES:
+                added.attr[name].CopyFrom(value)
+
+    def _input(self, text: str) -> Optional[str]:
+        name, index = _source(text)
+        if index != _CONTROL:
+            return self._value(text)
+        # Inputs and variables are there before the function runs.
+        is_captured = name in self.variables or name in self.tables
+        return None if is_captured or self._is_input(name) else text
+
+    def _is_input(self, name: str) -> bool:
+        return self.node(name).op == "Placeholder" and (name, 0) in self.fed
+
+    def _value(self, text: str) -> str:
+        """What a function calls the tensor that a graph calls NODE:INDEX."""
+        name, index = source = _source(text)
+        if source in self.fed:
+            return self.fed[source]
+        if name in self.values:
+            return self.values[name]
+        node = self.node(name)
+        called = self.library.get(node.op)
+        definition = check_node(node, self.also) if called is None else called.signature
+        return f"{name}:{_output_names(node, definition)[index]}"
+
+
+def _output_names(node: Any, definition: Any) -> List[str]:
+    """What a function calls each output of a node: argument and place in it."""
+    defaults = {attribute.name: attribute.default_value for attribute in definition.attr}
+    names: List[str] = []
+    for argument in definition.output_arg:
+        count = 1
+        if argument.number_attr:
+            count = node.attr.get(argument.number_attr, defaults[argument.number_attr]).i
+        elif argument.type_list_attr:
+            types = node.attr.get(argument.type_list_attr, defaults[argument.type_list_attr])
+            count = len(types.list.type)
+        names.extend(f"{argument.name}:{place}" for place in range(count))
+    return names
+
+
+def _source(text: str) -> Tuple[str, int]:
+    """The node that an input comes from, and which of its outputs it is."""
+    if text.startswith("^"):
+        return text[1:], _CONTROL
+    name, _, index = text.partition(":")
+    return name, int(index or 0)
+
+
+def _is_shape_of(shape: Any, placeholder: Any) -> bool:
+    """Whether a shape is that of a placeholder, as far as this has one."""
+    own = placeholder.attr["shape"].shape if "shape" in placeholder.attr else None
+    return own is None or not len(own.dim) or shape_of(own) == shape_of(shape)
+
+
+def _tensor_name(info: Any) -> str:
+    if info.WhichOneof("encoding") != "name" or not info.name:
+        raise Declined("an input or output is not one tensor")
+    name: str = info.name
+    return name

@@ -1,0 +1,341 @@
+"""Functions of one model that become as much of it as is asked of them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+
+import tensorflow as tf
+
+from unihub.apis.lean import files
+from unihub.apis.lean.direct import DirectFunction
+from unihub.apis.lean.direct_call import DirectCall
+from unihub.apis.lean.plan import Capture, Declined, Variable
+from unihub.apis.lean.private import load_around, no_tape
+from unihub.apis.lean.pruned import Pruned, load_pruned
+from unihub.apis.lean.store import Store
+from unihub.apis.lean.verbatim import structures
+
+_log = logging.getLogger("unihub.fast")
+
+# These are of the moment, and no property of the inputs that a full load would explain.
+_PASSING = (tf.errors.CancelledError, tf.errors.ResourceExhaustedError)
+# In the place of outputs, of which None may be one.
+MISSING = object()
+
+# Of each function of a signature or __call__; None for one that TensorFlow has to run.
+Captures = List[Optional[Sequence[Capture]]]
+Tensors = List[Optional[List[Any]]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an object comes from.
+
+    Attributes:
+        handle: as the caller wrote it.
+        wanted: what was loaded at first, in words.
+        store: of its files.
+        load_full: loads the full object; takes ``load=``, what to call in the place
+            of tf.saved_model.load.
+    """
+
+    handle: str
+    wanted: str
+    store: Store
+    load_full: Callable[..., Any]
+
+
+class Model:
+    """What the functions of one lean object share: their variables, and the full object.
+
+    Until more than direct calls is wanted, the variables are those of the store. From
+    then on they are tf.Variables, the same ones for all functions and the full object.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        # They hold the model: the other way round they would outlive their last user.
+        self._functions: weakref.WeakSet[LeveledFunction] = weakref.WeakSet()
+        self._pruned: List[Pruned] = []
+        self._full: Any = None
+        self._lock = threading.RLock()
+
+    def function(self, signature: Optional[str], meta_graph: Any = None) -> LeveledFunction:
+        """A signature, or the model's own __call__.
+
+        Args:
+            signature: its name; None for the __call__.
+            meta_graph: the MetaGraphDef, which is changed; read anew by default.
+
+        Raises:
+            Declined: it needs more than is sure to give what the full object gives.
+            ModelChanged: the model's files are not those that were loaded.
+        """
+        with self._lock:
+            if self.is_full:
+                raise Declined("the full object is there already")
+            if meta_graph is None:
+                self._check_files()
+            direct = self._source.store.function(signature, meta_graph)
+            kind = LeveledCall if signature is None else LeveledSignature
+            function = kind(self, signature, direct)
+            captures = function.captures()
+            tensors = self._source.store.tensors([some or () for some in captures])
+            function.tensors = self._with_variables(captures, tensors)
+            self._functions.add(function)
+            return function
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether it is a TF2 SavedModel."""
+        return self._source.store.files.has_objects
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the full object is loaded."""
+        return self._full is not None
+
+    def full(self) -> Any:
+        """The full object, loaded once."""
+        if self._full is None:
+            with self._lock:
+                if self._full is None:
+                    _as_at_top_level(self._load_full)
+        return self._full
+
+    def complete(self, function: LeveledFunction) -> Any:
+        """TensorFlow's own function in the place of one, loaded once."""
+        if function.own is None:
+            with self._lock:
+                if function.own is None:
+                    _as_at_top_level(lambda: self._load_complete(function))
+        return function.own
+
+    def _load_complete(self, function: LeveledFunction) -> None:
+        store = self._source.store
+        if not store.files.has_objects:
+            return self._load_full()
+        self._check_files()
+        try:
+            pruned = load_pruned(
+                store.files.meta_graph(),
+                structures(store.files.content()),
+                store.files.prefix,
+                function.signature,
+                self._variables(),
+                self._read,
+            )
+        except Declined as reason:
+            _log.debug("%s: full load: %s", self._source.handle, reason)
+            return self._load_full()
+        self._pruned.append(pruned)
+        for one in self._functions:
+            if one.tensors is not None:
+                one.tensors = self._with_variables(one.captures(), one.tensors)
+        function.own = pruned.function
+        return None
+
+    def _load_full(self) -> None:
+        self._check_files()
+        variables = self._variables()
+        if variables:
+            paths = {place: path for pruned in self._pruned for place, path in pruned.paths.items()}
+            named = {paths[place]: variable for place, variable in variables.items()}
+            full = self._source.load_full(load=_loading_around(named))
+        else:
+            full = self._source.load_full()
+        for function in self._functions:
+            function.own = function.of(full)
+            function.tensors = function.tensors_of(function.own) if self.has_objects else None
+        self._full = full
+
+    def _variables(self) -> Dict[int, Any]:
+        return {place: v for pruned in self._pruned for place, v in pruned.variables.items()}
+
+    def _read(self, variables: Sequence[Variable]) -> List[Any]:
+        (handles,) = self._source.store.tensors([variables])
+        return [
+            tf.raw_ops.ReadVariableOp(resource=handle, dtype=variable.dtype)
+            for handle, variable in zip(handles, variables)
+        ]
+
+    def _with_variables(self, captures: Captures, tensors: Sequence[Optional[Any]]) -> Tensors:
+        """What is captured, with tf.Variables where there are such."""
+        variables = self._variables()
+        return [
+            [
+                variables[capture.node].handle
+                if isinstance(capture, Variable) and capture.node in variables
+                else tensor
+                for capture, tensor in zip(some, its)
+            ]
+            if some is not None and its is not None
+            else None
+            for some, its in zip(captures, tensors)
+        ]
+
+    def _check_files(self) -> None:
+        source, model = self._source, self._source.store.files
+        files.check_unchanged(source.handle, source.wanted, model.path, model.stamp)
+
+
+class LeveledFunction:
+    """A function of a model. Eagerly and without a tape it runs directly.
+
+    For a graph, a tape or an unusual input TensorFlow's own function is loaded, with
+    as little of the model as it needs; the variables stay the same ones from then on.
+
+    Attributes:
+        own: TensorFlow's own function; None before it is loaded.
+        tensors: what its direct functions capture; None where it has none any more.
+    """
+
+    def __init__(self, model: Model, signature: Optional[str], direct: Any) -> None:
+        self.model = model
+        self.signature = signature
+        self.own: Any = None
+        self.tensors: Optional[Tensors] = None
+        self._direct = direct
+
+    def captures(self) -> Captures:
+        """What its functions take after their inputs; None for one that is not direct."""
+        raise NotImplementedError
+
+    def of(self, full: Any) -> Any:
+        """The same function of the full object."""
+        raise NotImplementedError
+
+    def functions_of(self, own: Any) -> List[Any]:
+        """TensorFlow's ConcreteFunctions for the direct functions."""
+        raise NotImplementedError
+
+    def complete(self) -> Any:
+        """TensorFlow's own function, loaded once."""
+        return self.model.complete(self)
+
+    def tensors_of(self, own: Any) -> Optional[Tensors]:
+        """What TensorFlow's own function captures; None where it differs in kind."""
+        functions = self.functions_of(own)
+        if self.tensors is None or len(functions) != len(self.tensors):
+            return None
+        found: Tensors = []
+        for function, before in zip(functions, self.tensors):
+            after = None if before is None else list(function.captured_inputs)
+            if before is not None and after is not None and _dtypes(before) != _dtypes(after):
+                return None
+            found.append(after)
+        return found
+
+
+class LeveledSignature(LeveledFunction):
+    """A signature, called with its inputs by name."""
+
+    _direct: DirectFunction
+
+    def __call__(self, **inputs: Any) -> Dict[str, Any]:
+        outputs = self.direct(inputs)
+        if outputs is MISSING:
+            outputs = self.complete()(**inputs)
+        return {name: outputs[name] for name in self._direct.result}
+
+    @property
+    def sole_input(self) -> Optional[str]:
+        """The name of the input that can be given by position."""
+        return self._direct.sole_input
+
+    def direct(self, inputs: Mapping[str, Any], output: Optional[str] = None) -> Any:
+        """Runs the function directly, where that comes to the same.
+
+        Args:
+            inputs: by name.
+            output: name of the one to return; by default a dict of all.
+
+        Returns:
+            The outputs; MISSING where TensorFlow's own function is needed.
+        """
+        captured = self.tensors
+        if captured is None or not no_tape() or not tf.executing_eagerly():
+            return MISSING
+        tensors = self._direct.accepted(inputs)
+        if tensors is None:
+            return MISSING
+        try:
+            return self._direct([*tensors, *(captured[0] or ())], output)
+        except _PASSING:
+            raise
+        except tf.errors.OpError:
+            # TensorFlow's own function fails too, and says where.
+            return MISSING
+
+    def captures(self) -> Captures:
+        return [self._direct.captures]
+
+    def of(self, full: Any) -> Any:
+        return full.signatures[self.signature]
+
+    def functions_of(self, own: Any) -> List[Any]:
+        return [own]
+
+
+class LeveledCall(LeveledFunction):
+    """A model's own __call__."""
+
+    _direct: DirectCall
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        captured = self.tensors
+        if not tf.executing_eagerly():
+            # What is traced now may serve later calls with other shapes.
+            self.tensors = None
+        elif captured is not None and no_tape():
+            found = self._direct.route(args, kwargs)
+            if found is not None:
+                route, tensors = found
+                try:
+                    return route.pack(route.run([*tensors, *(captured[route.trace] or ())]))
+                except _PASSING:
+                    raise
+                except tf.errors.OpError:
+                    # TensorFlow's own function fails too, and says where.
+                    pass
+        return self.complete()(*args, **kwargs)
+
+    def captures(self) -> Captures:
+        return self._direct.captures
+
+    def of(self, full: Any) -> Any:
+        return full.__call__
+
+    def functions_of(self, own: Any) -> List[Any]:
+        return list(own.concrete_functions)
+
+    def leave(self) -> None:
+        """Calls no function directly any more."""
+        self.tensors = None
+
+
+def _dtypes(tensors: Sequence[Any]) -> List[Any]:
+    return [tensor.dtype for tensor in tensors]
+
+
+def _loading_around(variables: Mapping[str, Any]) -> Callable[..., Any]:
+    def load(path: str, tags: Any) -> Any:
+        # Loading sets the variables as they are in the checkpoint.
+        values = {name: variable.read_value() for name, variable in variables.items()}
+        loaded = load_around(path, tags, variables)
+        for name, variable in variables.items():
+            variable.assign(values[name])
+        return loaded
+
+    return load
+
+
+def _as_at_top_level(action: Callable[[], None]) -> None:
+    """Runs an action where no graph, tape, scope or device of the caller is in force."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(action).result()

@@ -1,0 +1,167 @@
+"""Weights in a file that processes share: aligned, checked, mapped copy-on-write.
+
+A file holds the values of one signature's variables, each at a multiple of 64 bytes.
+It is written from what TensorFlow's own reader gives, which verifies the checksums
+of the checkpoint, and its name depends on all that would make it another file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import sys
+import tempfile
+from typing import IO, Any, Dict, List, Optional, Sequence, Tuple
+
+import numpy as np
+import tensorflow as tf
+
+from unihub import settings
+from unihub.apis.lean.files import Stamp, model_folder
+from unihub.apis.lean.plan import Declined, Variable
+from unihub.apis.lean.weights import read_values
+from unihub.handles.cache import storage, workplace
+from unihub.handles.cache.cache_errors import CacheNotPrivate, CacheOwnedByAnother
+from unihub.handles.cache.derived import WEIGHTS, weights_note
+from unihub.handles.cache.ownership import is_trusted
+
+# TensorFlow aborts the process where a buffer that it is given is not aligned so.
+_ALIGNMENT = 64
+_LAYOUT = "unihub weights 2"
+# Those that NumPy can hand over; what is of another dtype is read as ever.
+_MAPPABLE = frozenset(
+    tf.as_dtype(name).as_datatype_enum
+    for name in (
+        "float16",
+        "float32",
+        "float64",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+    )
+)
+_Slot = Tuple[Variable, int, int]
+
+
+def mapped_values(variables: Sequence[Variable], prefix: str, stamp: Stamp) -> Sequence[Any]:
+    """The values of variables, as tensors whose memory is a mapped file.
+
+    Writing to such a tensor changes this process's copy of the page, and no file.
+
+    Args:
+        variables: whose values they are.
+        prefix: of the checkpoint.
+        stamp: of the model's files.
+
+    Raises:
+        Declined: the folder of the files could have been written by others.
+        CacheNotWritable, DiskFull, InodesFull: when the file system refuses.
+    """
+    slots, size = _slots(variables)
+    file = _file(variables, prefix, stamp)
+    if not size:
+        return read_values(variables, prefix)
+    note = weights_note(model_folder(prefix), stamp)
+    # Another process may remove the file at any time; an open one stays.
+    opened = _opened(file, size + len(note))
+    if opened is None:
+        with storage.writing(settings.current().cache):
+            opened = _written(file, slots, size, note, prefix)
+    with opened:
+        values = _mapped(opened, slots, size)
+    rest = [variable for variable in variables if variable.key not in values]
+    if rest:
+        values.update(zip((v.key for v in rest), read_values(rest, prefix)))
+    return [values[variable.key] for variable in variables]
+
+
+def _slots(variables: Sequence[Variable]) -> Tuple[List[_Slot], int]:
+    """Where each value is: its place and its size in bytes; and the size of the file."""
+    slots, place = [], 0
+    if sys.byteorder != "little":
+        return [], 0
+    for variable in variables:
+        shape = tf.TensorShape(variable.shape)
+        if variable.dtype not in _MAPPABLE or not shape.num_elements():
+            continue
+        size = shape.num_elements() * tf.as_dtype(variable.dtype).size
+        slots.append((variable, place, size))
+        place += -(-size // _ALIGNMENT) * _ALIGNMENT
+    return slots, place
+
+
+def _file(variables: Sequence[Variable], prefix: str, stamp: Stamp) -> str:
+    root = settings.current().cache
+    try:
+        storage.make_folders(root, {WEIGHTS: storage.PRIVATE})
+    except (CacheOwnedByAnother, CacheNotPrivate) as error:
+        raise Declined(error.what) from None
+    facts = [_LAYOUT, os.path.realpath(prefix), [row[1:] for row in stamp], tf.__version__]
+    facts += [(v.key, v.dtype, tf.TensorShape(v.shape).as_list()) for v in variables]
+    return os.path.join(root, WEIGHTS, hashlib.sha256(repr(facts).encode()).hexdigest())
+
+
+def _opened(file: str, size: int) -> Optional[IO[bytes]]:
+    """The file, if it is there; it appears by one rename, when it is whole."""
+    try:
+        opened = os.fdopen(os.open(file, os.O_RDONLY | os.O_CLOEXEC), "rb")
+    except FileNotFoundError:
+        return None
+    status = os.fstat(opened.fileno())
+    if status.st_size == size and is_trusted(status):
+        return opened
+    opened.close()
+    return None
+
+
+def _written(file: str, slots: Sequence[_Slot], size: int, note: bytes, prefix: str) -> IO[bytes]:
+    values = read_values([variable for variable, _, _ in slots], prefix)
+    handle, temporary = tempfile.mkstemp(
+        prefix=workplace.name_of_work(os.path.basename(file)), dir=os.path.dirname(file)
+    )
+    out = os.fdopen(handle, "w+b")
+    try:
+        for (_, place, length), value in zip(slots, values):
+            array = np.ascontiguousarray(value.numpy())
+            if array.nbytes != length:
+                raise Declined("a variable has another size than its shape says")
+            out.seek(place)
+            out.write(array.data)
+        out.seek(size)
+        out.write(note)
+        out.flush()
+        os.fsync(out.fileno())
+        os.replace(temporary, file)
+    except BaseException:
+        out.close()
+        os.unlink(temporary)
+        raise
+    return out
+
+
+def _mapped(opened: IO[bytes], slots: Sequence[_Slot], size: int) -> Dict[str, Any]:
+    memory = mmap.mmap(
+        opened.fileno(), size, flags=mmap.MAP_PRIVATE, prot=mmap.PROT_READ | mmap.PROT_WRITE
+    )
+    content = np.frombuffer(memory, np.uint8)
+    values = {}
+    for variable, place, length in slots:
+        tensor = _tensor(content[place : place + length], variable)
+        if tensor is not None:
+            values[variable.key] = tensor
+    return values
+
+
+def _tensor(data: Any, variable: Variable) -> Optional[Any]:
+    """A tensor of the very bytes; None where they are not aligned."""
+    shape = tf.TensorShape(variable.shape).as_list()
+    array = data.view(tf.as_dtype(variable.dtype).as_numpy_dtype).reshape(shape)
+    if array.ctypes.data % _ALIGNMENT or not array.flags.c_contiguous:
+        return None
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__())

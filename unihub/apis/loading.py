@@ -1,0 +1,229 @@
+"""api="load": the object that tf.saved_model.load gives."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from typing import Any, Callable, Iterator, Optional, Union
+
+import tensorflow as tf
+
+from unihub.apis.forks import check_fork
+from unihub.apis.lean.load import load_lean
+from unihub.apis.lifetime import keep_while_traced
+from unihub.apis.operations import is_newer, register_ops
+from unihub.apis.proxy import CallableObject
+from unihub.apis.request import Request
+from unihub.apis.signature import SignatureFunction
+from unihub.apis.strategy import check_strategy
+from unihub.errors import Message, UnihubError, first_line, listed
+from unihub.formats import selection
+from unihub.formats.model import MetaGraph, SavedModel, read_ops, read_saved_model
+from unihub.handles import resolving
+from unihub.inspection.security import refuse_escaping_assets
+from unihub.matrix.values import Format, Runtime
+from unihub.runtime import current_runtime
+
+_RESTORING_COLLECTION = "saved_model_initializers"
+
+
+class LoadFailed(UnihubError, RuntimeError, ValueError, OSError):
+    """TensorFlow could not load what is otherwise a well-formed model."""
+
+    message = Message(
+        code="load-failed",
+        what="TensorFlow {version} could not load {handle}.",
+        why="it says: {reason}. (written by TensorFlow {writer})",
+        do="{remedy}",
+    )
+
+
+class ReferenceVariables(UnihubError, NotImplementedError):
+    """TensorFlow 1.15 loads reference variables that nothing can initialise."""
+
+    message = Message(
+        code="reference-variables",
+        what="TensorFlow {version} cannot use {handle} by api='load' in graph mode.",
+        why="its reference variables end up inside of functions, where no session "
+        "initialises them. (found: {names})",
+        do="unihub.load({handle!r}, api='module')",
+    )
+
+
+class OptionsNotSupported(UnihubError, NotImplementedError):
+    """LoadOptions are newer than the running TensorFlow."""
+
+    message = Message(
+        code="options-not-supported",
+        what="options= was given, and TensorFlow {version} does not know it.",
+        why="tf.saved_model.LoadOptions came with TensorFlow 2.3.",
+        do="unihub.load({handle!r})",
+    )
+
+
+def load_saved_model(request: Request) -> Any:
+    """Serves a cell of the matrix by `tf.saved_model.load`.
+
+    Returns:
+        The loaded object itself where it is callable and no signature was
+        asked for; else the same object made callable through the signature.
+    """
+    load_full = functools.partial(
+        load_meta_graph, request.handle, request.model, request.meta_graph, request.options
+    )
+    lean = load_lean(request, load_full, request.weights) if request.fast else None
+    if lean is not None:
+        return lean
+    loaded = load_full()
+    if request.signature is None and selection.is_callable(request.meta_graph):
+        names = list(request.meta_graph.signatures)
+        selection.choose_output(None, request.handle, request.output_key, request.as_dict, names)
+        return loaded
+    if not request.meta_graph.signatures:
+        return loaded
+    return CallableObject(loaded, _call_of(request, loaded))
+
+
+def load_object(
+    handle: Union[str, os.PathLike[str]],
+    tags: Optional[selection.Tags] = None,
+    options: Any = None,
+) -> Any:
+    """The loaded object of a handle, as tensorflow_hub's ``load`` gives it.
+
+    Args:
+        handle: a folder or URL.
+        tags: of the MetaGraph to load; the evident one when None.
+        options: tf.saved_model.LoadOptions, or None.
+
+    Returns:
+        What tf.saved_model.load returns.
+    """
+    model = read_saved_model(resolving.resolve(handle))
+    text = os.fspath(handle)
+    meta_graph = selection.choose_meta_graph(model, text, tags=tags)
+    return load_meta_graph(text, model, meta_graph, options)
+
+
+def load_meta_graph(
+    handle: str,
+    model: SavedModel,
+    meta_graph: MetaGraph,
+    options: Any,
+    load: Optional[Callable[..., Any]] = None,
+) -> Any:
+    """Loads one MetaGraph of a SavedModel, with its ops' packages imported.
+
+    Raises:
+        AssetEscapes: when an asset lies outside of the model's folder.
+        MissingOps: when this TensorFlow lacks an op of the graph.
+        OptionsNotSupported: when options are given before TensorFlow 2.3.
+        LoadFailed: when TensorFlow raises anything.
+        StrategyNotSupported: for a TF1 format under a distribution strategy.
+        ForkedAfterUse: in a process forked after TensorFlow had run.
+    """
+    refuse_escaping_assets(handle, model)
+    check_fork(handle)
+    check_strategy(handle, model.format)
+    ops = read_ops(model.path, meta_graph.tags)
+    register_ops(handle, ops, meta_graph.tensorflow_version)
+    keywords = {}
+    if options is not None:
+        if not hasattr(tf.saved_model, "LoadOptions"):
+            raise OptionsNotSupported(version=tf.__version__, handle=handle)
+        keywords["options"] = options
+    with explained(handle, meta_graph):
+        # load_v2 is tf.saved_model.load, under the name that 1.15 has as well.
+        loaded = (load or tf.compat.v1.saved_model.load_v2)(
+            model.path, tags=list(meta_graph.tags), **keywords
+        )
+    # tensorflow_hub's KerasLayer reads this mark on objects passed to it.
+    loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
+    keep_while_traced(loaded)
+    if current_runtime() is not Runtime.TF2:
+        _offer_initializers(handle, loaded)
+    return loaded
+
+
+@contextlib.contextmanager
+def explained(handle: str, meta_graph: MetaGraph) -> Iterator[None]:
+    """Says which model it was when TensorFlow fails to load one.
+
+    Raises:
+        LoadFailed: in the place of whatever TensorFlow raises.
+    """
+    try:
+        yield
+    except UnihubError:
+        raise
+    # TensorFlow raises nearly every type here, without the handle in any.
+    except Exception as error:
+        raise LoadFailed(
+            version=tf.__version__,
+            handle=handle,
+            reason=f"{type(error).__name__}: {first_line(error)}",
+            writer=meta_graph.tensorflow_version or "unknown",
+            remedy=_remedy(handle, meta_graph.tensorflow_version),
+        ) from error
+
+
+def _remedy(handle: str, writer: str) -> str:
+    if is_newer(writer):
+        return f'pip install "tensorflow>={writer}"'
+    return f"tf.compat.v1.saved_model.load_v2({handle!r})  # for TensorFlow's own traceback"
+
+
+def _offer_initializers(handle: str, loaded: Any) -> None:
+    """Makes tables_initializer() restore what no variables_initializer() reaches.
+
+    In graph mode the reference variables of a TF1 graph stay inside of the
+    loaded functions. TensorFlow 2 collects an op that restores them, under a
+    name that no script knows; 1.15 keeps their values for one call only.
+    """
+    graph = getattr(loaded, "graph", None)
+    if graph is None:
+        return
+    v1 = tf.compat.v1
+    inside = [
+        variable
+        for variable in graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)
+        if variable.graph is graph
+    ]
+    if not inside:
+        return
+    restoring = v1.get_collection(_RESTORING_COLLECTION)
+    if not restoring:
+        names = listed(variable.op.name for variable in inside)
+        raise ReferenceVariables(version=tf.__version__, handle=handle, names=names)
+    known = v1.get_collection(v1.GraphKeys.TABLE_INITIALIZERS)
+    for tensor in restoring:
+        if tensor.op not in known:
+            v1.add_to_collection(v1.GraphKeys.TABLE_INITIALIZERS, tensor.op)
+
+
+def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:
+    """The signature to call, or what says why none is evident.
+
+    Loading must succeed then too: the caller may go on with ``.signatures``.
+    """
+    try:
+        signature = selection.choose_signature(
+            request.meta_graph, request.handle, request.signature
+        )
+    except selection.AmbiguousSignature as error:
+        return _Undecided(error)
+    assert signature is not None
+    output_key = selection.choose_output(
+        signature, request.handle, request.output_key, request.as_dict
+    )
+    function = loaded.signatures[signature.name]
+    return SignatureFunction(function, signature, request.handle, output_key)
+
+
+class _Undecided:
+    def __init__(self, error: UnihubError) -> None:
+        self._error = error
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise self._error

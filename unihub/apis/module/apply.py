@@ -1,0 +1,118 @@
+"""Applying a signature: the graph of the module once more, around given tensors."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Dict, Mapping, Set
+
+import tensorflow as tf
+
+from unihub.apis.module import compat
+from unihub.apis.module.colocation import follow_replacements
+from unihub.apis.module.function_graph import captured, reachable_part
+from unihub.apis.module.state import ModuleState
+from unihub.apis.module.tensors import bind_inputs, collect_outputs
+from unihub.apis.module.variant import GraphVariant, scoped_shared_names, split_scope
+
+_log = logging.getLogger(__name__)
+
+_KEYS = tf.compat.v1.GraphKeys
+
+# The paths of assets are imported anew each time, and may be used by any op.
+_COLLECTIONS = (_KEYS.ASSET_FILEPATHS, _KEYS.COND_CONTEXT, _KEYS.WHILE_CONTEXT)
+_COLLECTIONS_IF_TRAINABLE = (_KEYS.UPDATE_OPS,)
+
+
+def apply_signature(
+    variant: GraphVariant,
+    signature: str,
+    inputs: Mapping[str, Any],
+    state: ModuleState,
+    trainable: bool,
+    name: str,
+) -> Dict[str, Any]:
+    """Imports a graph variant with its inputs and its state replaced.
+
+    Args:
+        variant: the graph to import.
+        signature: which inputs to replace and which outputs to return.
+        inputs: tensors that fit the signature's inputs, by name.
+        state: the state to share.
+        trainable: whether to fill UPDATE_OPS.
+        name: the name scope to import under; a number is added if it is in use.
+
+    Returns:
+        The outputs by name.
+
+    Raises:
+        ColocationAmbiguous: if a colocation constraint cannot be kept.
+        CollectionsInFunction: if the module has collections and is applied in
+            a function's graph that does not hold its state.
+    """
+    graph = tf.compat.v1.get_default_graph()
+    definition = variant.signature(signature)
+    bound = bind_inputs(definition.inputs, inputs)
+    if graph is state.graph:
+        part = variant.part(_COLLECTIONS + (_COLLECTIONS_IF_TRAINABLE if trainable else ()))
+        if graph.building_function:
+            _warn_of_unpruned_function(graph)
+    else:
+        part = reachable_part(variant, definition, trainable)
+        bound = _of_nodes(part, bound)
+    hidden = _hide_state(part, state.tensors)
+    replaced = {
+        key: compat.add_to_control_flow(graph, captured(graph, value))
+        for key, value in sorted({**hidden, **bound}.items())
+    }
+    scope = _imported(part, replaced, name)
+    follow_replacements(graph, scope, part.graph_def.node, replaced)
+
+    def tensor_named(tensor_name: str) -> tf.Tensor:
+        if tensor_name in replaced:
+            return replaced[tensor_name]
+        return graph.get_tensor_by_name(f"{scope}/{tensor_name}")
+
+    return collect_outputs(definition.outputs, tensor_named)
+
+
+def _imported(part: Any, replaced: Mapping[str, tf.Tensor], name: str) -> str:
+    """Imports a MetaGraphDef and returns the absolute scope where it is."""
+    scope: str = tf.compat.v1.get_default_graph().unique_name(name, mark_as_used=False)
+    scoped_shared_names(part, scope)
+    tf.compat.v1.train.import_meta_graph(
+        part, input_map=dict(replaced), import_scope=split_scope(scope)[1]
+    )
+    return scope
+
+
+def _hide_state(part: Any, tensors: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
+    """Turns the state ops into placeholders.
+
+    All uses of them are replaced. Left as they are, they would be taken for
+    state when a graph with an applied module is made a module itself.
+
+    Returns:
+        The state tensors that the graph uses, by their names in the module.
+    """
+    hidden = {}
+    for node in part.graph_def.node:
+        tensor_name = f"{node.name}:0"
+        if tensor_name in tensors:
+            hidden[tensor_name] = tensors[tensor_name]
+            node.op = "Placeholder"
+            node.attr.clear()
+            node.attr["dtype"].type = tf.resource.as_datatype_enum
+    return hidden
+
+
+def _of_nodes(part: Any, tensors: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:
+    names: Set[str] = {node.name for node in part.graph_def.node}
+    return {key: value for key, value in tensors.items() if key.rpartition(":")[0] in names}
+
+
+def _warn_of_unpruned_function(graph: tf.Graph) -> None:
+    _log.warning(
+        "A Module is applied while the function %s is built. All its ops, the initializers of "
+        "its variables among them, run whenever the function is called, unless it is pruned.",
+        graph.name,
+    )

@@ -1,0 +1,169 @@
+"""The one place of unihub.apis.module for what is not public API or differs by release.
+
+Written for TensorFlow 1.15 to 2.21; each function says why it is needed.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterable, List, Optional, Set
+
+import tensorflow as tf
+
+# The messages of the SavedModel format: TensorFlow ships them, but tf.compat.v1
+# names only MetaGraphDef of them.
+from tensorflow.core.framework.variable_pb2 import VariableDef
+from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef, MetaGraphDef
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+from tensorflow.core.protobuf.struct_pb2 import StructuredValue
+
+# No public API tells whether an op is stateful.
+from tensorflow.python.framework import op_def_registry
+
+# No public API decodes the TypeSpec of a composite tensor in a signature.
+from tensorflow.python.saved_model import nested_structure_coder
+
+__all__ = [
+    "AssetFileDef",
+    "MetaGraphDef",
+    "SavedModel",
+    "StructuredValue",
+    "VariableDef",
+    "add_to_control_flow",
+    "decode_type_spec",
+    "drop_newer_attributes",
+    "in_replicated_function",
+    "missing_ops",
+    "op_definition",
+    "set_colocation",
+    "spec_dtype",
+    "spec_shape",
+    "type_spec_of",
+]
+
+# By op: attributes that change no result. The one is for messages, the other
+# checks once more what the shapes in the graph say.
+_NEWER_ATTRIBUTES = {"VarHandleOp": ("debug_name",), "AssignVariableOp": ("validate_shape",)}
+
+
+def op_definition(name: str) -> Optional[Any]:
+    """The OpDef of an op type, or None where this TensorFlow has no such op."""
+    if hasattr(op_def_registry, "get"):
+        return op_def_registry.get(name)
+    # 1.15 keeps a dict of what Python code has used so far.
+    return op_def_registry.get_registered_ops().get(name)
+
+
+def missing_ops(names: Iterable[str]) -> Set[str]:
+    """Those op types that this TensorFlow has not registered at all."""
+    missing = {name for name in names if op_definition(name) is None}
+    if missing and hasattr(op_def_registry, "get_registered_ops"):
+        _register_linked_ops(missing)
+        missing = {name for name in missing if op_definition(name) is None}
+    return missing
+
+
+def _register_linked_ops(names: Set[str]) -> None:
+    """Tells the Python side of 1.15 about ops that only C++ code has registered.
+
+    import_graph_def of 1.15 looks ops up in Python and fails for those that no
+    Python module has declared yet. Later releases ask C++.
+    """
+    from tensorflow.core.framework.op_def_pb2 import OpList
+    from tensorflow.python import pywrap_tensorflow
+
+    linked = OpList()
+    linked.ParseFromString(pywrap_tensorflow.TF_GetBuffer(pywrap_tensorflow.TF_GetAllOpList()))
+    registered = op_def_registry.get_registered_ops()
+    for definition in linked.op:
+        if definition.name in names:
+            registered[definition.name] = definition
+
+
+def drop_newer_attributes(meta_graph: MetaGraphDef, known_here: bool = True) -> None:
+    """Takes out of a graph what 1.15 does not read and nothing needs.
+
+    Without this, a resource variable of 2.1 or later is not read by 1.15.
+
+    Args:
+        meta_graph: changed in place.
+        known_here: whether to drop what this TensorFlow does read as well.
+    """
+    dropped = {
+        op: [name for name in names if known_here or name not in _attributes_of(op)]
+        for op, names in _NEWER_ATTRIBUTES.items()
+    }
+    functions = (function.node_def for function in meta_graph.graph_def.library.function)
+    for nodes in (meta_graph.graph_def.node, *functions):
+        for node in nodes:
+            for name in dropped.get(node.op, ()):
+                if name in node.attr:
+                    del node.attr[name]
+
+
+def _attributes_of(op: str) -> Set[str]:
+    definition = op_definition(op)
+    return {attribute.name for attribute in definition.attr} if definition else set()
+
+
+def decode_type_spec(proto: Any) -> Any:
+    """The tf.TypeSpec that a TypeSpecProto describes."""
+    value = StructuredValue(type_spec_value=proto)
+    if hasattr(nested_structure_coder, "decode_proto"):
+        return nested_structure_coder.decode_proto(value)
+    # A method until 2.7.
+    return nested_structure_coder.StructureCoder().decode_proto(value)
+
+
+def type_spec_of(tensor: Any) -> Any:
+    """The tf.TypeSpec of a Tensor, SparseTensor, RaggedTensor or IndexedSlices."""
+    if isinstance(tensor, tf.Tensor):
+        return tf.TensorSpec.from_tensor(tensor)
+    if hasattr(tf, "type_spec_from_value"):
+        return tf.type_spec_from_value(tensor)
+    # tf.type_spec_from_value is public from 2.3 on.
+    return tensor._type_spec
+
+
+def spec_dtype(spec: Any) -> tf.DType:
+    """The dtype of a tensor's TypeSpec (RaggedTensorSpec hid it until 2.3)."""
+    return spec.dtype if hasattr(spec, "dtype") else spec._dtype
+
+
+def spec_shape(spec: Any) -> tf.TensorShape:
+    """The shape of a tensor's TypeSpec (RaggedTensorSpec hid it until 2.3)."""
+    return spec.shape if hasattr(spec, "shape") else spec._shape
+
+
+def add_to_control_flow(graph: tf.Graph, tensor: tf.Tensor) -> tf.Tensor:
+    """The tensor as it is seen inside the current v1 cond or while_loop.
+
+    import_graph_def does not do this for the tensors of its input_map, and
+    public API does it only together with a new op.
+    """
+    context = graph._get_control_flow_context()
+    return tensor if context is None else context.AddValue(tensor)
+
+
+def in_replicated_function(graph: tf.Graph) -> bool:
+    """Whether a function is being built for the replicas of a TPU.
+
+    Only the type of the private control flow context tells.
+    """
+    context = type(graph._get_control_flow_context()).__name__
+    return graph.building_function and context.endswith("TPUReplicateContext")
+
+
+def set_colocation(op: tf.Operation, classes: List[bytes], device: Optional[str]) -> None:
+    """Replaces the constraints of an op that is in its graph already.
+
+    Public API sets them only while an op is being created.
+
+    Args:
+        classes: the new value of the attribute _class.
+        device: the new device, or None to leave it.
+    """
+    attribute = tf.compat.v1.AttrValue()
+    attribute.list.s.extend(classes)
+    op._set_attr("_class", attribute)
+    if device is not None:
+        op._set_device(device)

@@ -1,0 +1,490 @@
+"""Feature columns whose values are embedded by a model."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from importlib import import_module
+from typing import Any, ClassVar, Dict, List, Optional, Tuple, Union
+
+import tensorflow as tf
+
+# tf.feature_column makes columns, but does not name the classes to derive from.
+from tensorflow.python.feature_column.feature_column import _DenseColumn
+from tensorflow.python.feature_column.feature_column_v2 import DenseColumn, StateManager
+
+from unihub.apis.module.column_errors import (
+    ColumnImageSizeUnknown,
+    ColumnNeedsGraph,
+    ColumnNotBuilt,
+    ColumnWithoutConfig,
+    CombinerUnknown,
+    NotAnImageEmbedding,
+    NotATextEmbedding,
+    OutputNotSingle,
+    StateManagerTooOld,
+)
+from unihub.apis.module.image import ImageSizeUnknown, get_expected_image_size
+from unihub.apis.module.module import Module
+from unihub.apis.module.spec import ModuleSpec, as_module_spec
+from unihub.errors import listed, nearest
+from unihub.handles import resolving
+
+_COMBINERS = ("mean", "sqrtn", "sum")
+
+# The name of a column's state in the StateManager of a DenseFeatures layer.
+_STATE = "module"
+
+Spec = Union[ModuleSpec, str, "os.PathLike[str]"]
+
+
+def text_embedding_column(key: Any, module_spec: Spec, trainable: bool = False) -> Any:
+    """A dense column: a Module's embedding of a string feature.
+
+    Args:
+        key: the feature's name; its values are strings of shape [batch] or
+            [batch, 1].
+        module_spec: a ModuleSpec, or the handle of a module, whose default
+            signature maps string [None] to float32 [None, size].
+        trainable: whether to train the module's variables.
+
+    Returns:
+        A column for tf.compat.v1.feature_column.input_layer, for Estimators,
+        and for the DenseFeatures layer of tf.keras (Keras 2) in graph mode.
+
+    Raises:
+        NotATextEmbedding: if the module's default signature is another one.
+
+    Source: tensorflow_hub 0.15's hub.text_embedding_column; see
+    https://www.tensorflow.org/hub/common_signatures/text
+
+    Example:
+        >>> comment = unihub.text_embedding_column("comment", "path/to/module")
+        >>> tf.compat.v1.feature_column.input_layer(
+        ...     {"comment": tf.constant(["so easy", "very bad"])}, [comment]
+        ... )
+    """
+    return TextEmbeddingColumn(key, _hashable(module_spec), trainable)
+
+
+def sparse_text_embedding_column(
+    key: Any,
+    module_spec: Spec,
+    combiner: str,
+    default_value: Optional[str],
+    trainable: bool = False,
+) -> Any:
+    """A dense column: a Module's embeddings of an example's tokens, combined.
+
+    Args:
+        key: the feature's name; its values are a SparseTensor of strings of
+            shape [batch, tokens].
+        module_spec: a ModuleSpec, or the handle of a module, whose default
+            signature maps string [None] to float32 [None, size].
+        combiner: "mean", "sqrtn" (the sum, divided by the root of the number
+            of tokens) or "sum".
+        default_value: the token of an example that has none; None where each
+            example has one.
+        trainable: whether to train the module's variables.
+
+    Returns:
+        A column of float32 [batch, size].
+
+    Raises:
+        CombinerUnknown: for another combiner.
+        NotATextEmbedding: if the module's default signature is another one.
+
+    Source: tensorflow_hub 0.15's hub.sparse_text_embedding_column.
+
+    Example:
+        >>> words = unihub.sparse_text_embedding_column("words", "path/to/module", "mean", "")
+        >>> tf.compat.v1.feature_column.input_layer(
+        ...     {"words": tf.sparse.from_dense([["so", "easy"], ["bad", ""]])}, [words]
+        ... )
+    """
+    return SparseTextEmbeddingColumn(
+        key, _hashable(module_spec), combiner, default_value, trainable
+    )
+
+
+def image_embedding_column(
+    key: Any, module_spec: Spec, image_size: Optional[Tuple[int, int]] = None
+) -> Any:
+    """A dense column: a Module's embedding of images. The module is not trained.
+
+    Args:
+        key: the feature's name; its values are float32 of shape [batch,
+            height, width, 3], in [0, 1].
+        module_spec: a ModuleSpec, or the handle of a module, whose default
+            signature maps "images" to float32 [batch, size].
+        image_size: the height and width of the images, for a module that
+            accepts several; None for what get_expected_image_size says.
+
+    Returns:
+        A column of float32 [batch, size].
+
+    Raises:
+        NotAnImageEmbedding: if the module's default signature is another one.
+        ColumnImageSizeUnknown: if neither image_size nor the module says it.
+
+    Source: tensorflow_hub 0.15's hub.image_embedding_column; see
+    https://www.tensorflow.org/hub/common_signatures/images
+
+    Example:
+        >>> pixels = unihub.image_embedding_column("pixels", "path/to/module")
+        >>> height, width = unihub.get_expected_image_size(pixels.module_spec)
+        >>> tf.compat.v1.feature_column.input_layer(
+        ...     {"pixels": tf.zeros([1, height, width, 3])}, [pixels]
+        ... )
+    """
+    # A list could not be hashed, as layers do with columns.
+    size = None if image_size is None else tuple(image_size)
+    return ImageEmbeddingColumn(key, _hashable(module_spec), size)
+
+
+def text_embedding_column_v2(
+    key: Any,
+    module_path: Union[str, os.PathLike[str]],
+    output_key: Optional[str] = None,
+    trainable: bool = False,
+) -> Any:
+    """A dense column: a TF2 SavedModel's embedding of a string feature.
+
+    Args:
+        key: the feature's name; its values are strings of shape [batch] or
+            [batch, 1].
+        module_path: the handle of a model that a KerasLayer can load.
+        output_key: which output to take of a model that returns a dict.
+        trainable: whether to train the model's variables.
+
+    Returns:
+        A column for the DenseFeatures layer of tf.keras (Keras 2) or tf_keras.
+
+    Raises:
+        StateManagerTooOld: before TensorFlow 2.2.
+
+    Source: tensorflow_hub 0.15's hub.text_embedding_column_v2.
+
+    Example:
+        >>> comment = unihub.text_embedding_column_v2("comment", "path/to/model")
+        >>> layer = tf_keras.layers.DenseFeatures([comment])
+        >>> layer({"comment": tf.constant(["so easy", "very bad"])})
+    """
+    if not hasattr(StateManager, "has_resource"):
+        raise StateManagerTooOld(version=tf.__version__, key=repr(key))
+    return TextEmbeddingColumnV2(key, os.fspath(module_path), output_key, trainable)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What all columns have in common: a key, a name, a config.
+
+    TensorFlow 1.15 asks for some of it under names with an underscore, and so
+    do its columns of before Keras in every release.
+    """
+
+    key: Any
+
+    @property
+    def name(self) -> str:
+        """What variable scopes and layers call the column."""
+        key = self.key if isinstance(self.key, str) else self.key.name
+        return f"{key}_hub_module_embedding"
+
+    @property
+    def parents(self) -> List[Any]:
+        return [self.key]
+
+    @property
+    def _is_v2_column(self) -> bool:
+        return True
+
+    def transform_feature(self, transformation_cache: Any, state_manager: Any) -> Any:
+        return transformation_cache.get(self.key, state_manager)
+
+    def get_config(self) -> Dict[str, Any]:
+        """The arguments to make the column with again, by from_config."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.init}
+
+    def _get_config(self) -> Dict[str, Any]:
+        return self.get_config()
+
+    @classmethod
+    def from_config(
+        cls, config: Dict[str, Any], custom_objects: Any = None, columns_by_name: Any = None
+    ) -> Any:
+        return cls(**config)
+
+    @classmethod
+    def _from_config(
+        cls, config: Dict[str, Any], custom_objects: Any = None, columns_by_name: Any = None
+    ) -> Any:
+        return cls.from_config(config, custom_objects, columns_by_name)
+
+
+@dataclass(frozen=True)
+class _ModuleColumn(_Column, _DenseColumn, DenseColumn):  # type: ignore[misc]
+    """A column that applies a Module.
+
+    Attributes:
+        module_spec_path: as it was given.
+        module_spec: the ModuleSpec.
+    """
+
+    _MAKER: ClassVar[str]
+
+    module_spec_path: Any
+    module_spec: ModuleSpec = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "module_spec", as_module_spec(self.module_spec_path))
+        self._check()
+
+    def _check(self) -> None:
+        """Raises for a module that cannot serve this column."""
+        raise NotImplementedError
+
+    def _embed(self, module: Module, feature: Any) -> Any:
+        """The embeddings of a feature's values."""
+        raise NotImplementedError
+
+    def _module(self, trainable: Any) -> Module:
+        return Module(self.module_spec, trainable=bool(trainable and self._is_trainable))
+
+    @property
+    def _is_trainable(self) -> bool:
+        raise NotImplementedError
+
+    @property
+    def dtype(self) -> tf.DType:
+        return tf.float32
+
+    @property
+    def variable_shape(self) -> tf.TensorShape:
+        """The shape of the embedding of one example."""
+        return self.module_spec.get_output_info_dict()["default"].get_shape()[1:]
+
+    @property
+    def _variable_shape(self) -> tf.TensorShape:
+        return self.variable_shape
+
+    @property
+    def _parse_example_spec(self) -> Dict[Any, Any]:
+        spec: Dict[Any, Any] = self.parse_example_spec
+        return spec
+
+    def _transform_feature(self, inputs: Any) -> Any:
+        return inputs.get(self.key)
+
+    def _get_dense_tensor(
+        self, inputs: Any, weight_collections: Any = None, trainable: Any = None
+    ) -> Any:
+        return self._embed(self._module(trainable), inputs.get(self))
+
+    def create_state(self, state_manager: Any) -> None:
+        with tf.init_scope():
+            if tf.executing_eagerly():
+                raise ColumnNeedsGraph(key=repr(self.key))
+        # Where the layer says whether it is trainable; public API does not tell.
+        module = self._module(state_manager._trainable)
+        state_manager.add_resource(self, _STATE, module)
+
+    def get_dense_tensor(self, transformation_cache: Any, state_manager: Any) -> Any:
+        module = state_manager.get_resource(self, _STATE)
+        return self._embed(module, transformation_cache.get(self, state_manager))
+
+    def get_config(self) -> Dict[str, Any]:
+        if not isinstance(self.module_spec_path, str):
+            raise ColumnWithoutConfig(
+                key=repr(self.key), kind=type(self.module_spec_path).__name__, maker=self._MAKER
+            )
+        return super().get_config()
+
+
+@dataclass(frozen=True)
+class TextEmbeddingColumn(_ModuleColumn):
+    """What text_embedding_column returns."""
+
+    trainable: bool
+
+    _MAKER = "text_embedding_column"
+
+    def _check(self) -> None:
+        _check_text_embedding(self.module_spec, self.key)
+
+    @property
+    def _is_trainable(self) -> bool:
+        return self.trainable
+
+    @property
+    def parse_example_spec(self) -> Dict[Any, Any]:
+        return {self.key: tf.io.FixedLenFeature([1], tf.string)}
+
+    def _embed(self, module: Module, feature: Any) -> Any:
+        return module(tf.reshape(feature, [-1]))
+
+
+@dataclass(frozen=True)
+class SparseTextEmbeddingColumn(_ModuleColumn):
+    """What sparse_text_embedding_column returns."""
+
+    combiner: str
+    default_value: Optional[str]
+    trainable: bool
+
+    _MAKER = "sparse_text_embedding_column"
+
+    def _check(self) -> None:
+        _check_text_embedding(self.module_spec, self.key)
+        if self.combiner not in _COMBINERS:
+            raise CombinerUnknown(
+                key=repr(self.key),
+                combiner=repr(self.combiner),
+                combiners=listed(_COMBINERS),
+                nearest=repr(nearest(self.combiner, _COMBINERS)),
+                default_value=repr(self.default_value),
+            )
+
+    @property
+    def _is_trainable(self) -> bool:
+        return self.trainable
+
+    @property
+    def parse_example_spec(self) -> Dict[Any, Any]:
+        return {self.key: tf.io.VarLenFeature(tf.string)}
+
+    def _embed(self, module: Module, feature: Any) -> Any:
+        if self.default_value is not None:
+            feature, _ = tf.sparse.fill_empty_rows(feature, self.default_value)
+        numbers = tf.range(tf.shape(feature.indices)[0], dtype=tf.int32)
+        return tf.compat.v1.nn.embedding_lookup_sparse(
+            params=module(feature.values),
+            sp_ids=tf.SparseTensor(feature.indices, numbers, feature.dense_shape),
+            sp_weights=None,
+            combiner=self.combiner,
+        )
+
+
+@dataclass(frozen=True)
+class ImageEmbeddingColumn(_ModuleColumn):
+    """What image_embedding_column returns."""
+
+    image_size: Optional[Tuple[int, int]]
+
+    _MAKER = "image_embedding_column"
+
+    def _check(self) -> None:
+        inputs = self.module_spec.get_input_info_dict()
+        takes = set(inputs) == {"images"} and inputs["images"].dtype == tf.float32
+        if not (takes and _returns_embedding(self.module_spec)):
+            raise NotAnImageEmbedding(key=repr(self.key), found=_described(self.module_spec))
+        if self.image_size is None:
+            self._expected_size()
+
+    def _expected_size(self) -> List[int]:
+        try:
+            return get_expected_image_size(self.module_spec)
+        except ImageSizeUnknown as error:
+            raise ColumnImageSizeUnknown(key=repr(self.key), reason=error.why) from None
+
+    @property
+    def _is_trainable(self) -> bool:
+        return False
+
+    @property
+    def parse_example_spec(self) -> Dict[Any, Any]:
+        height, width = self.image_size or self._expected_size()
+        return {self.key: tf.io.FixedLenFeature([height, width, 3], tf.float32)}
+
+    def _embed(self, module: Module, feature: Any) -> Any:
+        return module({"images": feature})
+
+
+@dataclass(frozen=True)
+class TextEmbeddingColumnV2(_Column, DenseColumn):  # type: ignore[misc]
+    """What text_embedding_column_v2 returns."""
+
+    module_path: str
+    output_key: Optional[str]
+    trainable: bool
+    _shape: Optional[tf.TensorShape] = field(init=False, repr=False, compare=False, default=None)
+
+    @property
+    def parse_example_spec(self) -> Dict[Any, Any]:
+        return {self.key: tf.io.FixedLenFeature([1], tf.string)}
+
+    @property
+    def variable_shape(self) -> tf.TensorShape:
+        """The shape of the embedding of one example, once a layer is built."""
+        if self._shape is None:
+            raise ColumnNotBuilt(key=repr(self.key))
+        return self._shape
+
+    def create_state(self, state_manager: Any) -> None:
+        # By name: the routes are above this layer. A DenseFeatures layer is one
+        # of Keras 2 or tf_keras, as tensorflow_hub's KerasLayer is.
+        hub = import_module("unihub.apis.tensorflow_hub").import_tensorflow_hub("a column")
+        layer = hub.KerasLayer(
+            resolving.resolve(self.module_path),
+            output_key=self.output_key,
+            trainable=self.trainable and state_manager._trainable,
+        )
+        state_manager.add_resource(self, _STATE, layer)
+        object.__setattr__(self, "_shape", self._embedding_shape(layer))
+
+    def get_dense_tensor(self, transformation_cache: Any, state_manager: Any) -> Any:
+        layer = state_manager.get_resource(self, _STATE)
+        return layer(tf.reshape(transformation_cache.get(self, state_manager), [-1]))
+
+    def _embedding_shape(self, layer: Any) -> tf.TensorShape:
+        # Keras' compute_output_shape takes all inputs for floats.
+        call = tf.function(lambda texts: layer(texts), autograph=False)
+        shapes = call.get_concrete_function(tf.TensorSpec([None], tf.string)).output_shapes
+        if isinstance(shapes, tf.TensorShape):
+            return shapes[1:]
+        names = sorted(shapes) if isinstance(shapes, dict) else []
+        raise OutputNotSingle(
+            key=repr(self.key),
+            handle=repr(self.module_path),
+            found=listed(names) if names else str(shapes),
+            choice=repr(nearest("default", names)),
+        )
+
+
+def _check_text_embedding(spec: ModuleSpec, key: Any) -> None:
+    inputs = list(spec.get_input_info_dict().values())
+    takes = len(inputs) == 1 and inputs[0].dtype == tf.string and _sizes(inputs[0]) == [None]
+    if not (takes and _returns_embedding(spec, [None])):
+        raise NotATextEmbedding(key=repr(key), found=_described(spec))
+
+
+def _returns_embedding(spec: ModuleSpec, batch: Optional[List[None]] = None) -> bool:
+    output = spec.get_output_info_dict().get("default")
+    sizes = [] if output is None or output.dtype != tf.float32 else _sizes(output)
+    if batch is not None and sizes[:1] != batch:
+        return False
+    return len(sizes) == 2 and bool(sizes[1])
+
+
+def _sizes(info: Any) -> List[Optional[int]]:
+    shape = info.get_shape()
+    return [] if shape.rank is None else list(shape.as_list())
+
+
+def _described(spec: ModuleSpec) -> str:
+    inputs, outputs = (
+        ", ".join(
+            f"{name}: {info.dtype.name} {_shape_text(info)}" for name, info in sorted(infos.items())
+        )
+        for infos in (spec.get_input_info_dict(), spec.get_output_info_dict())
+    )
+    return f"({inputs or 'nothing'}) -> ({outputs or 'nothing'})"
+
+
+def _shape_text(info: Any) -> str:
+    shape = info.get_shape()
+    return "of unknown rank" if shape.rank is None else str(shape.as_list())
+
+
+def _hashable(spec: Spec) -> Union[ModuleSpec, str]:
+    return os.fspath(spec) if isinstance(spec, os.PathLike) else spec

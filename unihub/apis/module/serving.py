@@ -1,0 +1,97 @@
+"""api="module": hub.Module, in graph mode."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any, Set
+
+from unihub import runtime
+from unihub.apis.loading import explained
+from unihub.apis.module.advice import advise_on_fine_tuning
+from unihub.apis.operations import register_ops
+from unihub.apis.proxy import CallableObject
+from unihub.apis.request import Request
+from unihub.apis.strategy import check_strategy
+from unihub.apis.tensorflow_hub import import_tensorflow_hub
+from unihub.formats import selection
+from unihub.matrix.values import Format
+
+# Collections of a serving graph that a Module takes over. Others (the train
+# op, losses, summaries) belong to the script that trained the model.
+_MODULE_COLLECTIONS = {
+    "asset_filepaths",
+    "cond_context",
+    "model_variables",
+    "regularization_losses",
+    "table_initializer",
+    "trainable_variables",
+    "update_ops",
+    "variables",
+    "while_context",
+    "saved_model_assets",
+}
+
+
+def module_api() -> Any:
+    """Where Module and its companions come from: tensorflow_hub's, or ours.
+
+    tensorflow_hub had them up to 0.15, which works up to TensorFlow 2.15.
+    """
+    release = runtime.hub_release()
+    if release is not None and release.has_module:
+        return import_tensorflow_hub("hub.Module")
+    return importlib.import_module("unihub.apis.module")
+
+
+def load_module(request: Request) -> Any:
+    """Serves a cell of the matrix by a Module, in the default graph.
+
+    Returns:
+        The Module itself where it answers ``m(inputs)``; else the same made
+        callable through the signature that was asked for or is evident.
+    """
+    check_strategy(request.handle, request.model.format, request.fine_tuning)
+    register_ops(request.handle, request.ops(), request.meta_graph.tensorflow_version)
+    if request.fine_tuning:
+        advise_on_fine_tuning(request)
+    path = request.model.path
+    # tensorflow_hub reads saved_model.pb only, ours saved_model.pbtxt as well.
+    binary = os.path.exists(os.path.join(path, "saved_model.pb"))
+    hub = module_api() if binary else importlib.import_module("unihub.apis.module")
+    with explained(request.handle, request.meta_graph):
+        if request.model.format is Format.TF1_HUB:
+            spec = hub.load_module_spec(path)
+        else:
+            spec = hub.create_module_spec_from_saved_model(path, _foreign_collections(request))
+        module = hub.Module(
+            spec,
+            trainable=request.fine_tuning,
+            tags=set(request.meta_graph.tags) or None,
+            **request.arguments,
+        )
+    return _callable_module(request, module)
+
+
+def _foreign_collections(request: Request) -> Set[str]:
+    collections = {name for graph in request.model.meta_graphs for name in graph.collections}
+    return collections - _MODULE_COLLECTIONS
+
+
+def _callable_module(request: Request, module: Any) -> Any:
+    asked = (request.signature, request.output_key, request.as_dict)
+    signatures = request.meta_graph.signatures
+    if asked == (None, None, None) and "default" in signatures:
+        return module
+
+    def call(inputs: Any = None, signature: Any = None, as_dict: Any = None) -> Any:
+        name = signature or request.signature
+        chosen = selection.choose_signature(request.meta_graph, request.handle, name)
+        assert chosen is not None
+        if signature is not None or as_dict is not None:
+            return module(inputs, signature=chosen.name, as_dict=as_dict)
+        key = selection.choose_output(chosen, request.handle, request.output_key, request.as_dict)
+        outputs = module(inputs, signature=chosen.name, as_dict=True)
+        return outputs if key is None else outputs[key]
+
+    return CallableObject(module, call)

@@ -1,0 +1,106 @@
+"""Ops that a model needs and this TensorFlow may lack."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+from typing import Iterable, List, Optional
+
+from packaging.version import InvalidVersion, Version
+
+from unihub import runtime
+from unihub.apis.module.compat import missing_ops
+from unihub.apis.tensorflow_hub import import_tensorflow_hub
+from unihub.errors import Message, UnihubError, listed
+from unihub.op_packages import package_of
+
+
+class MissingOps(UnihubError, RuntimeError, ValueError):
+    """The graph uses ops that no imported package registers."""
+
+    message = Message(
+        code="missing-ops",
+        what="{handle} uses ops that TensorFlow {version} does not have: {ops}.",
+        why="{why}",
+        do="{remedy}",
+    )
+
+
+class OpsPackageBroken(UnihubError, ImportError, RuntimeError, ValueError):
+    """The package that registers a model's ops is installed and does not import."""
+
+    message = Message(
+        code="ops-package-broken",
+        what="{handle} uses ops of {package}, which does not import.",
+        why="it is installed, and importing it raises {reason}.",
+        do="pip install --upgrade {distribution}  # the release that is for TensorFlow {version}",
+    )
+
+
+def register_ops(handle: str, ops: Iterable[str], writer: str = "") -> None:
+    """Makes sure that every op a model uses is known, importing packages for it.
+
+    Args:
+        handle: of the model, for the error.
+        ops: names of the ops in the model's graph.
+        writer: version of the TensorFlow that wrote it; "" if unknown.
+
+    Raises:
+        MissingOps: when an op stays unknown; names the package to install.
+        OpsPackageBroken: when that package is installed and does not import.
+    """
+    missing = sorted(missing_ops(ops))
+    if not missing:
+        return
+    package = package_of(missing)
+    if package is not None and find_spec(package) is not None:
+        _import_package(handle, package)
+        missing = sorted(missing_ops(missing))
+    if missing:
+        raise _missing_ops(handle, missing, package, writer)
+
+
+def is_newer(writer: str) -> bool:
+    """Whether a version of TensorFlow, "" if unknown, came after the one that runs."""
+    try:
+        return Version(writer) > Version(runtime.tensorflow_version())
+    except InvalidVersion:
+        return False
+
+
+def _import_package(handle: str, package: str) -> None:
+    hub = runtime.hub_release()
+    if hub is not None and hub.importable:
+        # tensorflow_text imports it, and it needs our help where pkg_resources is gone.
+        import_tensorflow_hub()
+    try:
+        importlib.import_module(package)
+    # A shared object of another TensorFlow raises TensorFlow's own NotFoundError.
+    except Exception as error:
+        raise OpsPackageBroken(
+            handle=handle,
+            package=package,
+            reason=f"{type(error).__name__}: {error}",
+            version=runtime.tensorflow_version(),
+            distribution=package.replace("_", "-"),
+        ) from error
+
+
+def _missing_ops(
+    handle: str, missing: List[str], package: Optional[str], writer: str
+) -> MissingOps:
+    import tensorflow as tf
+
+    if package is None and is_newer(writer):
+        why = f"the model was written by TensorFlow {writer}, which has ops that this one lacks."
+        remedy = f'pip install "tensorflow>={writer}"'
+    elif package is None:
+        why = "they come from a package that unihub does not know, or from a newer TensorFlow."
+        remedy = "import the package that the model's page names, before unihub.load({!r})"
+        remedy = remedy.format(handle)
+    else:
+        why = f"they come with the package {package}, which is not installed or too old."
+        remedy = f"pip install {package.replace('_', '-')}  # then: import {package}"
+    return MissingOps(
+        handle=handle, version=tf.__version__, ops=listed(missing), why=why, remedy=remedy
+    )

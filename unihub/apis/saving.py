@@ -1,0 +1,164 @@
+"""Creation: the three formats, written by what the matrix names for each."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Callable, Optional
+
+import tensorflow as tf
+
+from unihub.apis.module.serving import module_api
+from unihub.errors import Message, UnihubError, first_line
+
+
+class SaveFailed(UnihubError, RuntimeError, ValueError):
+    """TensorFlow could not write the model."""
+
+    message = Message(
+        code="save-failed",
+        what="TensorFlow {version} could not write a {format} to {path}.",
+        why="it says: {reason}",
+        do="{remedy}",
+    )
+
+
+class SaveNeedsSession(UnihubError, RuntimeError, ValueError):
+    """Graph mode keeps the values of variables in a session, and none was given."""
+
+    message = Message(
+        code="save-needs-session",
+        what="{path} cannot be written without a session.",
+        why="in graph mode the values of the variables live in a session.",
+        do="with tf.compat.v1.Session() as session: unihub.initialize(session); "
+        "unihub.save(obj, {path!r})",
+    )
+
+
+class WrongThingToSave(UnihubError, TypeError):
+    """The object cannot be written in that format."""
+
+    message = Message(
+        code="wrong-thing-to-save",
+        what="an object of type {given} cannot be written as a {format}.",
+        why="this format is written from {wanted}.",
+        do="{remedy}",
+    )
+
+
+def save_tf1_hub(
+    target: Any,
+    path: str,
+    session: Any = None,
+    checkpoint_path: Optional[str] = None,
+    **creation: Any,
+) -> None:
+    """Writes a TF1 Hub module.
+
+    Args:
+        target: a module_fn (its variables are initialised afresh), a
+            ModuleSpec (with ``checkpoint_path``), or a Module (with the
+            ``session`` that holds its variables; the default one otherwise).
+        path: the folder to write.
+        session: tf.compat.v1.Session.
+        checkpoint_path: of the variables' values, for a ModuleSpec.
+        **creation: ``tags_and_args`` and ``drop_collections`` for a module_fn.
+    """
+    hub = module_api()
+    if isinstance(target, hub.Module):
+        target.export(path, _session_or_default(session, path))
+        return
+    if inspect.isfunction(target):
+        target = hub.create_module_spec(target, **creation)
+    elif not isinstance(target, hub.ModuleSpec):
+        raise WrongThingToSave(
+            given=type(target).__name__,
+            format="TF1 Hub module",
+            wanted="a module_fn, a ModuleSpec or a Module",
+            remedy="unihub.save(module_fn, path)  # module_fn calls unihub.add_signature(...)",
+        )
+    if checkpoint_path is not None:
+        target.export(path, checkpoint_path=checkpoint_path)
+        return
+    with tf.Graph().as_default():
+        module = hub.Module(target)
+        with tf.compat.v1.Session() as fresh:
+            fresh.run(tf.compat.v1.global_variables_initializer())
+            module.export(path, fresh)
+
+
+def save_tf1_saved_model(session: Any, path: str, inputs: Any = None, outputs: Any = None) -> None:
+    """Writes a TF1 SavedModel with the signature "serving_default".
+
+    Args:
+        session: the tf.compat.v1.Session that holds the variables.
+        path: the folder to write.
+        inputs, outputs: dicts from names to tensors of the session's graph.
+    """
+    if not hasattr(session, "graph") or not inputs or not outputs:
+        raise WrongThingToSave(
+            given=type(session).__name__,
+            format="TF1 SavedModel",
+            wanted="a session, with the tensors that go in and out",
+            remedy='unihub.save(session, path, format="tf1_saved_model", '
+            'inputs={"x": x}, outputs={"y": y})',
+        )
+    with session.graph.as_default():
+        tf.compat.v1.saved_model.simple_save(session, path, inputs, outputs)
+
+
+def save_tf2_saved_model(
+    target: Any, path: str, signatures: Any = None, options: Any = None, session: Any = None
+) -> None:
+    """Writes a TF2 SavedModel by `tf.saved_model.save`.
+
+    Args:
+        target: a trackable object: a tf.Module, a Keras 2 model, a loaded model.
+        path: the folder to write.
+        signatures: as tf.saved_model.save takes them.
+        options: tf.saved_model.SaveOptions, from TensorFlow 2.3 on.
+        session: in graph mode, the one that holds the variables.
+    """
+    keywords = {} if options is None else {"options": options}
+
+    def write() -> None:
+        tf.saved_model.save(target, path, signatures=signatures, **keywords)
+
+    if tf.executing_eagerly():
+        _explained(write, path)
+        return
+    session = _session_or_default(session, path)
+    with session.as_default():
+        _initialize_save_counter(target, session)
+        _explained(write, path)
+
+
+def _explained(write: Callable[[], None], path: str) -> None:
+    try:
+        write()
+    # Reference variables, untracked resources and symbolic captures raise
+    # ValueError, AssertionError, TypeError and more.
+    except Exception as error:
+        raise SaveFailed(
+            version=tf.__version__,
+            format="TF2 SavedModel",
+            path=path,
+            reason=f"{type(error).__name__}: {first_line(error)}",
+            remedy="make the variables attributes of the object, and resource variables "
+            "in graph mode: tf.compat.v1.enable_resource_variables()",
+        ) from error
+
+
+def _initialize_save_counter(target: Any, session: Any) -> None:
+    # A Checkpoint makes it when it is first saved, too late for its user to initialise it.
+    if not isinstance(target, tf.train.Checkpoint):
+        return
+    counter = target.save_counter
+    if not session.run(tf.compat.v1.is_variable_initialized(counter)):
+        session.run(counter.initializer)
+
+
+def _session_or_default(session: Any, path: str) -> Any:
+    session = session or tf.compat.v1.get_default_session()
+    if session is None:
+        raise SaveNeedsSession(path=path)
+    return session

@@ -1,0 +1,1 @@
+"""Every cell of the matrix, run on models that the package carries."""

@@ -1,0 +1,1 @@
+"""The one join: handle → folder → format → cell of the matrix → API → object."""

@@ -1,0 +1,302 @@
+"""The one join: handle → folder → format → cell of the matrix → route → object."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any, Dict, Optional, Tuple, Union
+
+from unihub.apis.request import Request
+from unihub.dispatch import safety
+from unihub.dispatch.support import UnknownChoice, chosen, decided_cell
+from unihub.errors import Message, UnihubError, listed, nearest
+from unihub.formats import selection
+from unihub.formats.model import SavedModel, read_saved_model
+from unihub.handles import resolving
+from unihub.matrix.values import Cell, Format, Operation, Route, Runtime
+from unihub.runtime import current_runtime
+
+# The arguments of load() that are one of a few words, or None.
+_CHOICES: Dict[str, Tuple[str, ...]] = {
+    "api": ("module", "load", "keras"),
+    "on_unsafe": safety.CHOICES,
+    "weights": ("mmap",),
+}
+
+# The keyword arguments that each API takes beyond those of load() itself.
+_ARGUMENTS = {
+    "module": ("name",),
+    "load": (),
+    "keras": ("arguments", "output_shape", "name", "dtype", "input_shape", "batch_input_shape"),
+}
+
+
+class ApiNotInCell(UnihubError, ValueError, RuntimeError):
+    """The matrix serves this cell, but not by the API that was asked for."""
+
+    message = Message(
+        code="api-not-in-cell",
+        what="api={api!r} cannot be used for {operation} of {handle} here.",
+        why="for a {format} in {runtime} the matrix offers {choices}. (found: {evidence})",
+        do="{remedy}",
+    )
+
+
+class ModuleNeedsGraph(UnihubError, RuntimeError, ValueError):
+    """hub.Module was asked for where TensorFlow executes eagerly."""
+
+    message = Message(
+        code="module-needs-graph",
+        what='api="module" cannot be used while TensorFlow executes eagerly.',
+        why="hub.Module adds variables and ops to a graph and runs them in a session. "
+        "(handle: {handle})",
+        do="call tf.compat.v1.disable_v2_behavior() first; or unihub.load({handle!r}, "
+        "api={example!r})",
+    )
+
+
+class NotReusable(UnihubError, ValueError):
+    """A TF2 SavedModel without the interface that fine-tuning needs."""
+
+    message = Message(
+        code="not-reusable-saved-model",
+        what="{handle} cannot be fine-tuned{how}.",
+        why="fine-tuning goes through the __call__ of a Reusable SavedModel, which knows "
+        "training mode, trainable variables and losses. (found: {found})",
+        do="{remedy}",
+    )
+
+
+class CreationIsSaving(UnihubError, ValueError):
+    """op="creation" was given to load()."""
+
+    message = Message(
+        code="creation-is-saving",
+        what='load() cannot do op="creation".',
+        why="creation writes a new model, and load() reads one. (handle: {handle})",
+        do="unihub.save(obj, {handle!r})",
+    )
+
+
+class UnexpectedArgument(UnihubError, TypeError):
+    """A keyword argument that the chosen API does not take."""
+
+    message = Message(
+        code="unexpected-argument",
+        what="load() got {argument}, which api={api!r} does not take.",
+        why="beyond load()'s own arguments it takes {choices}.",
+        do="{remedy}",
+    )
+
+
+def load(
+    handle: Union[str, os.PathLike[str]],
+    tags: Optional[selection.Tags] = None,
+    options: Any = None,
+    *,
+    op: Union[str, Operation] = Operation.INFERENCE,
+    api: Optional[str] = None,
+    signature: Optional[str] = None,
+    output_key: Optional[str] = None,
+    as_dict: Optional[bool] = None,
+    training: Optional[bool] = None,
+    sha256: Optional[str] = None,
+    convert: bool = False,
+    on_unsafe: str = safety.WARN,
+    fast: bool = True,
+    weights: Optional[str] = None,
+    **kwargs: Any,
+) -> Any:
+    """Loads any TensorFlow Hub model the way that suits this TensorFlow.
+
+    Reads the model's format, looks up the cell of the compatibility matrix for
+    it, the running TensorFlow and ``op``, and serves it by that cell's API:
+    hub.Module, tf.saved_model.load or a KerasLayer. A superset of
+    ``tensorflow_hub.load(handle, tags, options)``.
+
+    Args:
+        handle: a folder, the URL of a model, or what else `unihub.resolve` takes.
+        tags: of the MetaGraph to use (one str or several); by default the
+            evident one: "train" when fine-tuning a TF1 format that has it,
+            else none, "serve", or the only one.
+        options: a tf.saved_model.LoadOptions, for the APIs that take it.
+        op: "inference" or "fine_tuning".
+        api: "module", "load" or "keras", to pin one of the cell's APIs.
+        signature: name of the signature to call; by default the model's own
+            ``__call__``, else "default", "serving_default" or the only one.
+        output_key: name of the one output to return; by default a sole output
+            or the one called "default" is returned by itself.
+        as_dict: True to return all outputs as a dict.
+        training: False to fine-tune a TF1 format without its train graph (to
+            evaluate); TF2 SavedModels take it on each call instead.
+        sha256: of the archive that the model comes in, in hexadecimal: no other
+            bytes are loaded.
+        convert: True to have a TF1 format converted, once, to a TF2 SavedModel in
+            the cache, and that one loaded, which TF2 can fine-tune; see
+            `unihub.convert`. ``signature`` is then the one that ``m(inputs)`` is.
+        on_unsafe: "warn", "refuse" or "ignore": what to do about a model that
+            runs Python or machine code, writes files or connects to the network.
+            This is advice, not a sandbox; see `unihub.inspect`.
+        fast: False to load the whole model. By default, for inference in TF2 by
+            api="load", only what a call needs is loaded, where the answers are
+            proven equal; the rest follows when it is asked for.
+        weights: "mmap" to have the weights copied to the cache once, and shared by
+            all processes of this machine; None to read them from the model.
+        **kwargs: for the API: ``name`` for a Module; ``name``, ``dtype``,
+            ``arguments``, ``output_shape`` and so on for a KerasLayer.
+
+    Returns:
+        What the API returns: a Module, the object that tf.saved_model.load
+        gives, or a Keras layer. ``m(inputs)`` works on each; where the loaded
+        object is not callable itself, it is wrapped so that it is.
+
+    Raises:
+        MatrixRefusal: when the matrix rules it out.
+        UnsafeModel: for ``on_unsafe="refuse"``.
+        AssetEscapes: when an asset of the model lies outside of its folder.
+        UnihubError: one class per cause; each is also the builtin that
+            tensorflow_hub raises there.
+
+    Source: https://www.tensorflow.org/hub/model_compatibility.
+
+    Example:
+        >>> half_plus_two = unihub.load("path/to/half_plus_two")
+        >>> half_plus_two(tf.constant([2.0]))
+    """
+    operation = chosen(Operation, op, "op")
+    for argument, value in (("api", api), ("on_unsafe", on_unsafe), ("weights", weights)):
+        _check_choice(argument, value)
+    model = read_saved_model(resolving.locate(handle, sha256=sha256))
+    text = os.fspath(handle)
+    if operation is Operation.CREATION:
+        raise CreationIsSaving(handle=text)
+    safety.check(text, model, on_unsafe)
+    if convert and model.format is not Format.TF2_SAVED_MODEL and _in_tf2():
+        text, model = _converted(model, signature, tags)
+        signature = tags = None
+    cell = decided_cell(text, model.format, operation, evidence=model.evidence)
+    route = _route(cell, api, text, model)
+    _check_arguments(route.api, kwargs)
+    request = Request(
+        handle=text,
+        model=model,
+        meta_graph=selection.choose_meta_graph(model, text, operation, training, tags),
+        tags_given=tags is not None,
+        operation=operation,
+        training=training,
+        signature=signature,
+        output_key=output_key,
+        as_dict=as_dict,
+        options=options,
+        fast=fast,
+        weights=weights,
+        arguments=kwargs,
+    )
+    if operation is Operation.FINE_TUNING and model.format is Format.TF2_SAVED_MODEL:
+        _check_reusable(request)
+    return _serve(route.api, request)
+
+
+def _check_choice(argument: str, value: Optional[str]) -> None:
+    choices = _CHOICES[argument]
+    if value is not None and value not in choices:
+        raise UnknownChoice(
+            argument=argument,
+            value=value,
+            choices=listed(choices),
+            example=nearest(value, choices),
+        )
+
+
+def _in_tf2() -> bool:
+    return current_runtime() is Runtime.TF2
+
+
+def _converted(
+    model: SavedModel, signature: Optional[str], tags: Optional[selection.Tags]
+) -> Tuple[str, SavedModel]:
+    """The folder of the converted model in the cache, and what is read of it."""
+    # Imported only here, for few loads convert.
+    from unihub.conversion.convert import convert_into_cache
+
+    path = convert_into_cache(model.path, signature=signature, tags=tags)
+    return path, read_saved_model(path)
+
+
+# AutoGraph leaves alone what bears this mark, in every release; without it, it
+# warns of each line of unihub that it cannot rewrite.
+load.autograph_info__ = {}  # type: ignore[attr-defined]
+
+
+def _route(cell: Cell, api: Optional[str], handle: str, model: SavedModel) -> Route:
+    if api is None:
+        return cell.routes[0]
+    for route in cell.routes:
+        if route.api == api:
+            return route
+    example = cell.routes[0]
+    if api == "module" and cell.runtime is Runtime.TF2:
+        raise ModuleNeedsGraph(handle=handle, example=example.api)
+    raise ApiNotInCell(
+        api=api,
+        operation=cell.operation.label,
+        handle=handle,
+        format=cell.format.label,
+        runtime=cell.runtime.label,
+        choices=listed(cell.apis),
+        evidence=model.evidence,
+        remedy=example.code.format(handle=handle),
+    )
+
+
+def _check_arguments(api: str, arguments: Dict[str, Any]) -> None:
+    for argument in arguments:
+        if argument not in _ARGUMENTS[api]:
+            raise _unexpected(argument, api)
+
+
+def _unexpected(argument: str, api: str) -> UnexpectedArgument:
+    own = inspect.signature(load).parameters.values()
+    names = [each.name for each in own if each.kind is each.KEYWORD_ONLY]
+    names.extend(_ARGUMENTS[api])
+    remedy = f"{nearest(argument, names)}=..."
+    if argument == "trainable":
+        remedy = 'op="fine_tuning"'
+    return UnexpectedArgument(
+        argument=argument, api=api, choices=listed(_ARGUMENTS[api]), remedy=remedy
+    )
+
+
+def _check_reusable(request: Request) -> None:
+    graph = request.meta_graph
+    if request.signature is None and selection.is_callable(graph):
+        return
+    parts = graph.object_graph.callables if graph.object_graph else ()
+    if request.signature is not None:
+        how, found = f" through its signature {request.signature!r}", "signature="
+    else:
+        how, found = "", f"no __call__; callable parts: {listed(parts)}"
+    if request.signature is not None and selection.is_callable(graph):
+        found = "a __call__ beside the signatures"
+        remedy = f'unihub.load({request.handle!r}, op="fine_tuning")'
+    elif parts:
+        remedy = f"unihub.KerasLayer(unihub.load({request.handle!r}).{parts[0]}, trainable=True)"
+    else:
+        remedy = "save the model with a @tf.function __call__ and its variables: "
+        remedy += "https://www.tensorflow.org/hub/reusable_saved_models"
+    raise NotReusable(handle=request.handle, how=how, found=found, remedy=remedy)
+
+
+def _serve(api: str, request: Request) -> Any:
+    # Each API is imported when it is chosen, and TensorFlow with it.
+    if api == "module":
+        from unihub.apis.module.serving import load_module
+
+        return load_module(request)
+    if api == "keras":
+        from unihub.apis.keras.serving import load_keras_layer
+
+        return load_keras_layer(request)
+    from unihub.apis.loading import load_saved_model
+
+    return load_saved_model(request)

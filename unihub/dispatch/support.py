@@ -1,0 +1,83 @@
+"""One cell of the matrix, by words; what it refuses is raised here."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Type, TypeVar, Union
+
+from unihub.errors import MatrixRefusal, Message, UnihubError, listed, nearest
+from unihub.matrix.rows import CELLS
+from unihub.matrix.values import Cell, Format, Operation, Runtime
+from unihub.runtime import current_runtime
+
+_Choice = TypeVar("_Choice", bound=Enum)
+
+
+class UnknownChoice(UnihubError, ValueError):
+    """An argument has a value that is none of its choices."""
+
+    message = Message(
+        code="unknown-choice",
+        what="{argument}={value!r} is not known.",
+        why="{argument} is one of {choices}.",
+        do="{argument}={example!r}",
+    )
+
+
+def support(
+    format: Union[str, Format],
+    runtime: Union[str, Runtime, None] = None,
+    operation: Union[str, Operation] = Operation.INFERENCE,
+) -> Cell:
+    """One cell of the matrix: what it offers, or why it is refused.
+
+    Args:
+        format: "tf1_hub", "tf2_saved_model" or "tf1_saved_model".
+        runtime: "tf1", "tf1_compat" or "tf2"; by default the present one.
+        operation: "inference", "fine_tuning" or "creation".
+
+    Returns:
+        The cell, with ``status``, ``routes``, ``refusal``, ``note``, ``source``.
+
+    Raises:
+        UnknownChoice: for any other word.
+
+    Source: https://www.tensorflow.org/hub/model_compatibility.
+
+    Example:
+        >>> unihub.support("tf1_hub", "tf2", "fine_tuning").status.value
+        'refused'
+    """
+    column = current_runtime() if runtime is None else chosen(Runtime, runtime, "runtime")
+    return CELLS[
+        chosen(Format, format, "format"), column, chosen(Operation, operation, "operation")
+    ]
+
+
+def chosen(choices: Type[_Choice], value: Any, argument: str) -> _Choice:
+    """The member that a word names; hyphens do for underscores.
+
+    Raises:
+        UnknownChoice: names the choices and the nearest.
+    """
+    if isinstance(value, choices):
+        return value
+    names = [str(choice.value) for choice in choices]
+    word = str(value).replace("-", "_").lower()
+    if word in names:
+        return choices(word)
+    raise UnknownChoice(
+        argument=argument, value=value, choices=listed(names), example=nearest(word, names)
+    )
+
+
+def decided_cell(handle: str, format: Format, operation: Operation, evidence: str = "") -> Cell:
+    """The cell for the present runtime.
+
+    Raises:
+        MatrixRefusal: when its status is REFUSED.
+    """
+    cell = CELLS[format, current_runtime(), operation]
+    if cell.refusal is not None:
+        raise MatrixRefusal(cell.refusal, handle=handle, evidence=evidence)
+    return cell

@@ -1,0 +1,1 @@
+"""unihub in the place of tensorflow_hub."""

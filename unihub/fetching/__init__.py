@@ -1,1 +1,0 @@
-"""Brings a model to a local folder: download, extraction, cache; `unihub.fetch` is its front."""

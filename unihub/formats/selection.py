@@ -1,0 +1,225 @@
+"""Which tags, signature and output of a SavedModel to use: as told, or evident.
+
+Pure decisions over what `unihub.formats` read; nothing here needs TensorFlow.
+"""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, Optional, Sequence, Tuple, Union
+
+from unihub.errors import Message, UnihubError, listed, nearest
+from unihub.formats.model import MetaGraph, SavedModel, Signature
+from unihub.matrix.values import Format, Operation
+
+Tags = Union[str, Iterable[str]]
+
+# Preferred when nobody names one: TF1 Hub's graph without tags and its default
+# signature, then those that tf.saved_model and Estimators write.
+_PREFERRED_TAGS: Sequence[Tuple[str, ...]] = ((), ("serve",))
+_PREFERRED_SIGNATURES = ("default", "serving_default")
+_PREFERRED_OUTPUT = "default"
+
+
+class UnknownTags(UnihubError, ValueError, RuntimeError):
+    """No MetaGraph has the wanted tags."""
+
+    message = Message(
+        code="unknown-tags",
+        what="{handle} has no MetaGraph with the tags {wanted}.",
+        why="a MetaGraph is chosen by all of its tags. (found: {found})",
+        do="unihub.load({handle!r}, tags={example})",
+    )
+
+
+class AmbiguousTags(UnihubError, ValueError, RuntimeError):
+    """Several MetaGraphs, none of them the usual one."""
+
+    message = Message(
+        code="ambiguous-tags",
+        what="{handle} has several MetaGraphs, and none is the evident one.",
+        why="neither an empty set of tags nor 'serve' is among them. (found: {found})",
+        do="unihub.load({handle!r}, tags={example})",
+    )
+
+
+class UnknownSignature(UnihubError, ValueError):
+    """The model has no signature of that name."""
+
+    message = Message(
+        code="unknown-signature",
+        what="{handle} has no signature {wanted!r}.",
+        why="the MetaGraph with tags {tags} has these signatures: {found}.",
+        do="unihub.load({handle!r}, signature={example!r})",
+    )
+
+
+class AmbiguousSignature(UnihubError, ValueError):
+    """Several signatures, none of them the usual one."""
+
+    message = Message(
+        code="ambiguous-signature",
+        what="{handle} can be called by several signatures, and none is the evident one.",
+        why="neither 'default' nor 'serving_default' is among them. (found: {found})",
+        do="unihub.load({handle!r}, signature={example!r})",
+    )
+
+
+class NothingToCall(UnihubError, ValueError):
+    """The root object is not callable and there are no signatures."""
+
+    message = Message(
+        code="nothing-to-call",
+        what="{handle} has nothing that can be called as a whole.",
+        why="its root object has no __call__ and it has no signatures. (callable parts: {parts})",
+        do="{remedy}",
+    )
+
+
+class UnknownOutputKey(UnihubError, ValueError):
+    """The signature has no output of that name."""
+
+    message = Message(
+        code="unknown-output-key",
+        what="signature {signature!r} of {handle} has no output {wanted!r}.",
+        why="it has these outputs: {found}.",
+        do="unihub.load({handle!r}, signature={signature!r}, output_key={example!r})",
+    )
+
+
+class OutputOfCallable(UnihubError, ValueError):
+    """An output was chosen where the model's own __call__ decides what comes out."""
+
+    message = Message(
+        code="output-key-without-signature",
+        what="{argument} needs a signature, and {handle} is called directly.",
+        why="only signatures name their outputs; the model's own __call__ returns what it "
+        "likes. (signatures: {found})",
+        do="{remedy}",
+    )
+
+
+def choose_meta_graph(
+    model: SavedModel,
+    handle: str,
+    operation: Operation = Operation.INFERENCE,
+    training: Optional[bool] = None,
+    tags: Optional[Tags] = None,
+) -> MetaGraph:
+    """The MetaGraph with the wanted tags, or the evident one.
+
+    For fine-tuning a TF1 format that is the one tagged "train" where there is
+    one, unless ``training`` is False; else the one without tags, the one
+    tagged "serve", or the only one.
+    """
+    variants = {frozenset(graph.tags): graph for graph in model.meta_graphs}
+    if tags is not None:
+        wanted = frozenset((tags,) if isinstance(tags, str) else tags)
+        if wanted in variants:
+            return variants[wanted]
+        raise UnknownTags(handle=handle, wanted=_shown(wanted), **_choices(model))
+    preferred = list(_PREFERRED_TAGS)
+    has_train_graph = model.format is not Format.TF2_SAVED_MODEL
+    if has_train_graph and operation is Operation.FINE_TUNING and training is not False:
+        preferred.insert(0, ("train",))
+    for candidate in preferred:
+        if frozenset(candidate) in variants:
+            return variants[frozenset(candidate)]
+    if len(variants) == 1:
+        return model.meta_graphs[0]
+    raise AmbiguousTags(handle=handle, **_choices(model))
+
+
+def choose_signature(
+    meta_graph: MetaGraph, handle: str, wanted: Optional[str] = None
+) -> Optional[Signature]:
+    """The wanted signature, or the evident one.
+
+    Returns:
+        None when no signature is wanted and the model's own ``__call__`` serves.
+    """
+    signatures = meta_graph.signatures
+    names = list(signatures)
+    if wanted is not None:
+        if wanted in signatures:
+            return signatures[wanted]
+        raise UnknownSignature(
+            handle=handle,
+            wanted=wanted,
+            tags=_shown(meta_graph.tags),
+            found=listed(names),
+            example=nearest(wanted, names),
+        )
+    if is_callable(meta_graph):
+        return None
+    if len(names) == 1:
+        return signatures[names[0]]
+    for name in _PREFERRED_SIGNATURES:
+        if name in signatures:
+            return signatures[name]
+    if names:
+        raise AmbiguousSignature(handle=handle, found=listed(names), example=names[0])
+    parts = meta_graph.object_graph.callables if meta_graph.object_graph else ()
+    remedy = "tf.saved_model.save(obj, path, signatures=obj.call)  # to save it with a signature"
+    if parts:
+        remedy = f"unihub.load({handle!r}).{parts[0]}(inputs)"
+    raise NothingToCall(handle=handle, parts=listed(parts), remedy=remedy)
+
+
+def choose_output(
+    signature: Optional[Signature],
+    handle: str,
+    output_key: Optional[str] = None,
+    as_dict: Optional[bool] = None,
+    signatures: Sequence[str] = (),
+) -> Optional[str]:
+    """The output to return by itself, or None for the dict of all of them.
+
+    A sole output, and the one called "default", is returned by itself unless
+    ``as_dict`` is True.
+    """
+    if signature is None:
+        if output_key is None and not as_dict:
+            return None
+        remedy = (
+            f"unihub.load({handle!r}, signature={signatures[0]!r}, output_key=...)"
+            if signatures
+            else f"unihub.load({handle!r})(inputs)"
+        )
+        raise OutputOfCallable(
+            argument="output_key" if output_key is not None else "as_dict",
+            handle=handle,
+            found=listed(signatures),
+            remedy=remedy,
+        )
+    names = list(signature.outputs)
+    if output_key is not None:
+        if output_key in names:
+            return output_key
+        raise UnknownOutputKey(
+            signature=signature.name,
+            handle=handle,
+            wanted=output_key,
+            found=listed(names),
+            example=nearest(output_key, names),
+        )
+    if as_dict:
+        return None
+    if _PREFERRED_OUTPUT in names:
+        return _PREFERRED_OUTPUT
+    return names[0] if len(names) == 1 else None
+
+
+def is_callable(meta_graph: MetaGraph) -> bool:
+    """Whether the loaded object has a ``__call__`` of its own."""
+    return meta_graph.object_graph is not None and meta_graph.object_graph.callable
+
+
+def _choices(model: SavedModel) -> Dict[str, str]:
+    return {
+        "found": ", ".join(_shown(tags) for tags in model.tags),
+        "example": _shown(model.tags[0]),
+    }
+
+
+def _shown(tags: Iterable[str]) -> str:
+    return repr(sorted(tags))

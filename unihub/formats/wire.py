@@ -1,0 +1,423 @@
+"""Reads a message from protobuf's wire format, without protobuf.
+
+Only the fields named in `unihub.formats.schema` are decoded; the others are passed over
+without being copied, so that a large file costs little time and no memory.
+
+Source: https://protobuf.dev/programming-guides/encoding.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple, cast
+
+from unihub.formats import sieve
+from unihub.formats.message import (
+    DEEPEST_NESTING,
+    LONGEST_TEXT,
+    MOST_REPEATED,
+    MOST_STEPS,
+    Data,
+    Message,
+    Place,
+    Source,
+)
+from unihub.formats.schema import (
+    BOOL,
+    DATA_TYPE,
+    DOUBLE,
+    INT,
+    MESSAGES,
+    NUMBERS,
+    SIGNED,
+    STRING,
+    Field,
+)
+from unihub.formats.sieve import KIND, PLAIN
+
+_VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
+_LONGEST_VARINT = 10
+_HIGHEST_KEY = (1 << 32) - 1
+# Keras saves most functions several times over. Of two equal messages on one
+# path the second has nothing new; only short ones are worth the memory.
+_SHORT = 512
+_MOST_SEEN = 20_000
+_SCALAR_WIRE_TYPES = {
+    INT: _VARINT,
+    SIGNED: _VARINT,
+    BOOL: _VARINT,
+    DATA_TYPE: _VARINT,
+    DOUBLE: _FIXED64,
+}
+
+# By key (field number and wire type): what to do with a field found there.
+Plan = Mapping[int, Any]
+
+
+def read_message(data: Data, path: str, message_type: str, kind: str = "SavedModel") -> Message:
+    """A message that takes up the whole of ``data``.
+
+    Args:
+        data: bytes, or a memory map of a file.
+        path: the file's path, for messages of errors.
+        message_type: its name in `unihub.formats.schema`.
+        kind: what the file should be, for messages of errors.
+
+    Returns:
+        The message; what is wrong in it is found when it is asked for a field.
+
+    Example:
+        >>> read_message(b"\\x08\\x03", "tfhub_module.pb", "ModuleDef").number("format")
+        3
+    """
+    return WireSource(data, path, kind).child(((0, len(data)),), message_type)
+
+
+class WireSource(Source):
+    """The bytes of a file in wire format."""
+
+    def fields(self, places: Sequence[Place], message_type: str) -> Dict[str, List[Any]]:
+        found: Dict[str, List[Any]] = {}
+        plan = _plan_of_fields(message_type)
+        for start, end in places:
+            try:
+                self._fields_of(int(start), int(end), plan, found)
+            except IndexError:
+                raise self.malformed("it ends inside a field", len(self.data)) from None
+        return found
+
+    def _fields_of(self, pos: int, end: int, plan: Plan, found: Dict[str, List[Any]]) -> None:
+        # As in _walk_place, whose remark holds here too. Fields of one kind mostly
+        # follow one another, so that they are looked up once.
+        data = self.data
+        last = -1
+        for step in range(self.steps_left):
+            if pos >= end:
+                if pos > end:
+                    raise self.malformed("a field goes beyond its message", end)
+                self.steps_left -= step
+                return
+            key = data[pos]
+            value: Any
+            if key & KIND == PLAIN:
+                length, start = data[pos + 1], pos + 2
+                if length > 127:
+                    length, start = (length & 127) + (data[start] << 7), start + 1
+                    if length >= 1 << 14:
+                        length, start = self.varint(pos + 1)
+                pos = start + length
+                if pos > end:
+                    raise self.malformed("a field goes beyond its message", start)
+                value = start, pos
+            elif key & KIND == _VARINT:
+                value, pos = data[pos + 1], pos + 2
+                if value > 127:
+                    value, pos = self.varint(pos - 1)
+            else:
+                key, value, pos = self._any_field(pos, end)
+            if key != last:
+                planned = plan.get(key)
+                if planned is None:
+                    if key < 8:
+                        raise self.malformed("a field is numbered 0", pos)
+                    continue
+                last, field = key, planned
+                is_string = field.type == STRING
+                is_number = field.type in _SCALAR_WIRE_TYPES
+                if field.in_oneof and field.name in found:
+                    found[field.name] = found.pop(field.name)
+                values = found.setdefault(field.name, [])
+            if len(values) >= MOST_REPEATED:
+                raise self.over_limit(f"too many {field.name}", MOST_REPEATED)
+            if is_string:
+                value = self._string(*value)
+            elif is_number and (value > 127 or field.type == SIGNED):
+                value = _number(value, field.type)
+            values.append(value)
+        raise self.over_limit("too many fields", MOST_STEPS)
+
+    def row(
+        self, places: Sequence[Place], message_type: str, names: Sequence[str]
+    ) -> Tuple[Any, ...]:
+        plan, default = _plan_of_columns(message_type, tuple(names))
+        row = list(default)
+        for start, end in places:
+            try:
+                self._fill(row, int(start), int(end), plan)
+            except IndexError:
+                raise self.malformed("it ends inside a field", len(self.data)) from None
+        return tuple(row)
+
+    def _fill(self, row: List[Any], pos: int, end: int, plan: Plan) -> None:
+        data = self.data
+        for step in range(self.steps_left):
+            if pos >= end:
+                if pos > end:
+                    raise self.malformed("a field goes beyond its message", end)
+                self.steps_left -= step
+                return
+            key = data[pos]
+            value: Any
+            if key & KIND == _VARINT:
+                value, pos = data[pos + 1], pos + 2
+                if value > 127:
+                    value, pos = (value & 127) + (data[pos] << 7), pos + 1
+                    if value >= 1 << 14:
+                        value, pos = self.varint(pos - 2)
+            elif key & KIND == PLAIN and data[pos + 1] < 128:
+                start, pos = pos + 2, pos + 2 + data[pos + 1]
+                value = start, pos
+            else:
+                key, value, pos = self._any_field(pos, end)
+            if key in plan:
+                column, kind = plan[key]
+                if kind == STRING:
+                    row[column] = self.text(self._string(*value))
+                elif kind not in NUMBERS:
+                    # Which is copied for each of its parts.
+                    self.keep_text(len(row[column]))
+                    row[column] += self.contents(value, LONGEST_TEXT)
+                else:
+                    row[column] = _number(value, kind) if value > 127 or kind == SIGNED else value
+            elif key < 8:
+                raise self.malformed("a field is numbered 0", pos)
+        raise self.over_limit("too many fields", MOST_STEPS)
+
+    def _any_field(self, pos: int, end: int) -> Tuple[int, Any, int]:
+        """Key, value and end of a field of whatever wire type and length."""
+        key, start = self._key(pos)
+        value: Any
+        if key & 7 == _VARINT:
+            value, stop = self.varint(start)
+            return key, value, stop
+        if key & 7 == _LENGTH:
+            length, start = self.varint(start)
+            stop = start + length
+            value = start, stop
+        else:
+            stop = self._after_field(key, start, end)
+            # Groups, which may be large, are in no plan.
+            value = int.from_bytes(self.data[start : min(stop, start + 8)], "little", signed=True)
+        if stop > end:
+            raise self.malformed("a field goes beyond its message", end)
+        return key, value, stop
+
+    def distinct(
+        self, places: Sequence[Place], message_type: str, paths: Sequence[str]
+    ) -> List[Set[bytes]]:
+        found: List[Set[bytes]] = [set() for _ in paths]
+        for index, start, stop in self._walk(places, _plan_of_paths(message_type, tuple(paths))):
+            values = found[index]
+            values.add(self._string(start, stop))
+            if len(values) > MOST_REPEATED:
+                raise self.over_limit(f"too many {paths[index]}", MOST_REPEATED)
+        return found
+
+    def sift(
+        self, places: Sequence[Place], message_type: str, path: str, wanted: Set[bytes]
+    ) -> Tuple[Set[bytes], Dict[bytes, List[int]]]:
+        outer, inner = path.split(".")
+        field = _field(message_type, outer)
+        of_all = sieve.Sieve(self, _key_of(field), _key_of(_field(field.type, inner)), wanted)
+        for index, place in enumerate(places):
+            try:
+                of_all.look_through(index, int(place[0]), int(place[1]))
+            except IndexError:
+                raise self.malformed("it ends inside a field", len(self.data)) from None
+        return of_all.found, of_all.where
+
+    def holding(self, places: Sequence[Place], text: bytes) -> List[int]:
+        return sieve.holding(self.data, cast("Sequence[Tuple[int, int]]", places), text)
+
+    def key_and_length(self, pos: int, end: int) -> Tuple[int, int, int]:
+        """Any field's key, the length of its content, and where that begins."""
+        key, start = self._key(pos)
+        wire_type = key & 7
+        if wire_type == _LENGTH:
+            length, start = self.varint(start)
+            return key, length, start
+        if wire_type == _VARINT:
+            return key, self.varint(start)[1] - start, start
+        return key, self._after_field(key, start, end) - start, start
+
+    def contents(self, place: Place, limit: int) -> bytes:
+        start, stop = place
+        if int(stop) - int(start) > limit:
+            raise self.over_limit("a string is too long", limit)
+        self.keep_text(int(stop) - int(start))
+        return self.data[int(start) : int(stop)]
+
+    def _string(self, start: int, stop: int) -> bytes:
+        if stop - start > LONGEST_TEXT:
+            raise self.over_limit("a name is too long", LONGEST_TEXT)
+        self.keep_text(stop - start)
+        return self.data[start:stop]
+
+    def _walk(self, places: Sequence[Place], plan: Plan) -> Iterator[Tuple[Any, int, int]]:
+        """The planned fields: what the plan says, and start and end, or number and -1."""
+        for start, end in places:
+            try:
+                yield from self._walk_place(int(start), int(end), plan)
+            except IndexError:
+                raise self.malformed("it ends inside a field", len(self.data)) from None
+
+    def _walk_place(self, pos: int, end: int, plan: Plan) -> Iterator[Tuple[Any, int, int]]:
+        # One flat loop, with short varints read in place: what inspecting a
+        # model takes is spent here.
+        data = self.data
+        outer: List[Tuple[int, Plan]] = []
+        seen: Set[Tuple[int, bytes]] = set()
+        for step in range(self.steps_left):
+            if pos >= end:
+                if pos > end:
+                    raise self.malformed("a field goes beyond its message", end)
+                if not outer:
+                    self.steps_left -= step
+                    return
+                end, plan = outer.pop()
+                continue
+            key = data[pos]
+            pos += 1
+            if key > 127:
+                key, pos = self._key(pos - 1)
+            if key & 7 == 2:
+                length = data[pos]
+                pos += 1
+                if length > 127:
+                    high = data[pos]
+                    pos += 1
+                    if high > 127:
+                        length, pos = self.varint(pos - 2)
+                    else:
+                        length += (high << 7) - 128
+                stop = pos + length
+                if stop > end:
+                    raise self.malformed("a field goes beyond its message", pos)
+                action = plan.get(key)
+                if action is None:
+                    if key < 8:
+                        raise self.malformed("a field is numbered 0", pos)
+                    pos = stop
+                elif type(action) is dict:
+                    if length <= _SHORT:
+                        message = (id(action), data[pos:stop])
+                        if message in seen:
+                            pos = stop
+                            continue
+                        if len(seen) < _MOST_SEEN:
+                            seen.add(message)
+                    outer.append((end, plan))
+                    end, plan = stop, action
+                else:
+                    yield action, pos, stop
+                    pos = stop
+            elif key & 7 == 0:
+                value, pos = self.varint(pos)
+                action = plan.get(key)
+                if action is not None:
+                    yield action, value, -1
+                elif key < 8:
+                    raise self.malformed("a field is numbered 0", pos)
+            else:
+                pos = self._after_field(key, pos, end)
+        raise self.over_limit("too many fields", MOST_STEPS)
+
+    def _key(self, pos: int) -> Tuple[int, int]:
+        key, pos = self.varint(pos)
+        if not 8 <= key <= _HIGHEST_KEY:
+            raise self.malformed(f"a field is numbered {key >> 3}", pos)
+        return key, pos
+
+    def varint(self, pos: int) -> Tuple[int, int]:
+        value = shift = 0
+        for shift in range(0, 7 * _LONGEST_VARINT, 7):
+            byte = self.data[pos]
+            pos += 1
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value & 0xFFFFFFFFFFFFFFFF, pos
+        raise self.malformed("a number does not end", pos)
+
+    def _after_field(self, key: int, pos: int, end: int) -> int:
+        wire_type = key & 7
+        if key < 8:
+            raise self.malformed("a field is numbered 0", pos)
+        if wire_type == _FIXED64:
+            return pos + 8
+        if wire_type == _FIXED32:
+            return pos + 4
+        if wire_type == _GROUP:
+            return self._after_group(key >> 3, pos, end)
+        raise self.malformed(f"a field is of wire type {wire_type}", pos)
+
+    def _after_group(self, number: int, pos: int, end: int) -> int:
+        open_groups = [number]
+        for step in range(self.steps_left):
+            if not open_groups:
+                self.steps_left -= step
+                return pos
+            if pos >= end:
+                raise self.malformed("a group does not end", end)
+            key, pos = self._key(pos)
+            wire_type = key & 7
+            if wire_type == _GROUP:
+                open_groups.append(key >> 3)
+                if len(open_groups) > DEEPEST_NESTING:
+                    raise self.over_limit("groups are nested too deeply", DEEPEST_NESTING)
+            elif wire_type == _GROUP_END:
+                if open_groups.pop() != key >> 3:
+                    raise self.malformed("a group ends that was not begun", pos)
+            elif wire_type == _LENGTH:
+                length, pos = self.varint(pos)
+                pos += length
+            elif wire_type == _VARINT:
+                _, pos = self.varint(pos)
+            else:
+                pos = self._after_field(key, pos, end)
+        raise self.over_limit("too many fields", MOST_STEPS)
+
+
+def _number(value: int, kind: str) -> int:
+    if kind == SIGNED:
+        return value >> 1 ^ -(value & 1)
+    return _signed(value, 32 if kind == DATA_TYPE else 64)
+
+
+def _signed(value: int, bits: int) -> int:
+    value &= (1 << bits) - 1
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def _key_of(field: Field) -> int:
+    return field.number << 3 | _SCALAR_WIRE_TYPES.get(field.type, _LENGTH)
+
+
+@lru_cache(maxsize=None)
+def _plan_of_fields(message_type: str) -> Plan:
+    return {_key_of(field): field for field in MESSAGES[message_type]}
+
+
+@lru_cache(maxsize=None)
+def _plan_of_columns(message_type: str, names: Tuple[str, ...]) -> Tuple[Plan, Tuple[Any, ...]]:
+    fields = [_field(message_type, name) for name in names]
+    plan = {_key_of(field): (column, field.type) for column, field in enumerate(fields)}
+    default = ["" if f.type == STRING else 0 if f.type in NUMBERS else b"" for f in fields]
+    return plan, tuple(default)
+
+
+@lru_cache(maxsize=None)
+def _plan_of_paths(message_type: str, paths: Tuple[str, ...]) -> Plan:
+    """A nested plan: a dict where to go down, the path's index where it ends."""
+    plan: Dict[int, Any] = {}
+    for index, path in enumerate(paths):
+        branch, branch_type = plan, message_type
+        *outer, last = path.split(".")
+        for name in outer:
+            field = _field(branch_type, name)
+            branch, branch_type = branch.setdefault(_key_of(field), {}), field.type
+        branch[_key_of(_field(branch_type, last))] = index
+    return plan
+
+
+def _field(message_type: str, name: str) -> Field:
+    return next(field for field in MESSAGES[message_type] if field.name == name)

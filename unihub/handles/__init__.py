@@ -1,0 +1,1 @@
+"""A handle → a frozen value of its kind → a local folder, complete and verified."""

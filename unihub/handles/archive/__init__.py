@@ -1,0 +1,1 @@
+"""An archive → a folder, with nothing outside of it."""

@@ -1,0 +1,1 @@
+"""The folder that holds what was fetched and made, shared by processes."""

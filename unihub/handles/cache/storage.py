@@ -1,0 +1,198 @@
+"""What the file system refused, said as an error that names the remedy."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shlex
+import shutil
+from typing import Iterator, Mapping, Optional, Type, Union
+
+from unihub.errors import UnihubError
+from unihub.handles.cache.cache_errors import (
+    CacheNotReadable,
+    CacheNotWritable,
+    DiskFull,
+    InodesFull,
+)
+from unihub.handles.cache.ownership import require_private, suggestion, user
+
+PRIVATE = 0o700
+
+_SHORTAGES = {
+    errno.ENOSPC: "no space left on the device",
+    errno.EDQUOT: "the quota of this user is used up",
+}
+_SHORT_BY = {
+    True: "more is needed than the {free} bytes that are free there",
+    False: "{needed} bytes are needed, and {free} are free there",
+}
+_REFUSALS = (errno.EROFS, errno.EACCES, errno.EPERM)
+_NOT_FOR_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
+
+# The download that fails removes files of its own before anybody can count.
+_FEW_INODES = 8
+
+Shortage = Union[Type[DiskFull], Type[InodesFull]]
+
+
+def shortage_behind(error: BaseException, root: str) -> Optional[OSError]:
+    """The error by which the cache's file system said that it is full, if one caused ``error``."""
+    seen = set()
+    cause: Optional[BaseException] = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, OSError) and cause.errno in _SHORTAGES and _concerns(cause, root):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def kind_of_shortage(root: str) -> Shortage:
+    """Whether space or inodes ran out; to be asked before anything is removed."""
+    status = _file_system(root)
+    if status and status.f_files and status.f_favail <= _FEW_INODES and status.f_bavail:
+        return InodesFull
+    return DiskFull
+
+
+def full(root: str, kind: Shortage, reason: OSError, needed: Optional[int]) -> UnihubError:
+    """The error for a shortage; to be asked after what was written is removed."""
+    status = _file_system(root)
+    return kind(
+        root=root,
+        quoted_root=shlex.quote(root),
+        reason=_SHORTAGES.get(reason.errno or 0, str(reason)),
+        shortage=_SHORT_BY[needed is None].format(needed=needed, free=free(root)),
+        free=free(root),
+        inodes=status.f_files if status else "?",
+        suggestion=suggestion(),
+    )
+
+
+def free(root: str) -> int:
+    """Bytes that this user can still write where ``root`` is or will be."""
+    return shutil.disk_usage(_existing(root)).free
+
+
+@contextlib.contextmanager
+def writing(root: str) -> Iterator[None]:
+    """Says what the file system of the cache refuses within the block.
+
+    Raises:
+        CacheNotWritable, DiskFull, InodesFull: each from the OSError.
+    """
+    try:
+        yield
+    except UnihubError:
+        raise
+    except OSError as error:
+        if shortage_behind(error, root):
+            raise full(root, kind_of_shortage(root), error, None) from error
+        if error.errno in _REFUSALS and error.filename and _concerns(error, root):
+            raise not_writable(root, error) from error
+        raise
+
+
+@contextlib.contextmanager
+def reading(root: str) -> Iterator[None]:
+    """As `writing`, for what is only read.
+
+    Raises:
+        CacheNotReadable: when the file system denies it.
+    """
+    try:
+        yield
+    except UnihubError:
+        raise
+    except PermissionError as error:
+        raise CacheNotReadable(
+            root=root,
+            quoted_root=shlex.quote(root),
+            reason=error.strerror,
+            path=str(error.filename),
+            uid=user(),
+            suggestion=suggestion(),
+        ) from error
+
+
+def make_folders(root: str, folders: Mapping[str, int]) -> None:
+    """Makes the cache and folders in it, where they are not there yet.
+
+    Args:
+        root: of the cache.
+        folders: modes by name.
+
+    Raises:
+        CacheNotWritable, DiskFull, InodesFull: when the file system refuses.
+        CacheOwnedByAnother, CacheNotPrivate: when others can change one of them.
+    """
+    with writing(root):
+        try:
+            os.makedirs(os.path.dirname(root), exist_ok=True)
+            _make_folder(root, PRIVATE)
+            require_private(root)
+            for name, mode in folders.items():
+                _make_folder(os.path.join(root, name), mode)
+                require_private(os.path.join(root, name))
+        except (FileExistsError, NotADirectoryError) as error:
+            raise not_writable(root, error) from error
+
+
+def _make_folder(path: str, mode: int) -> None:
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise
+
+
+def not_writable(root: str, error: OSError) -> CacheNotWritable:
+    """The error for a cache in which nothing can be made or renamed."""
+    return CacheNotWritable(
+        root=root,
+        reason=error.strerror or str(error),
+        path=str(error.filename),
+        suggestion=suggestion(),
+    )
+
+
+def sync_file(path: str) -> None:
+    """Returns when a file's content is on the disk."""
+    # Windows flushes only what is open for writing.
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: str) -> None:
+    """As `sync_file`, for a folder's list of names, where the system can do that."""
+    if os.name == "nt":
+        return
+    try:
+        sync_file(path)
+    except OSError as error:
+        if error.errno not in _NOT_FOR_FOLDERS:
+            raise
+
+
+def _concerns(error: OSError, root: str) -> bool:
+    """Whether it is about the cache; a failed write does not say where."""
+    if not error.filename or not isinstance(error.filename, str):
+        return True
+    path = os.path.abspath(error.filename)
+    # A parent that cannot be made or entered is about the cache too.
+    return path == root or path.startswith(root + os.sep) or root.startswith(path + os.sep)
+
+
+def _file_system(root: str) -> Optional[os.statvfs_result]:
+    return os.statvfs(_existing(root)) if hasattr(os, "statvfs") else None
+
+
+def _existing(path: str) -> str:
+    while not os.path.exists(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
+    return path

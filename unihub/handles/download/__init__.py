@@ -1,0 +1,1 @@
+"""Bytes of HTTP to a file, complete or not at all."""

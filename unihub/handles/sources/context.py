@@ -1,0 +1,64 @@
+"""What every source is given beside its handle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Optional, Union
+
+from unihub.handles.archive.members import Caps
+from unihub.handles.cache.cache import Cache
+from unihub.handles.download.progress import Progress
+from unihub.settings import Settings
+
+if TYPE_CHECKING:
+    from unihub.handles.download.hops import Limits
+
+
+@dataclass(frozen=True)
+class Context:
+    """One call of `resolve`.
+
+    Attributes:
+        text: the handle as it was given.
+        settings: as they were when the call began.
+        cache: where models are stored.
+        sha256: that the archive must have, in lower case; None for any.
+        progress: what is told of bytes and waits.
+    """
+
+    text: str
+    settings: Settings
+    cache: Cache
+    sha256: Optional[str] = None
+    progress: Progress = Progress()  # noqa: RUF009  (it keeps nothing)
+
+    @property
+    def caps(self) -> Caps:
+        """Where extraction stops."""
+        return Caps(
+            extracted_bytes=self.settings.max_extracted_bytes,
+            ratio=self.settings.max_ratio,
+            members=self.settings.max_members,
+            header_bytes=self.settings.max_header_bytes,
+        )
+
+    @property
+    def limits(self) -> Limits:
+        """What a download may cost."""
+        # Not at the top: a model that is cached needs no HTTP library.
+        from unihub.handles.download.hops import Limits
+
+        verify: Union[bool, str] = self.settings.verify_certificates
+        return Limits(
+            connect_timeout=self.settings.connect_timeout,
+            read_timeout=self.settings.read_timeout,
+            retries=self.settings.retries,
+            max_redirects=self.settings.max_redirects,
+            max_bytes=self.settings.max_download_bytes,
+            verify=(self.settings.ca_bundle or True) if verify else False,
+            proxies=self.settings.proxies,
+        )
+
+    def showing(self, progress: Progress) -> Context:
+        """The same call, with somebody who watches."""
+        return replace(self, progress=progress)

@@ -1,0 +1,285 @@
+"""From a handle to the folder of its model: the join of download, extraction and cache."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shlex
+import stat
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterable, NoReturn, Optional, Type
+
+from unihub.formats.not_a_model import require_folder
+from unihub.handles import parsing, resolvers
+from unihub.handles.cache.cache import Cache
+from unihub.handles.cache.cache_errors import DamagedEntry
+from unihub.handles.cache.manifest import Entry, Facts
+from unihub.handles.cache.workplace import Workplace
+from unihub.handles.download.progress import shown
+from unihub.handles.kinds import (
+    CustomHandle,
+    GcsArchive,
+    GcsFolder,
+    GfileArchive,
+    GfileFolder,
+    Handle,
+    HttpArchive,
+    KaggleModel,
+    LocalArchive,
+    LocalFolder,
+    TfhubModel,
+)
+from unihub.handles.sources import legacy
+from unihub.handles.sources.context import Context
+from unihub.handles.sources.source_errors import (
+    CachedHashDiffers,
+    HashNotUnderstood,
+    HashOfFolder,
+    NotCached,
+    ResolverAnswerNotUsable,
+)
+from unihub.redaction import redacted
+from unihub.settings import Settings
+
+_MOST_STEPS = 10
+_SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
+
+
+@dataclass(frozen=True)
+class Source:
+    """How models of a kind of handle come into the cache.
+
+    Attributes:
+        build: "module:function", which fills a workplace; imported when needed, since
+            a model that is cached needs no HTTP library.
+        comes_in: what such a model comes in, where that is no archive with a hash.
+        is_local: whether it needs no network.
+    """
+
+    build: str
+    comes_in: str = ""
+    is_local: bool = False
+
+
+SOURCES: Dict[type, Source] = {
+    LocalArchive: Source("unihub.handles.sources.archives:from_file", is_local=True),
+    HttpArchive: Source("unihub.handles.sources.archives:from_url"),
+    TfhubModel: Source("unihub.handles.sources.tfhub:model"),
+    KaggleModel: Source("unihub.handles.sources.kaggle:model"),
+    GcsFolder: Source("unihub.handles.sources.gcs:folder", comes_in="a folder in a bucket"),
+    GcsArchive: Source("unihub.handles.sources.gcs:archive"),
+    GfileFolder: Source(
+        "unihub.handles.sources.gfile:folder", comes_in="a folder of another file system"
+    ),
+    GfileArchive: Source("unihub.handles.sources.gfile:archive"),
+}
+
+
+class DamagedEntryReplaced(UserWarning):
+    """A cached model was damaged, and is fetched again."""
+
+
+class FetchedModelDiffers(UserWarning):
+    """What was fetched in place of a damaged model has other content than that had."""
+
+
+def folder_of(handle: Handle, text: str, settings: Settings, sha256: Optional[str]) -> str:
+    """The folder of a handle's model, complete.
+
+    Args:
+        handle: as `parsing.parse` read it.
+        text: the handle as it was given.
+        settings: to go by.
+        sha256: that the archive must have, in hexadecimal; None for any.
+
+    Returns:
+        The path of a folder; of a `LocalFolder`, whatever is there.
+
+    Raises:
+        NotCached: offline, when it would have to be downloaded.
+        ModelNotFound, UnreadableFile: of an archive of this machine.
+        HashNotUnderstood, HashOfFolder, CachedHashDiffers: of ``sha256``.
+        And what the source, the download, the extraction and the cache raise.
+    """
+    cache = Cache(settings.cache)
+    if isinstance(handle, CustomHandle):
+        handle = _resolved(handle)
+        text = str(handle)
+    context = Context(text, settings, cache, _checked(sha256))
+    if isinstance(handle, LocalFolder):
+        _refuse_hash(handle.path, "a folder of this machine", context)
+        return handle.path
+    source = SOURCES[type(handle)]
+    if source.comes_in:
+        _refuse_hash(str(handle), source.comes_in, context)
+    identity = _identity(handle)
+    entry = _sound_entry(identity, source, context)
+    if entry is not None:
+        return _of_hash(entry, context).path
+    found = None if source.is_local or context.sha256 else _mounted_or_foreign(handle, context)
+    if found is not None:
+        return found
+    if settings.offline and not source.is_local:
+        _refuse_download(handle, context)
+    before = cache.recorded(identity)
+    with shown(settings.progress, redacted(identity)) as progress:
+        entry = cache.publish(
+            identity,
+            lambda work: _builder(source)(handle, work, context.showing(progress)),
+            settings.lock_timeout,
+            lambda wait: progress.announce(str(wait)),
+            by_content=context.sha256 is not None,
+        )
+    if before is not None and before.files != entry.files:
+        _warn(
+            f"{entry.handle} was fetched again, and is not the model that it was on "
+            f"{time.strftime('%Y-%m-%d', time.localtime(before.created))}: the archive had the "
+            f"SHA-256 {before.sha256}, and has {entry.sha256}. sha256= holds it to one.",
+            FetchedModelDiffers,
+        )
+    return _of_hash(entry, context).path
+
+
+def _sound_entry(identity: str, source: Source, context: Context) -> Optional[Entry]:
+    try:
+        return context.cache.find(identity, by_content=context.sha256 is not None)
+    except DamagedEntry as error:
+        if context.settings.offline and not source.is_local:
+            raise
+        _warn(f"{error.what} {error.why} It is fetched again.", DamagedEntryReplaced)
+        return None
+
+
+def _warn(text: str, category: Type[Warning]) -> None:
+    """Warns at the line that called unihub, through whichever of its functions."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == "unihub":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level)
+
+
+def _identity(handle: Handle) -> str:
+    """The text that the cache files a handle's model under."""
+    if not isinstance(handle, LocalArchive):
+        return str(handle)
+    path = os.path.abspath(handle.path)
+    try:
+        status = os.stat(path)
+    except OSError:
+        require_folder(handle.path)
+        raise
+    if not stat.S_ISREG(status.st_mode):
+        # Reading a pipe would wait for ever.
+        require_folder(handle.path)
+    # A file that is changed is another one, and the entry of the old one may be in use.
+    return f"file://{path}#{status.st_size}-{status.st_mtime_ns}-{status.st_ino}"
+
+
+def _mounted_or_foreign(handle: Handle, context: Context) -> Optional[str]:
+    """The folder of a model that another program has brought here."""
+    settings = context.settings
+    if isinstance(handle, KaggleModel):
+        for framework in _spellings(handle.framework):
+            entry = legacy.kagglehub_entry(
+                handle.owner,
+                handle.model,
+                framework,
+                handle.variation,
+                handle.version,
+                settings.kagglehub_cache,
+            )
+            if entry is not None:
+                return entry.path
+        mounted: Optional[str] = _named("unihub.handles.sources.kaggle:mounted")(handle)
+        return mounted
+    if isinstance(handle, (TfhubModel, HttpArchive, GcsArchive)):
+        entry = legacy.tensorflow_hub_entry(context.text, settings.tfhub_cache)
+        return entry.path if entry is not None else None
+    return None
+
+
+def _spellings(framework: str) -> Iterable[str]:
+    """Those that Kaggle's pages have had, which kagglehub names its folders by."""
+    return dict.fromkeys((framework, framework[0].upper() + framework[1:], framework.lower()))
+
+
+def _resolved(handle: CustomHandle) -> Handle:
+    """What registered resolvers make of a handle, until it is one of unihub's own."""
+    asked = [handle.text]
+    while True:
+        resolver = resolvers.resolver_of(asked[-1])
+        assert resolver is not None
+        answer = resolver(asked[-1])
+        if not isinstance(answer, (str, os.PathLike)):
+            _refuse_answer(asked[-1], resolver, answer, "it is neither text nor a path")
+        found = parsing.parse(answer)
+        if not isinstance(found, CustomHandle):
+            return found
+        if found.text in asked or len(asked) == _MOST_STEPS:
+            _refuse_answer(asked[-1], resolver, answer, "the resolvers go round in a circle")
+        asked.append(found.text)
+
+
+def _of_hash(entry: Entry, context: Context) -> Entry:
+    if context.sha256 in (None, entry.sha256):
+        return entry
+    raise CachedHashDiffers(
+        handle=entry.handle,
+        quoted_handle=shlex.quote(entry.handle),
+        found=entry.sha256 or "not known",
+        expected=context.sha256,
+        folder=entry.folder,
+    )
+
+
+def _checked(sha256: Optional[str]) -> Optional[str]:
+    if sha256 is None:
+        return None
+    match = _SHA256.fullmatch(sha256.strip()) if isinstance(sha256, str) else None
+    if match is None:
+        found = (
+            f"{len(sha256)} characters" if isinstance(sha256, str) else f"{type(sha256).__name__}"
+        )
+        raise HashNotUnderstood(given=sha256, found=found)
+    return match.group(1).lower()
+
+
+def _refuse_hash(handle: str, found: str, context: Context) -> None:
+    if context.sha256 is not None:
+        raise HashOfFolder(
+            handle=redacted(handle),
+            found=found,
+            remedy=f"unihub.load({redacted(handle)!r}) without sha256=; or load the archive it "
+            "came in",
+        )
+
+
+def _refuse_download(handle: Handle, context: Context) -> NoReturn:
+    shown_handle = redacted(str(handle))
+    raise NotCached(
+        handle=shown_handle,
+        quoted_handle=shlex.quote(shown_handle),
+        setting="UNIHUB_OFFLINE=1 or configure(offline=True)",
+        looked=context.cache.root,
+    )
+
+
+def _refuse_answer(text: str, resolver: Any, answer: Any, reason: str) -> NoReturn:
+    name = f"{getattr(resolver, '__module__', '?')}.{getattr(resolver, '__qualname__', resolver)}"
+    raise ResolverAnswerNotUsable(
+        handle=redacted(text), found=repr(answer), reason=reason, resolver=name
+    )
+
+
+def _builder(source: Source) -> Callable[[Any, Workplace, Context], Facts]:
+    build: Callable[[Any, Workplace, Context], Facts] = _named(source.build)
+    return build
+
+
+def _named(name: str) -> Any:
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)

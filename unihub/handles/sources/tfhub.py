@@ -1,0 +1,103 @@
+"""Models by TF Hub's hosting protocol: one URL, asked for an archive or for a location.
+
+Source: https://www.tensorflow.org/hub/hosting.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from unihub.handles import parsing
+from unihub.handles.archive.extract_errors import NotAnArchive
+from unihub.handles.cache.manifest import Facts
+from unihub.handles.cache.workplace import Workplace
+from unihub.handles.download.transfer_errors import UnsafeRedirect
+from unihub.handles.kinds import GcsFolder, KaggleModel, TfhubModel
+from unihub.handles.sources import gcs
+from unihub.handles.sources.archives import downloaded
+from unihub.handles.sources.asking import Answer, ask
+from unihub.handles.sources.context import Context
+from unihub.handles.sources.source_errors import (
+    HashOfFolder,
+    UncompressedNotServed,
+    WebPageInsteadOfModel,
+)
+from unihub.redaction import redacted
+
+_QUERY = "tf-hub-format"
+_PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<")
+
+
+def model(handle: TfhubModel, work: Workplace, context: Context) -> Facts:
+    """Builds the model of a URL, by the protocol that the settings name.
+
+    Raises:
+        WebPageInsteadOfModel: when the server has pages only.
+        UncompressedNotServed: when it tells no location.
+        And what `archives.downloaded` and `gcs.folder` raise.
+    """
+    if context.settings.load_format == "UNCOMPRESSED":
+        return _uncompressed(handle, work, context)
+    url = asking_for(handle.url, "compressed")
+    try:
+        return downloaded(url, work, context)
+    except NotAnArchive as error:
+        page = _page_behind(url, context)
+        if page is None:
+            raise
+        raise WebPageInsteadOfModel(
+            handle=redacted(handle.url), url=redacted(page.url), remedy=_remedy(page)
+        ) from error
+
+
+def asking_for(url: str, form: str) -> str:
+    """The URL with the query that asks for a form of the model, unless it has one."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    if all(name != _QUERY for name, _ in query):
+        query.append((_QUERY, form))
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def _uncompressed(handle: TfhubModel, work: Workplace, context: Context) -> Facts:
+    if context.sha256:
+        raise HashOfFolder(
+            handle=redacted(handle.url),
+            found="read uncompressed, as many files",
+            remedy="export UNIHUB_LOAD_FORMAT=COMPRESSED",
+        )
+    location = _location(handle, context)
+    found = parsing.parse(location) if location.startswith("gs://") else None
+    if not isinstance(found, GcsFolder):
+        raise UncompressedNotServed(handle=redacted(handle.url), found=redacted(location))
+    return gcs.folder(found, work, context)
+
+
+def _location(handle: TfhubModel, context: Context) -> str:
+    try:
+        answer = ask(asking_for(handle.url, "uncompressed"), context)
+    except UnsafeRedirect as error:
+        # The protocol has the location in the body; some give it as the redirect's target.
+        return str(error.facts["target"])
+    if answer.status != 303:
+        raise UncompressedNotServed(
+            handle=redacted(handle.url), found=f"status {answer.status} of {redacted(answer.url)}"
+        )
+    return answer.body.decode("utf-8", "replace").strip()
+
+
+def _page_behind(url: str, context: Context) -> Optional[Answer]:
+    answer = ask(url, context)
+    is_html = "html" in answer.headers.get("Content-Type", "").lower()
+    return answer if is_html or answer.body.lstrip().lower().startswith(_PAGES) else None
+
+
+def _remedy(page: Answer) -> str:
+    try:
+        successor = parsing.parse(page.url)
+    except parsing.HandleNotSupported:
+        successor = None
+    if isinstance(successor, KaggleModel):
+        return f"it has moved to Kaggle: unihub.load({str(successor)!r})"
+    return "open the page, and look for a link to download the model as .tar.gz"

@@ -1,0 +1,147 @@
+"""What the compatibility matrix is made of: formats, runtimes, operations, and their cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Optional, Tuple
+
+from unihub.errors import Message
+
+
+class Format(str, Enum):
+    """What a model folder holds."""
+
+    TF1_HUB = "tf1_hub"
+    TF2_SAVED_MODEL = "tf2_saved_model"
+    TF1_SAVED_MODEL = "tf1_saved_model"
+
+    @property
+    def label(self) -> str:
+        return _LABELS[self]
+
+
+class Runtime(str, Enum):
+    """How TensorFlow behaves where the model is to be used.
+
+    TF1 is TensorFlow 1.15 in graph mode. TF1_COMPAT is TensorFlow 2 after
+    ``tf.compat.v1.disable_v2_behavior()`` or inside an explicit
+    ``with tf.Graph().as_default()``. TF2 is eager execution and the tracing of
+    a tf.function in it.
+    """
+
+    TF1 = "tf1"
+    TF1_COMPAT = "tf1_compat"
+    TF2 = "tf2"
+
+    @property
+    def label(self) -> str:
+        return _LABELS[self]
+
+
+class Operation(str, Enum):
+    """What is to be done with the model."""
+
+    INFERENCE = "inference"
+    FINE_TUNING = "fine_tuning"
+    CREATION = "creation"
+
+    @property
+    def label(self) -> str:
+        return _LABELS[self]
+
+
+class Status(str, Enum):
+    """How far a cell is supported."""
+
+    FULL = "full"
+    LIMITED = "limited"
+    REFUSED = "refused"
+
+
+_LABELS = {
+    Format.TF1_HUB: "TF1 Hub format",
+    Format.TF2_SAVED_MODEL: "TF2 SavedModel",
+    Format.TF1_SAVED_MODEL: "TF1 SavedModel",
+    Runtime.TF1: "TF1 (1.15)",
+    Runtime.TF1_COMPAT: "TF1 compat mode in TF2",
+    Runtime.TF2: "TF2",
+    Operation.INFERENCE: "inference",
+    Operation.FINE_TUNING: "fine-tuning",
+    Operation.CREATION: "creation",
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One API that serves a cell.
+
+    Attributes:
+        api: what callers pin with ``api=``: "module", "load" or "keras";
+            "save" in the creation rows.
+        code: the line a user writes, with ``{handle!r}`` for the handle.
+    """
+
+    api: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One decision of the matrix, for one or more runtimes.
+
+    Attributes:
+        routes: the APIs that serve it, the preferred one first.
+        refusal: the error raised when status is REFUSED.
+        note: what a user should know beyond the code.
+        source: where the decision comes from.
+    """
+
+    format: Format
+    operation: Operation
+    runtimes: Tuple[Runtime, ...]
+    status: Status
+    routes: Tuple[Route, ...] = ()
+    refusal: Optional[Message] = None
+    note: str = ""
+    source: str = "https://www.tensorflow.org/hub/model_compatibility"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The decision for one format, runtime and operation."""
+
+    runtime: Runtime
+    row: Row
+
+    @property
+    def format(self) -> Format:
+        return self.row.format
+
+    @property
+    def operation(self) -> Operation:
+        return self.row.operation
+
+    @property
+    def status(self) -> Status:
+        return self.row.status
+
+    @property
+    def routes(self) -> Tuple[Route, ...]:
+        return self.row.routes
+
+    @property
+    def refusal(self) -> Optional[Message]:
+        return self.row.refusal
+
+    @property
+    def note(self) -> str:
+        return self.row.note
+
+    @property
+    def source(self) -> str:
+        return self.row.source
+
+    @property
+    def apis(self) -> Tuple[str, ...]:
+        return tuple(route.api for route in self.routes)

@@ -1,1 +1,0 @@
-"""Reads SavedModels bounded and without TensorFlow or protobuf; `unihub.formats` is its front."""

@@ -1,1 +1,0 @@
-"""What serves the cells of the matrix: the one place that imports TensorFlow and Keras."""
