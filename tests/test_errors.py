@@ -15,7 +15,10 @@ from unihub.runtime import Keras, current_keras, tensorflow_version
 
 
 class LampBroken(UnihubError, LookupError):
-    message = Message("lamp-broken", "{lamp!r} is dark.", "it fell.\nTwice.", "replace({lamp!r})")
+    code = "lamp-broken"
+    what = "{lamp!r} is dark."
+    why = "it fell.\nTwice."
+    do = "replace({lamp!r})"
 
 
 def test_message_has_three_parts():
@@ -51,7 +54,9 @@ def test_errors_survive_pickling():
 
 
 def test_matrix_refusal_survives_pickling():
-    refusal = errors.MatrixRefusal(LampBroken.message, lamp="desk")
+    refusal = errors.MatrixRefusal(
+        Message("lamp-broken", "{lamp!r} is dark.", "it fell.", "replace({lamp!r})"), lamp="desk"
+    )
     assert str(pickle.loads(pickle.dumps(refusal))) == str(refusal)
 
 
@@ -99,13 +104,13 @@ def all_error_classes():
     while todo:
         for cls in todo.pop().__subclasses__():
             todo.append(cls)
-            if cls.__module__.startswith("unihub.") and "message" in vars(cls):
+            if cls.__module__.startswith("unihub.") and "code" in vars(cls):
                 found.append(cls)
     return found
 
 
 def test_codes_are_unique_and_kebab_case():
-    codes = [cls.message.code for cls in all_error_classes()]
+    codes = [cls.code for cls in all_error_classes()]
     assert sorted(set(codes)) == sorted(codes)
     assert [code for code in codes if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", code)] == []
 
@@ -125,7 +130,7 @@ def test_every_error_is_also_a_builtin():
 def test_every_code_has_a_golden_file(golden_folder):
     from unihub.matrix import ROWS
 
-    codes = {cls.message.code for cls in all_error_classes()}
+    codes = {cls.code for cls in all_error_classes()}
     codes |= {row.refusal.code for row in ROWS if row.refusal}
     assert sorted(code for code in codes if not (golden_folder / f"{code}.txt").exists()) == []
 

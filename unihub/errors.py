@@ -7,7 +7,7 @@ in the same situation, so that existing ``except`` clauses still match.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Dict, Iterable, Sequence, Tuple
+from typing import Any, Dict, Iterable, Sequence, Tuple
 
 _LONGEST_FACT = 400
 _MOST_CHOICES = 12
@@ -51,13 +51,19 @@ class Message:
 class UnihubError(Exception):
     """Base of every error that unihub raises on purpose.
 
+    A class holds the text with ``{name}`` where a fact goes, an error the text that
+    is filled.
+
     Attributes:
         code: stable kebab-case name, for programs.
         what, why, do: the three parts of the message, for people.
         facts: the values that the message was filled with.
     """
 
-    message: ClassVar[Message]
+    code: str
+    what: str
+    why: str
+    do: str
 
     # AutoGraph and Keras rebuild an error that leaves a traced function or a
     # layer from its text alone, unless it bears their mark.
@@ -65,7 +71,8 @@ class UnihubError(Exception):
     _keras_call_info_injected = True
 
     def __init__(self, **facts: Any) -> None:
-        self._set(self.message, facts)
+        cls = type(self)
+        self._set(Message(cls.code, cls.what, cls.why, cls.do), facts)
 
     def _set(self, message: Message, facts: Dict[str, Any]) -> None:
         filled = message.filled(**facts)

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Optional, Tuple
 
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 from unihub.matrix.values import Runtime
 
 OLDEST_TENSORFLOW = "1.15"
@@ -43,24 +43,22 @@ TENSORFLOW_DISTRIBUTIONS = (
 class TensorFlowMissing(UnihubError, ImportError):
     """TensorFlow is not installed."""
 
-    message = Message(
-        code="tensorflow-missing",
-        what="TensorFlow is not installed here.",
-        why="no distribution that provides the module tensorflow was found for {python}.",
-        do="pip install tensorflow",
-    )
+    code = "tensorflow-missing"
+    what = "TensorFlow is not installed here."
+    why = "no distribution that provides the module tensorflow was found for {python}."
+    do = "pip install tensorflow"
 
 
 class TensorFlowTooOld(UnihubError, ImportError, NotImplementedError):
     """The installed TensorFlow is older than the matrix knows."""
 
-    message = Message(
-        code="tensorflow-too-old",
-        what="TensorFlow {version} is older than unihub supports.",
-        why="the compatibility matrix begins with TensorFlow {oldest}: TF2 SavedModels do "
-        "not load before it.",
-        do='pip install "tensorflow>={oldest}"',
+    code = "tensorflow-too-old"
+    what = "TensorFlow {version} is older than unihub supports."
+    why = (
+        "the compatibility matrix begins with TensorFlow {oldest}: TF2 SavedModels do "
+        "not load before it."
     )
+    do = 'pip install "tensorflow>={oldest}"'
 
 
 class Keras(str, Enum):

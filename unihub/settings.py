@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Type
 
-from unihub.errors import Message, UnihubError, listed, nearest
+from unihub.errors import UnihubError, listed, nearest
 
 GIB = 1 << 30
 
@@ -21,23 +21,19 @@ GIB = 1 << 30
 class SettingNotUnderstood(UnihubError, ValueError, RuntimeError):
     """A setting has a value that is none of those it takes."""
 
-    message = Message(
-        code="setting-not-understood",
-        what="{source}={value!r} is not understood.",
-        why="it sets {option!r}: {purpose}, and takes {accepted}.",
-        do="{remedy}",
-    )
+    code = "setting-not-understood"
+    what = "{source}={value!r} is not understood."
+    why = "it sets {option!r}: {purpose}, and takes {accepted}."
+    do = "{remedy}"
 
 
 class UnknownSetting(UnihubError, TypeError):
     """configure() got a name that is no setting."""
 
-    message = Message(
-        code="unknown-setting",
-        what="unihub has no setting {name!r}.",
-        why="its settings are {choices}.",
-        do="unihub.configure({example}=...)",
-    )
+    code = "unknown-setting"
+    what = "unihub has no setting {name!r}."
+    why = "its settings are {choices}."
+    do = "unihub.configure({example}=...)"
 
 
 @dataclass(frozen=True)

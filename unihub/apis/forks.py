@@ -7,7 +7,7 @@ import threading
 
 from tensorflow.python.eager import context
 
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 
 _NATIVE_THREADS = "/proc/self/task"
 
@@ -15,14 +15,16 @@ _NATIVE_THREADS = "/proc/self/task"
 class ForkedAfterUse(UnihubError, RuntimeError):
     """TensorFlow ran before the fork, and its threads stayed behind."""
 
-    message = Message(
-        code="forked-after-use",
-        what="{handle} cannot be used in this process: TensorFlow ran before it was forked.",
-        why="fork() copies no threads, so that the first call of the model would wait for "
+    code = "forked-after-use"
+    what = "{handle} cannot be used in this process: TensorFlow ran before it was forked."
+    why = (
+        "fork() copies no threads, so that the first call of the model would wait for "
         "those of TensorFlow for ever. (process {pid}: eager context made, {native} threads, "
-        "{python} of them Python's)",
-        do='multiprocessing.get_context("spawn"); or run nothing of TensorFlow before the fork: '
-        "importing it is fine.",
+        "{python} of them Python's)"
+    )
+    do = (
+        'multiprocessing.get_context("spawn"); or run nothing of TensorFlow before the fork: '
+        "importing it is fine."
     )
 
 

@@ -17,7 +17,7 @@ from unihub.apis.proxy import CallableObject
 from unihub.apis.request import Request
 from unihub.apis.signature import SignatureFunction
 from unihub.apis.strategy import check_strategy
-from unihub.errors import Message, UnihubError, first_line, listed
+from unihub.errors import UnihubError, first_line, listed
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, read_ops, read_saved_model
 from unihub.handles import resolving
@@ -31,35 +31,31 @@ _RESTORING_COLLECTION = "saved_model_initializers"
 class LoadFailed(UnihubError, RuntimeError, ValueError, OSError):
     """TensorFlow could not load what is otherwise a well-formed model."""
 
-    message = Message(
-        code="load-failed",
-        what="TensorFlow {version} could not load {handle}.",
-        why="it says: {reason}. (written by TensorFlow {writer})",
-        do="{remedy}",
-    )
+    code = "load-failed"
+    what = "TensorFlow {version} could not load {handle}."
+    why = "it says: {reason}. (written by TensorFlow {writer})"
+    do = "{remedy}"
 
 
 class ReferenceVariables(UnihubError, NotImplementedError):
     """TensorFlow 1.15 loads reference variables that nothing can initialise."""
 
-    message = Message(
-        code="reference-variables",
-        what="TensorFlow {version} cannot use {handle} by api='load' in graph mode.",
-        why="its reference variables end up inside of functions, where no session "
-        "initialises them. (found: {names})",
-        do="unihub.load({handle!r}, api='module')",
+    code = "reference-variables"
+    what = "TensorFlow {version} cannot use {handle} by api='load' in graph mode."
+    why = (
+        "its reference variables end up inside of functions, where no session "
+        "initialises them. (found: {names})"
     )
+    do = "unihub.load({handle!r}, api='module')"
 
 
 class OptionsNotSupported(UnihubError, NotImplementedError):
     """LoadOptions are newer than the running TensorFlow."""
 
-    message = Message(
-        code="options-not-supported",
-        what="options= was given, and TensorFlow {version} does not know it.",
-        why="tf.saved_model.LoadOptions came with TensorFlow 2.3.",
-        do="unihub.load({handle!r})",
-    )
+    code = "options-not-supported"
+    what = "options= was given, and TensorFlow {version} does not know it."
+    why = "tf.saved_model.LoadOptions came with TensorFlow 2.3."
+    do = "unihub.load({handle!r})"
 
 
 def load_saved_model(request: Request) -> Any:

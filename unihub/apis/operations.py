@@ -11,30 +11,26 @@ from packaging.version import InvalidVersion, Version
 from unihub import runtime
 from unihub.apis.module.compat import missing_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
-from unihub.errors import Message, UnihubError, listed
+from unihub.errors import UnihubError, listed
 from unihub.op_packages import package_of
 
 
 class MissingOps(UnihubError, RuntimeError, ValueError):
     """The graph uses ops that no imported package registers."""
 
-    message = Message(
-        code="missing-ops",
-        what="{handle} uses ops that TensorFlow {version} does not have: {ops}.",
-        why="{why}",
-        do="{remedy}",
-    )
+    code = "missing-ops"
+    what = "{handle} uses ops that TensorFlow {version} does not have: {ops}."
+    why = "{why}"
+    do = "{remedy}"
 
 
 class OpsPackageBroken(UnihubError, ImportError, RuntimeError, ValueError):
     """The package that registers a model's ops is installed and does not import."""
 
-    message = Message(
-        code="ops-package-broken",
-        what="{handle} uses ops of {package}, which does not import.",
-        why="it is installed, and importing it raises {reason}.",
-        do="pip install --upgrade {distribution}  # the release that is for TensorFlow {version}",
-    )
+    code = "ops-package-broken"
+    what = "{handle} uses ops of {package}, which does not import."
+    why = "it is installed, and importing it raises {reason}."
+    do = "pip install --upgrade {distribution}  # the release that is for TensorFlow {version}"
 
 
 def register_ops(handle: str, ops: Iterable[str], writer: str = "") -> None:

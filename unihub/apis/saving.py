@@ -8,41 +8,37 @@ from typing import Any, Callable, Optional
 import tensorflow as tf
 
 from unihub.apis.module.serving import module_api
-from unihub.errors import Message, UnihubError, first_line
+from unihub.errors import UnihubError, first_line
 
 
 class SaveFailed(UnihubError, RuntimeError, ValueError):
     """TensorFlow could not write the model."""
 
-    message = Message(
-        code="save-failed",
-        what="TensorFlow {version} could not write a {format} to {path}.",
-        why="it says: {reason}",
-        do="{remedy}",
-    )
+    code = "save-failed"
+    what = "TensorFlow {version} could not write a {format} to {path}."
+    why = "it says: {reason}"
+    do = "{remedy}"
 
 
 class SaveNeedsSession(UnihubError, RuntimeError, ValueError):
     """Graph mode keeps the values of variables in a session, and none was given."""
 
-    message = Message(
-        code="save-needs-session",
-        what="{path} cannot be written without a session.",
-        why="in graph mode the values of the variables live in a session.",
-        do="with tf.compat.v1.Session() as session: unihub.initialize(session); "
-        "unihub.save(obj, {path!r})",
+    code = "save-needs-session"
+    what = "{path} cannot be written without a session."
+    why = "in graph mode the values of the variables live in a session."
+    do = (
+        "with tf.compat.v1.Session() as session: unihub.initialize(session); "
+        "unihub.save(obj, {path!r})"
     )
 
 
 class WrongThingToSave(UnihubError, TypeError):
     """The object cannot be written in that format."""
 
-    message = Message(
-        code="wrong-thing-to-save",
-        what="an object of type {given} cannot be written as a {format}.",
-        why="this format is written from {wanted}.",
-        do="{remedy}",
-    )
+    code = "wrong-thing-to-save"
+    what = "an object of type {given} cannot be written as a {format}."
+    why = "this format is written from {wanted}."
+    do = "{remedy}"
 
 
 def save_tf1_hub(

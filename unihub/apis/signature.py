@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
-from unihub.errors import Message, UnihubError, first_line, listed
+from unihub.errors import UnihubError, first_line, listed
 from unihub.formats.model import Signature, TensorInfo
 
 # What tf.saved_model.load makes of one SparseTensor of a TF1 signature.
@@ -19,45 +19,37 @@ _COMPOSITE = (tf.SparseTensor, tf.RaggedTensor)
 class WrongInputs(UnihubError, TypeError):
     """The inputs' names are not the signature's."""
 
-    message = Message(
-        code="wrong-inputs",
-        what="signature {signature!r} of {handle} was called with the inputs {given}.",
-        why="it takes {accepted}.",
-        do="{remedy}",
-    )
+    code = "wrong-inputs"
+    what = "signature {signature!r} of {handle} was called with the inputs {given}."
+    why = "it takes {accepted}."
+    do = "{remedy}"
 
 
 class WrongInputDtype(UnihubError, TypeError):
     """An input's dtype is not the signature's."""
 
-    message = Message(
-        code="wrong-input-dtype",
-        what="input {name!r} of signature {signature!r} of {handle} is {given}.",
-        why="the signature takes {accepted}.",
-        do="m(tf.cast(x, tf.{dtype}))",
-    )
+    code = "wrong-input-dtype"
+    what = "input {name!r} of signature {signature!r} of {handle} is {given}."
+    why = "the signature takes {accepted}."
+    do = "m(tf.cast(x, tf.{dtype}))"
 
 
 class WrongInputValue(UnihubError, TypeError, ValueError):
     """An input cannot be made a tensor of the signature's dtype."""
 
-    message = Message(
-        code="wrong-input-value",
-        what="input {name!r} of signature {signature!r} of {handle} cannot be made a tensor.",
-        why="the signature takes {accepted}, and TensorFlow says: {reason}",
-        do="m(tf.constant(x, tf.{dtype}))",
-    )
+    code = "wrong-input-value"
+    what = "input {name!r} of signature {signature!r} of {handle} cannot be made a tensor."
+    why = "the signature takes {accepted}, and TensorFlow says: {reason}"
+    do = "m(tf.constant(x, tf.{dtype}))"
 
 
 class WrongInputShape(UnihubError, ValueError):
     """An input's shape does not fit the signature's."""
 
-    message = Message(
-        code="wrong-input-shape",
-        what="input {name!r} of signature {signature!r} of {handle} is {given}.",
-        why="the signature takes {accepted}; ? stands for any size.",
-        do="{remedy}",
-    )
+    code = "wrong-input-shape"
+    what = "input {name!r} of signature {signature!r} of {handle} is {given}."
+    why = "the signature takes {accepted}; ? stands for any size."
+    do = "{remedy}"
 
 
 class SignatureFunction:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 from unihub.matrix.values import Format
 
 
 class StrategyNotSupported(UnihubError, ValueError, NotImplementedError):
     """A model in a TF1 format is loaded under a distribution strategy."""
 
-    message = Message(
-        code="strategy-not-supported",
-        what="{handle} cannot be used under {strategy}: it is in {format}.",
-        why="a TF1 graph brings its own variables and tables, each on one device, which the "
+    code = "strategy-not-supported"
+    what = "{handle} cannot be used under {strategy}: it is in {format}."
+    why = (
+        "a TF1 graph brings its own variables and tables, each on one device, which the "
         "strategy neither mirrors nor initialises on the others. (replicas: {replicas}; "
-        "operation: {operation})",
-        do="use a TF2 version of the model; or load and call it outside of the strategy: "
-        "dataset.map(unihub.load({handle!r})), or on one device.",
+        "operation: {operation})"
+    )
+    do = (
+        "use a TF2 version of the model; or load and call it outside of the strategy: "
+        "dataset.map(unihub.load({handle!r})), or on one device."
     )
 
 

@@ -22,7 +22,7 @@ from importlib.util import find_spec, module_from_spec
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from unihub import runtime
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 
 _NAME = "tensorflow_hub"
 
@@ -38,12 +38,10 @@ _attributes_added: List[Tuple[Any, str]] = []
 class TensorFlowHubUnusable(UnihubError, ImportError):
     """tensorflow_hub is missing, or its release does not import beside this TensorFlow."""
 
-    message = Message(
-        code="tensorflow-hub-unusable",
-        what="{purpose} needs tensorflow_hub, which cannot be imported here.",
-        why="{why}",
-        do="pip install {requirements}",
-    )
+    code = "tensorflow-hub-unusable"
+    what = "{purpose} needs tensorflow_hub, which cannot be imported here."
+    why = "{why}"
+    do = "pip install {requirements}"
 
 
 def import_tensorflow_hub(purpose: str = "this") -> Any:

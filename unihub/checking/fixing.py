@@ -24,19 +24,19 @@ from unihub.checking.scripts import (
     split_lines,
 )
 from unihub.checking.targets import Target, choose_target
-from unihub.errors import Message, UnihubError, first_line
+from unihub.errors import UnihubError, first_line
 
 
 class LibcstMissing(UnihubError, ImportError):
     """Rewriting needs libcst, which is not installed."""
 
-    message = Message(
-        code="libcst-missing",
-        what="scripts cannot be rewritten here: libcst is not installed.",
-        why="it is what keeps comments and formatting, and an optional part of unihub; "
-        "checking without --fix and --diff does not need it.",
-        do='pip install "unihub[check]"',
+    code = "libcst-missing"
+    what = "scripts cannot be rewritten here: libcst is not installed."
+    why = (
+        "it is what keeps comments and formatting, and an optional part of unihub; "
+        "checking without --fix and --diff does not need it."
     )
+    do = 'pip install "unihub[check]"'
 
 
 @dataclass(frozen=True)

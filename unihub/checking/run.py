@@ -12,7 +12,7 @@ from unihub.checking.rules import RULES
 from unihub.checking.scripts import NOTEBOOK_SUFFIX, STDIN, STDIN_NAME, Source, read_source
 from unihub.checking.targets import Target, choose_target
 from unihub.checking.values import Story
-from unihub.errors import Message, UnihubError, listed, nearest
+from unihub.errors import UnihubError, listed, nearest
 
 _SUFFIXES = (".py", NOTEBOOK_SUFFIX)
 _SKIPPED_FOLDERS = ("__pycache__", "node_modules", "site-packages", "venv")
@@ -24,23 +24,19 @@ Paths = Sequence[Union[str, "os.PathLike[str]"]]
 class NothingToCheck(UnihubError, FileNotFoundError):
     """A path to check does not exist."""
 
-    message = Message(
-        code="nothing-to-check",
-        what="there is no {path} to check.",
-        why="a script, a notebook or a folder of them is looked for. (from: {folder})",
-        do="unihub check PATH",
-    )
+    code = "nothing-to-check"
+    what = "there is no {path} to check."
+    why = "a script, a notebook or a folder of them is looked for. (from: {folder})"
+    do = "unihub check PATH"
 
 
 class UnknownRule(UnihubError, ValueError):
     """A rule is selected or ignored that there is not."""
 
-    message = Message(
-        code="unknown-rule",
-        what="there is no rule {rule!r}.",
-        why="the rules are {choices}.",
-        do="unihub check --{option} {example} PATH",
-    )
+    code = "unknown-rule"
+    what = "there is no rule {rule!r}."
+    why = "the rules are {choices}."
+    do = "unihub check --{option} {example} PATH"
 
 
 def check(

@@ -8,7 +8,7 @@ from typing import Optional, Tuple
 from packaging.version import Version
 
 from unihub import runtime
-from unihub.errors import Message, UnihubError, listed
+from unihub.errors import UnihubError, listed
 from unihub.matrix.values import Runtime
 from unihub.runtime import Keras
 
@@ -16,12 +16,10 @@ from unihub.runtime import Keras
 class UnknownTarget(UnihubError, ValueError):
     """A script is to be checked for a runtime that there is not."""
 
-    message = Message(
-        code="unknown-check-runtime",
-        what="runtime={name!r} is not known.",
-        why="scripts are checked for one of {choices}.",
-        do="unihub check --runtime {example} SCRIPT",
-    )
+    code = "unknown-check-runtime"
+    what = "runtime={name!r} is not known."
+    why = "scripts are checked for one of {choices}."
+    do = "unihub check --runtime {example} SCRIPT"
 
 
 @dataclass(frozen=True)

@@ -2,224 +2,207 @@
 
 from __future__ import annotations
 
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 
 
 class ConversionNeedsTF2(UnihubError, NotImplementedError):
     """Conversion and validation work in TF2 only."""
 
-    message = Message(
-        code="convert-needs-tf2",
-        what="{action} does not run in {runtime}.",
-        why="a Reusable SavedModel is made of functions and eager variables, which "
-        "TensorFlow has from 2.6 on, with eager execution. (here: TensorFlow {version})",
-        do="run it by itself in TensorFlow 2: {command}",
+    code = "convert-needs-tf2"
+    what = "{action} does not run in {runtime}."
+    why = (
+        "a Reusable SavedModel is made of functions and eager variables, which "
+        "TensorFlow has from 2.6 on, with eager execution. (here: TensorFlow {version})"
     )
+    do = "run it by itself in TensorFlow 2: {command}"
 
 
 class AlreadyTF2(UnihubError, ValueError):
     """There is nothing to convert."""
 
-    message = Message(
-        code="convert-already-tf2",
-        what="{handle} is a TF2 SavedModel already.",
-        why="only the TF1 formats are converted. (found: {evidence})",
-        do="print(unihub.validate({handle!r}))  # what it can be used for",
-    )
+    code = "convert-already-tf2"
+    what = "{handle} is a TF2 SavedModel already."
+    why = "only the TF1 formats are converted. (found: {evidence})"
+    do = "print(unihub.validate({handle!r}))  # what it can be used for"
 
 
 class TargetExists(UnihubError, FileExistsError):
     """There is something where the converted model is to be written."""
 
-    message = Message(
-        code="convert-target-exists",
-        what="{path} exists already.",
-        why="a converted model is written into a folder of its own. (found: {found})",
-        do="unihub.convert({handle!r}, {path!r}, overwrite=True)",
-    )
+    code = "convert-target-exists"
+    what = "{path} exists already."
+    why = "a converted model is written into a folder of its own. (found: {found})"
+    do = "unihub.convert({handle!r}, {path!r}, overwrite=True)"
 
 
 class V1ControlFlow(UnihubError, NotImplementedError):
     """Gradients would have to pass through TF1's own conds and loops."""
 
-    message = Message(
-        code="convert-v1-control-flow",
-        what="{handle} has TF1 control flow under gradients, which TF2 cannot differentiate.",
-        why="the ops Switch, Merge, Enter, … of tf.cond and tf.while_loop have gradients only in "
-        "the graph that built them. (signature {signature!r}: {ops})",
-        do="with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode",
+    code = "convert-v1-control-flow"
+    what = "{handle} has TF1 control flow under gradients, which TF2 cannot differentiate."
+    why = (
+        "the ops Switch, Merge, Enter, … of tf.cond and tf.while_loop have gradients only in "
+        "the graph that built them. (signature {signature!r}: {ops})"
     )
+    do = "with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode"
 
 
 class NoGradient(UnihubError, LookupError, NotImplementedError):
     """An op between variables and outputs has no gradient here."""
 
-    message = Message(
-        code="convert-no-gradient",
-        what="{handle} cannot be differentiated in TensorFlow {version}.",
-        why="on the way from its variables or inputs to its outputs: {reason} (signature "
-        "{signature!r})",
-        do="unihub.load({handle!r})  # for inference, as it is",
+    code = "convert-no-gradient"
+    what = "{handle} cannot be differentiated in TensorFlow {version}."
+    why = (
+        "on the way from its variables or inputs to its outputs: {reason} (signature {signature!r})"
     )
+    do = "unihub.load({handle!r})  # for inference, as it is"
 
 
 class ReferenceVariableUse(UnihubError, NotImplementedError):
     """An op works on a reference variable in a way that resource variables do not have."""
 
-    message = Message(
-        code="convert-reference-variables",
-        what="{handle} uses reference variables in ways that resource variables do not have.",
-        why="reads, assignments and scatter updates are turned into those of resource variables; "
-        "these ops are not: {ops}. (signature {signature!r})",
-        do="with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode",
+    code = "convert-reference-variables"
+    what = "{handle} uses reference variables in ways that resource variables do not have."
+    why = (
+        "reads, assignments and scatter updates are turned into those of resource variables; "
+        "these ops are not: {ops}. (signature {signature!r})"
     )
+    do = "with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode"
 
 
 class PartitionsNotJoined(UnihubError, ValueError, NotImplementedError):
     """The parts of a partitioned variable do not make one variable."""
 
-    message = Message(
-        code="convert-partitions",
-        what="the parts of the variable {variable!r} of {handle} cannot be joined.",
-        why="{reason}",
-        do="with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode",
-    )
+    code = "convert-partitions"
+    what = "the parts of the variable {variable!r} of {handle} cannot be joined."
+    why = "{reason}"
+    do = "with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode"
 
 
 class PythonFunction(UnihubError, NotImplementedError):
     """The graph calls Python code that is not in it."""
 
-    message = Message(
-        code="convert-python-function",
-        what="{handle} calls Python functions, which a SavedModel does not hold.",
-        why="tf.py_func works only in the process that built the graph. (signature "
-        "{signature!r}: {ops})",
-        do="ask the publisher for a version without tf.py_func",
+    code = "convert-python-function"
+    what = "{handle} calls Python functions, which a SavedModel does not hold."
+    why = (
+        "tf.py_func works only in the process that built the graph. (signature "
+        "{signature!r}: {ops})"
     )
+    do = "ask the publisher for a version without tf.py_func"
 
 
 class TPUOnly(UnihubError, NotImplementedError):
     """The graph is one for TPUs."""
 
-    message = Message(
-        code="convert-tpu-only",
-        what="the MetaGraph {tags} of {handle} runs on TPUs only.",
-        why="it is made of TPU ops. (signature {signature!r}: {ops})",
-        do="unihub.convert({handle!r}, path, tags={example})",
-    )
+    code = "convert-tpu-only"
+    what = "the MetaGraph {tags} of {handle} runs on TPUs only."
+    why = "it is made of TPU ops. (signature {signature!r}: {ops})"
+    do = "unihub.convert({handle!r}, path, tags={example})"
 
 
 class UpdateOpInputs(UnihubError, ValueError, NotImplementedError):
     """An update op needs what the signature is not given."""
 
-    message = Message(
-        code="convert-update-op-inputs",
-        what="an update op of {handle} depends on tensors outside of the signature {signature!r}.",
-        why="each training call runs all update ops, and knows no value of {placeholders}. "
-        "(update ops: {ops})",
-        do="unihub.convert({handle!r}, path, signature={example!r})",
+    code = "convert-update-op-inputs"
+    what = "an update op of {handle} depends on tensors outside of the signature {signature!r}."
+    why = (
+        "each training call runs all update ops, and knows no value of {placeholders}. "
+        "(update ops: {ops})"
     )
+    do = "unihub.convert({handle!r}, path, signature={example!r})"
 
 
 class SignatureInputMissing(UnihubError, ValueError):
     """A signature does not name all that its outputs depend on."""
 
-    message = Message(
-        code="convert-signature-input-missing",
-        what="the signature {signature!r} of {handle} cannot be called.",
-        why="its outputs depend on placeholders that are not among its inputs: {placeholders}.",
-        do="save it again with all inputs in the signature, or with "
-        "tf.compat.v1.placeholder_with_default for those that have one",
+    code = "convert-signature-input-missing"
+    what = "the signature {signature!r} of {handle} cannot be called."
+    why = "its outputs depend on placeholders that are not among its inputs: {placeholders}."
+    do = (
+        "save it again with all inputs in the signature, or with "
+        "tf.compat.v1.placeholder_with_default for those that have one"
     )
 
 
 class LossInputs(UnihubError, ValueError, NotImplementedError):
     """A regularization loss is not one of the variables alone."""
 
-    message = Message(
-        code="convert-loss-inputs",
-        what="a regularization loss of {handle} depends on the inputs of a call.",
-        why="regularization_losses are functions without arguments. ({loss!r} depends on "
-        "{placeholders})",
-        do="with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode",
+    code = "convert-loss-inputs"
+    what = "a regularization loss of {handle} depends on the inputs of a call."
+    why = (
+        "regularization_losses are functions without arguments. ({loss!r} depends on "
+        "{placeholders})"
     )
+    do = "with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode"
 
 
 class StateNotSupported(UnihubError, NotImplementedError):
     """The graph has state of a kind that does not travel."""
 
-    message = Message(
-        code="convert-state-not-supported",
-        what="{handle} keeps state that is neither a variable nor a constant table.",
-        why="queues, iterators and mutable tables have no content in a SavedModel that could be "
-        "taken along. (signature {signature!r}: {ops})",
-        do="with tf.Graph().as_default(): unihub.load({handle!r})  # in TF1 mode",
+    code = "convert-state-not-supported"
+    what = "{handle} keeps state that is neither a variable nor a constant table."
+    why = (
+        "queues, iterators and mutable tables have no content in a SavedModel that could be "
+        "taken along. (signature {signature!r}: {ops})"
     )
+    do = "with tf.Graph().as_default(): unihub.load({handle!r})  # in TF1 mode"
 
 
 class VariableWithoutValue(UnihubError, ValueError):
     """The checkpoint does not hold a variable that the graph needs."""
 
-    message = Message(
-        code="convert-variable-without-value",
-        what="the variable {variable!r} of {handle} has no value.",
-        why="neither the checkpoint nor the initialisation gives it one. (checkpoint: {found})",
-        do="ask the publisher for the model with all of variables/",
-    )
+    code = "convert-variable-without-value"
+    what = "the variable {variable!r} of {handle} has no value."
+    why = "neither the checkpoint nor the initialisation gives it one. (checkpoint: {found})"
+    do = "ask the publisher for the model with all of variables/"
 
 
 class TableWithoutContents(UnihubError, ValueError):
     """Nothing in the graph fills a table."""
 
-    message = Message(
-        code="convert-table-without-contents",
-        what="the table {table!r} of {handle} is never filled.",
-        why="no op of the graph initialises it from a file or from constants. (found: {found})",
-        do="with tf.Graph().as_default(): unihub.load({handle!r})  # in TF1 mode",
-    )
+    code = "convert-table-without-contents"
+    what = "the table {table!r} of {handle} is never filled."
+    why = "no op of the graph initialises it from a file or from constants. (found: {found})"
+    do = "with tf.Graph().as_default(): unihub.load({handle!r})  # in TF1 mode"
 
 
 class TrainGraphDiffers(UnihubError, ValueError):
     """The train graph is not one of the same model."""
 
-    message = Message(
-        code="convert-train-graph-differs",
-        what="the train graph {tags} of {handle} does not fit its graph for inference.",
-        why="{reason}",
-        do="unihub.convert({handle!r}, path, tags={tags})  # the train graph by itself",
-    )
+    code = "convert-train-graph-differs"
+    what = "the train graph {tags} of {handle} does not fit its graph for inference."
+    why = "{reason}"
+    do = "unihub.convert({handle!r}, path, tags={tags})  # the train graph by itself"
 
 
 class NoExampleInputs(UnihubError, ValueError):
     """The original does not run on inputs made up for it."""
 
-    message = Message(
-        code="convert-needs-inputs",
-        what="no inputs could be made up on which the signature {signature!r} of {handle} runs.",
-        why="a converted model is compared with the original on them. The last attempt "
-        "({tried}) gave: {reason}",
-        do="unihub.convert({handle!r}, path, inputs={{{signature!r}: {example}}})",
+    code = "convert-needs-inputs"
+    what = "no inputs could be made up on which the signature {signature!r} of {handle} runs."
+    why = (
+        "a converted model is compared with the original on them. The last attempt "
+        "({tried}) gave: {reason}"
     )
+    do = "unihub.convert({handle!r}, path, inputs={{{signature!r}: {example}}})"
 
 
 class WrongExampleInputs(UnihubError, ValueError):
     """The caller's inputs are not those of the signature."""
 
-    message = Message(
-        code="convert-wrong-inputs",
-        what="the inputs given for the signature {signature!r} of {handle} are {given}.",
-        why="the signature takes {accepted}.",
-        do="unihub.convert({handle!r}, path, inputs={{{signature!r}: {example}}})",
-    )
+    code = "convert-wrong-inputs"
+    what = "the inputs given for the signature {signature!r} of {handle} are {given}."
+    why = "the signature takes {accepted}."
+    do = "unihub.convert({handle!r}, path, inputs={{{signature!r}: {example}}})"
 
 
 class ConversionMismatch(UnihubError, AssertionError, RuntimeError):
     """The converted model is not equal to the original; nothing was left behind."""
 
-    message = Message(
-        code="convert-mismatch",
-        what="the model converted from {handle} does not equal the original; it was removed.",
-        why="compared on the same inputs after reloading: {failed}",
-        do="please report it with the model's name and this text; "
-        "with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning') works in TF1 mode",
+    code = "convert-mismatch"
+    what = "the model converted from {handle} does not equal the original; it was removed."
+    why = "compared on the same inputs after reloading: {failed}"
+    do = (
+        "please report it with the model's name and this text; "
+        "with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning') works in TF1 mode"
     )

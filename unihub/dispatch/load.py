@@ -9,7 +9,7 @@ from typing import Any, Dict, Optional, Tuple, Union
 from unihub.apis.request import Request
 from unihub.dispatch import safety
 from unihub.dispatch.support import UnknownChoice, chosen, decided_cell
-from unihub.errors import Message, UnihubError, listed, nearest
+from unihub.errors import UnihubError, listed, nearest
 from unihub.formats import selection
 from unihub.formats.model import SavedModel, read_saved_model
 from unihub.handles import resolving
@@ -34,59 +34,54 @@ _ARGUMENTS = {
 class ApiNotInCell(UnihubError, ValueError, RuntimeError):
     """The matrix serves this cell, but not by the API that was asked for."""
 
-    message = Message(
-        code="api-not-in-cell",
-        what="api={api!r} cannot be used for {operation} of {handle} here.",
-        why="for a {format} in {runtime} the matrix offers {choices}. (found: {evidence})",
-        do="{remedy}",
-    )
+    code = "api-not-in-cell"
+    what = "api={api!r} cannot be used for {operation} of {handle} here."
+    why = "for a {format} in {runtime} the matrix offers {choices}. (found: {evidence})"
+    do = "{remedy}"
 
 
 class ModuleNeedsGraph(UnihubError, RuntimeError, ValueError):
     """hub.Module was asked for where TensorFlow executes eagerly."""
 
-    message = Message(
-        code="module-needs-graph",
-        what='api="module" cannot be used while TensorFlow executes eagerly.',
-        why="hub.Module adds variables and ops to a graph and runs them in a session. "
-        "(handle: {handle})",
-        do="call tf.compat.v1.disable_v2_behavior() first; or unihub.load({handle!r}, "
-        "api={example!r})",
+    code = "module-needs-graph"
+    what = 'api="module" cannot be used while TensorFlow executes eagerly.'
+    why = (
+        "hub.Module adds variables and ops to a graph and runs them in a session. "
+        "(handle: {handle})"
+    )
+    do = (
+        "call tf.compat.v1.disable_v2_behavior() first; or unihub.load({handle!r}, api={example!r})"
     )
 
 
 class NotReusable(UnihubError, ValueError):
     """A TF2 SavedModel without the interface that fine-tuning needs."""
 
-    message = Message(
-        code="not-reusable-saved-model",
-        what="{handle} cannot be fine-tuned{how}.",
-        why="fine-tuning goes through the __call__ of a Reusable SavedModel, which knows "
-        "training mode, trainable variables and losses. (found: {found})",
-        do="{remedy}",
+    code = "not-reusable-saved-model"
+    what = "{handle} cannot be fine-tuned{how}."
+    why = (
+        "fine-tuning goes through the __call__ of a Reusable SavedModel, which knows "
+        "training mode, trainable variables and losses. (found: {found})"
     )
+    do = "{remedy}"
 
 
 class CreationIsSaving(UnihubError, ValueError):
     """op="creation" was given to load()."""
 
-    message = Message(
-        code="creation-is-saving",
-        what='load() cannot do op="creation".',
-        why="creation writes a new model, and load() reads one. (handle: {handle})",
-        do="unihub.save(obj, {handle!r})",
-    )
+    code = "creation-is-saving"
+    what = 'load() cannot do op="creation".'
+    why = "creation writes a new model, and load() reads one. (handle: {handle})"
+    do = "unihub.save(obj, {handle!r})"
 
 
 class UnexpectedArgument(UnihubError, TypeError):
     """A keyword argument that the chosen API does not take."""
 
-    message = Message(
-        code="unexpected-argument",
-        what="load() got {argument}, which api={api!r} does not take.",
-        why="beyond load()'s own arguments it takes {choices}.",
-        do="{remedy}",
-    )
+    code = "unexpected-argument"
+    what = "load() got {argument}, which api={api!r} does not take."
+    why = "beyond load()'s own arguments it takes {choices}."
+    do = "{remedy}"
 
 
 def load(

@@ -6,7 +6,7 @@ import os
 import warnings
 from typing import Dict, Tuple
 
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 from unihub.formats.model import SavedModel
 from unihub.formats.not_a_model import PB_FILE, PBTXT_FILE
 from unihub.inspection import dangers
@@ -30,12 +30,12 @@ _remembered: Dict[str, Tuple[object, Tuple[Finding, ...]]] = {}
 class UnsafeModel(UnihubError, ValueError):
     """A model acts outside of its graph, and is not to be loaded then."""
 
-    message = Message(
-        code="unsafe-model",
-        what="{handle} acts outside of its graph, and on_unsafe='refuse' was asked for.",
-        why="{findings}\n" + ADVICE,
-        do="look at it: unihub inspect {handle!r}; if you trust its maker: "
-        "unihub.load({handle!r}, on_unsafe='ignore')",
+    code = "unsafe-model"
+    what = "{handle} acts outside of its graph, and on_unsafe='refuse' was asked for."
+    why = "{findings}\n" + ADVICE
+    do = (
+        "look at it: unihub inspect {handle!r}; if you trust its maker: "
+        "unihub.load({handle!r}, on_unsafe='ignore')"
     )
 
 

@@ -7,7 +7,7 @@ import os
 from typing import Any, Callable, Union
 
 from unihub.dispatch.support import chosen, decided_cell
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 from unihub.formats.model import SavedModel, read_saved_model
 from unihub.matrix.values import Format, Operation
 
@@ -15,12 +15,10 @@ from unihub.matrix.values import Format, Operation
 class PathExists(UnihubError, AssertionError, ValueError):
     """The folder to write is not empty."""
 
-    message = Message(
-        code="path-exists",
-        what="{path} holds something already.",
-        why="a model is written into a new or an empty folder, so that nothing is lost.",
-        do="unihub.save(obj, {path!r} + '-new')",
-    )
+    code = "path-exists"
+    what = "{path} holds something already."
+    why = "a model is written into a new or an empty folder, so that nothing is lost."
+    do = "unihub.save(obj, {path!r} + '-new')"
 
 
 def save(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Type, TypeVar, Union
 
-from unihub.errors import MatrixRefusal, Message, UnihubError, listed, nearest
+from unihub.errors import MatrixRefusal, UnihubError, listed, nearest
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Cell, Format, Operation, Runtime
 from unihub.runtime import current_runtime
@@ -16,12 +16,10 @@ _Choice = TypeVar("_Choice", bound=Enum)
 class UnknownChoice(UnihubError, ValueError):
     """An argument has a value that is none of its choices."""
 
-    message = Message(
-        code="unknown-choice",
-        what="{argument}={value!r} is not known.",
-        why="{argument} is one of {choices}.",
-        do="{argument}={example!r}",
-    )
+    code = "unknown-choice"
+    what = "{argument}={value!r} is not known."
+    why = "{argument} is one of {choices}."
+    do = "{argument}={example!r}"
 
 
 def support(

@@ -19,7 +19,7 @@ import unihub
 from unihub import runtime
 from unihub.apis import tensorflow_hub as real
 from unihub.dropin import hub_names
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 
 _NAME = "tensorflow_hub"
 
@@ -30,25 +30,25 @@ _active: List[Installation] = []
 class InternalModule(UnihubError, ModuleNotFoundError):
     """A script imports a module that is internal to tensorflow_hub, and there is none."""
 
-    message = Message(
-        code="tensorflow-hub-internal-module",
-        what="{name} is internal to tensorflow_hub, and is not here.",
-        why="unihub serves the public names; it hands on internal modules where an installed "
-        "release has them. ({found})",
-        do="import tensorflow_hub as hub  # and use {public}",
+    code = "tensorflow-hub-internal-module"
+    what = "{name} is internal to tensorflow_hub, and is not here."
+    why = (
+        "unihub serves the public names; it hands on internal modules where an installed "
+        "release has them. ({found})"
     )
+    do = "import tensorflow_hub as hub  # and use {public}"
 
 
 class InternalName(UnihubError, AttributeError):
     """A script uses a name that is internal to tensorflow_hub, and there is none."""
 
-    message = Message(
-        code="tensorflow-hub-internal-name",
-        what="{module} has no {name} here.",
-        why="unihub serves the public names; it hands on internal ones where an installed "
-        "release has them. ({found})",
-        do="import tensorflow_hub as hub  # and use {public}",
+    code = "tensorflow-hub-internal-name"
+    what = "{module} has no {name} here."
+    why = (
+        "unihub serves the public names; it hands on internal ones where an installed "
+        "release has them. ({found})"
     )
+    do = "import tensorflow_hub as hub  # and use {public}"
 
 
 class Installation:

@@ -9,7 +9,6 @@ import struct
 from contextlib import contextmanager
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
-from unihub.errors import Message as ErrorMessage
 from unihub.errors import UnihubError
 from unihub.formats.schema import FIELD_TYPES, NUMBERS, STRING
 
@@ -32,35 +31,31 @@ class FormatError(UnihubError):
 class UnreadableFile(FormatError, OSError):
     """A file of the model cannot be opened."""
 
-    message = ErrorMessage(
-        code="unreadable-file",
-        what="{path} cannot be read.",
-        why="{reason}",
-        do="ls -l {path!r}",
-    )
+    code = "unreadable-file"
+    what = "{path} cannot be read."
+    why = "{reason}"
+    do = "ls -l {path!r}"
 
 
 class MalformedFile(FormatError, ValueError, OSError):
     """A file of the model is not in its format."""
 
-    message = ErrorMessage(
-        code="malformed-file",
-        what="{path} is damaged, cut short, or not a {kind} at all.",
-        why="{reason} at byte {offset:,} of {size:,}.",
-        do="fetch or copy it again, and compare with the source: sha256sum {path!r}",
-    )
+    code = "malformed-file"
+    what = "{path} is damaged, cut short, or not a {kind} at all."
+    why = "{reason} at byte {offset:,} of {size:,}."
+    do = "fetch or copy it again, and compare with the source: sha256sum {path!r}"
 
 
 class FileOverLimit(FormatError, ValueError):
     """A file of the model has more in it than any model needs."""
 
-    message = ErrorMessage(
-        code="file-over-limit",
-        what="{path} is not read to its end: {reason}.",
-        why="the limit is {limit:,}, far above what real models have, so the file is damaged or "
-        "made to exhaust memory.",
-        do="if you trust it, load it without inspection: tf.saved_model.load({folder!r})",
+    code = "file-over-limit"
+    what = "{path} is not read to its end: {reason}."
+    why = (
+        "the limit is {limit:,}, far above what real models have, so the file is damaged or "
+        "made to exhaust memory."
     )
+    do = "if you trust it, load it without inspection: tf.saved_model.load({folder!r})"
 
 
 class Source:

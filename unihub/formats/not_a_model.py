@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import List, Optional, Pattern, Sequence, Tuple
 
-from unihub.errors import Message, listed
+from unihub.errors import listed
 from unihub.formats import wire
 from unihub.formats.message import Data, FormatError, UnreadableFile, file_content, in_words
 from unihub.formats.saved_model import CHECKPOINT
@@ -33,186 +33,169 @@ class NotAModel(FormatError, ValueError, OSError):
 class ModelNotFound(FormatError, FileNotFoundError):
     """The path does not exist."""
 
-    message = Message(
-        code="model-not-found",
-        what="{path} does not exist.",
-        why="{reason}",
-        do="{remedy}",
-    )
+    code = "model-not-found"
+    what = "{path} does not exist."
+    why = "{reason}"
+    do = "{remedy}"
 
 
 class EmptyFolder(NotAModel):
     """The folder has nothing in it."""
 
-    message = Message(
-        code="empty-folder",
-        what="{path} is an empty folder.",
-        why="a model's folder holds saved_model.pb and, for most models, variables/.",
-        do="copy the model into it, then unihub.load({path!r})",
-    )
+    code = "empty-folder"
+    what = "{path} is an empty folder."
+    why = "a model's folder holds saved_model.pb and, for most models, variables/."
+    do = "copy the model into it, then unihub.load({path!r})"
 
 
 class VariablesOnly(NotAModel):
     """The folder has a SavedModel's variables, but not its graph."""
 
-    message = Message(
-        code="variables-only",
-        what="{path} holds the variables of a model, but not the model.",
-        why="variables/ is there, saved_model.pb is not. (found: {found})",
-        do="copy saved_model.pb into it from where the variables came from; or read them "
-        "alone: tf.train.load_checkpoint({checkpoint!r})",
+    code = "variables-only"
+    what = "{path} holds the variables of a model, but not the model."
+    why = "variables/ is there, saved_model.pb is not. (found: {found})"
+    do = (
+        "copy saved_model.pb into it from where the variables came from; or read them "
+        "alone: tf.train.load_checkpoint({checkpoint!r})"
     )
 
 
 class ModelInSubfolder(NotAModel):
     """The folder holds folders of models, such as versions."""
 
-    message = Message(
-        code="model-in-subfolder",
-        what="{path} is not a model, but has models in it: {found}.",
-        why="a model's folder is the one that holds saved_model.pb itself.",
-        do="unihub.load({example!r})",
-    )
+    code = "model-in-subfolder"
+    what = "{path} is not a model, but has models in it: {found}."
+    why = "a model's folder is the one that holds saved_model.pb itself."
+    do = "unihub.load({example!r})"
 
 
 class NoSavedModel(NotAModel):
     """The folder holds nothing that looks like a model."""
 
-    message = Message(
-        code="no-saved-model",
-        what="{path} holds no model.",
-        why="there is neither saved_model.pb nor saved_model.pbtxt in it. (found: {found})",
-        do="find {path!r} -name 'saved_model.pb*'",
-    )
+    code = "no-saved-model"
+    what = "{path} holds no model."
+    why = "there is neither saved_model.pb nor saved_model.pbtxt in it. (found: {found})"
+    do = "find {path!r} -name 'saved_model.pb*'"
 
 
 class HubModuleWithoutGraph(NotAModel):
     """A TF1 Hub module's folder lacks its SavedModel."""
 
-    message = Message(
-        code="hub-module-without-graph",
-        what="{path} is a TF1 Hub module without its graph.",
-        why="tfhub_module.pb is there, saved_model.pb is not. (found: {found})",
-        do="copy the whole folder again from where the module came from, then "
-        "unihub.load({path!r})",
-    )
+    code = "hub-module-without-graph"
+    what = "{path} is a TF1 Hub module without its graph."
+    why = "tfhub_module.pb is there, saved_model.pb is not. (found: {found})"
+    do = "copy the whole folder again from where the module came from, then unihub.load({path!r})"
 
 
 class FileInsideModel(NotAModel):
     """The path is that of a model's own file."""
 
-    message = Message(
-        code="file-inside-model",
-        what="{path} is a file of a model, not the model.",
-        why="a model is the whole folder: its variables and assets lie beside that file.",
-        do="unihub.load({folder!r})",
-    )
+    code = "file-inside-model"
+    what = "{path} is a file of a model, not the model."
+    why = "a model is the whole folder: its variables and assets lie beside that file."
+    do = "unihub.load({folder!r})"
 
 
 class FileNotAModel(NotAModel):
     """The path is that of a file of no known kind."""
 
-    message = Message(
-        code="file-not-a-model",
-        what="{path} is a file, not the folder of a model.",
-        why="it is of no kind of model that unihub knows. (it begins with {head})",
-        do="find . -name 'saved_model.pb*'",
-    )
+    code = "file-not-a-model"
+    what = "{path} is a file, not the folder of a model."
+    why = "it is of no kind of model that unihub knows. (it begins with {head})"
+    do = "find . -name 'saved_model.pb*'"
 
 
 class OtherModelFormat(NotAModel):
     """The path is that of a model in a format that another API loads."""
 
-    message = Message(
-        code="other-model-format",
-        what="{path} is {kind}, not a SavedModel.",
-        why="TensorFlow Hub models are SavedModels: folders with saved_model.pb in them.",
-        do="{remedy}",
-    )
+    code = "other-model-format"
+    what = "{path} is {kind}, not a SavedModel."
+    why = "TensorFlow Hub models are SavedModels: folders with saved_model.pb in them."
+    do = "{remedy}"
 
 
 class FrozenGraph(NotAModel):
     """The file is a GraphDef."""
 
-    message = Message(
-        code="frozen-graph",
-        what="{path} is a frozen GraphDef, not a SavedModel.",
-        why="it holds the bare nodes of a graph: no signature says which of them are inputs "
-        "and outputs. (its first and last: {first!r}, {last!r})",
-        do="g = {graph}\n"
+    code = "frozen-graph"
+    what = "{path} is a frozen GraphDef, not a SavedModel."
+    why = (
+        "it holds the bare nodes of a graph: no signature says which of them are inputs "
+        "and outputs. (its first and last: {first!r}, {last!r})"
+    )
+    do = (
+        "g = {graph}\n"
         "f = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(g, name=''), [])\n"
-        "f = f.prune({first!r}, {last!r})",
+        "f = f.prune({first!r}, {last!r})"
     )
 
 
 class EmptyFile(NotAModel):
     """A model's file has no content."""
 
-    message = Message(
-        code="empty-file",
-        what="{path} is an empty file.",
-        why="a download or a copy that was broken off leaves such a file.",
-        do="fetch or copy it again, and see its size: ls -l {path!r}",
-    )
+    code = "empty-file"
+    what = "{path} is an empty file."
+    why = "a download or a copy that was broken off leaves such a file."
+    do = "fetch or copy it again, and see its size: ls -l {path!r}"
 
 
 class GitLfsPointer(NotAModel):
     """A model's file is what Git LFS stores in its place."""
 
-    message = Message(
-        code="git-lfs-pointer",
-        what="{path} is a Git LFS pointer, not the file itself.",
-        why="the repository was cloned without Git LFS, or downloaded as an archive. "
-        "(it begins with {head})",
-        do="git lfs install; git -C {folder!r} lfs pull",
+    code = "git-lfs-pointer"
+    what = "{path} is a Git LFS pointer, not the file itself."
+    why = (
+        "the repository was cloned without Git LFS, or downloaded as an archive. "
+        "(it begins with {head})"
     )
+    do = "git lfs install; git -C {folder!r} lfs pull"
 
 
 class WebPage(NotAModel):
     """A model's file is a web page."""
 
-    message = Message(
-        code="web-page",
-        what="{path} is a web page, not a model's file.",
-        why="the server answered with a page, as for a log-in, an error or a preview. "
-        "(it begins with {head})",
-        do="read it, then fetch the file from its download address: head -c 400 {path!r}",
+    code = "web-page"
+    what = "{path} is a web page, not a model's file."
+    why = (
+        "the server answered with a page, as for a log-in, an error or a preview. "
+        "(it begins with {head})"
     )
+    do = "read it, then fetch the file from its download address: head -c 400 {path!r}"
 
 
 class NoMetaGraphs(NotAModel):
     """A SavedModel has no graph in it."""
 
-    message = Message(
-        code="no-meta-graphs",
-        what="{path} has no graph in it.",
-        why="it can be read as a SavedModel, but one without a MetaGraph; data of another kind "
-        "can look like that.",
-        do="fetch or copy it again, and compare with the source: sha256sum {path!r}",
+    code = "no-meta-graphs"
+    what = "{path} has no graph in it."
+    why = (
+        "it can be read as a SavedModel, but one without a MetaGraph; data of another kind "
+        "can look like that."
     )
+    do = "fetch or copy it again, and compare with the source: sha256sum {path!r}"
 
 
 class UnknownHubFormat(NotAModel):
     """tfhub_module.pb is of another version than the published one."""
 
-    message = Message(
-        code="unknown-hub-format",
-        what="{path} says that the module is of TF1 Hub format version {version}.",
-        why="version {known} is the one that tensorflow_hub writes and reads.",
-        do="export the module again with tensorflow_hub 0.15 or older: "
-        "hub.Module(spec).export(path, session)",
+    code = "unknown-hub-format"
+    what = "{path} says that the module is of TF1 Hub format version {version}."
+    why = "version {known} is the one that tensorflow_hub writes and reads."
+    do = (
+        "export the module again with tensorflow_hub 0.15 or older: "
+        "hub.Module(spec).export(path, session)"
     )
 
 
 class UnknownHubFeatures(NotAModel):
     """tfhub_module.pb asks for features that no reader has."""
 
-    message = Message(
-        code="unknown-hub-features",
-        what="{path} says that the module requires {features}.",
-        why="a reader must know every required feature, and tensorflow_hub has defined none.",
-        do="export the module again with tensorflow_hub 0.15 or older: "
-        "hub.Module(spec).export(path, session)",
+    code = "unknown-hub-features"
+    what = "{path} says that the module requires {features}."
+    why = "a reader must know every required feature, and tensorflow_hub has defined none."
+    do = (
+        "export the module again with tensorflow_hub 0.15 or older: "
+        "hub.Module(spec).export(path, session)"
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, Optional, Sequence, Tuple, Union
 
-from unihub.errors import Message, UnihubError, listed, nearest
+from unihub.errors import UnihubError, listed, nearest
 from unihub.formats.model import MetaGraph, SavedModel, Signature
 from unihub.matrix.values import Format, Operation
 
@@ -23,79 +23,67 @@ _PREFERRED_OUTPUT = "default"
 class UnknownTags(UnihubError, ValueError, RuntimeError):
     """No MetaGraph has the wanted tags."""
 
-    message = Message(
-        code="unknown-tags",
-        what="{handle} has no MetaGraph with the tags {wanted}.",
-        why="a MetaGraph is chosen by all of its tags. (found: {found})",
-        do="unihub.load({handle!r}, tags={example})",
-    )
+    code = "unknown-tags"
+    what = "{handle} has no MetaGraph with the tags {wanted}."
+    why = "a MetaGraph is chosen by all of its tags. (found: {found})"
+    do = "unihub.load({handle!r}, tags={example})"
 
 
 class AmbiguousTags(UnihubError, ValueError, RuntimeError):
     """Several MetaGraphs, none of them the usual one."""
 
-    message = Message(
-        code="ambiguous-tags",
-        what="{handle} has several MetaGraphs, and none is the evident one.",
-        why="neither an empty set of tags nor 'serve' is among them. (found: {found})",
-        do="unihub.load({handle!r}, tags={example})",
-    )
+    code = "ambiguous-tags"
+    what = "{handle} has several MetaGraphs, and none is the evident one."
+    why = "neither an empty set of tags nor 'serve' is among them. (found: {found})"
+    do = "unihub.load({handle!r}, tags={example})"
 
 
 class UnknownSignature(UnihubError, ValueError):
     """The model has no signature of that name."""
 
-    message = Message(
-        code="unknown-signature",
-        what="{handle} has no signature {wanted!r}.",
-        why="the MetaGraph with tags {tags} has these signatures: {found}.",
-        do="unihub.load({handle!r}, signature={example!r})",
-    )
+    code = "unknown-signature"
+    what = "{handle} has no signature {wanted!r}."
+    why = "the MetaGraph with tags {tags} has these signatures: {found}."
+    do = "unihub.load({handle!r}, signature={example!r})"
 
 
 class AmbiguousSignature(UnihubError, ValueError):
     """Several signatures, none of them the usual one."""
 
-    message = Message(
-        code="ambiguous-signature",
-        what="{handle} can be called by several signatures, and none is the evident one.",
-        why="neither 'default' nor 'serving_default' is among them. (found: {found})",
-        do="unihub.load({handle!r}, signature={example!r})",
-    )
+    code = "ambiguous-signature"
+    what = "{handle} can be called by several signatures, and none is the evident one."
+    why = "neither 'default' nor 'serving_default' is among them. (found: {found})"
+    do = "unihub.load({handle!r}, signature={example!r})"
 
 
 class NothingToCall(UnihubError, ValueError):
     """The root object is not callable and there are no signatures."""
 
-    message = Message(
-        code="nothing-to-call",
-        what="{handle} has nothing that can be called as a whole.",
-        why="its root object has no __call__ and it has no signatures. (callable parts: {parts})",
-        do="{remedy}",
-    )
+    code = "nothing-to-call"
+    what = "{handle} has nothing that can be called as a whole."
+    why = "its root object has no __call__ and it has no signatures. (callable parts: {parts})"
+    do = "{remedy}"
 
 
 class UnknownOutputKey(UnihubError, ValueError):
     """The signature has no output of that name."""
 
-    message = Message(
-        code="unknown-output-key",
-        what="signature {signature!r} of {handle} has no output {wanted!r}.",
-        why="it has these outputs: {found}.",
-        do="unihub.load({handle!r}, signature={signature!r}, output_key={example!r})",
-    )
+    code = "unknown-output-key"
+    what = "signature {signature!r} of {handle} has no output {wanted!r}."
+    why = "it has these outputs: {found}."
+    do = "unihub.load({handle!r}, signature={signature!r}, output_key={example!r})"
 
 
 class OutputOfCallable(UnihubError, ValueError):
     """An output was chosen where the model's own __call__ decides what comes out."""
 
-    message = Message(
-        code="output-key-without-signature",
-        what="{argument} needs a signature, and {handle} is called directly.",
-        why="only signatures name their outputs; the model's own __call__ returns what it "
-        "likes. (signatures: {found})",
-        do="{remedy}",
+    code = "output-key-without-signature"
+    what = "{argument} needs a signature, and {handle} is called directly."
+    why = (
+        "only signatures name their outputs; the model's own __call__ returns what it "
+        "likes. (signatures: {found})"
     )
+    do = "{remedy}"
 
 
 def choose_meta_graph(

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, Iterable, Optional, Tuple
 
 from unihub import settings
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 from unihub.handles.cache.cache import MODELS
 from unihub.handles.cache.manifest import Entry, examined, rehashed_once, sha256_of, walk
 from unihub.handles.kinds import Handle, KaggleModel, LocalArchive, LocalFolder
@@ -29,23 +29,21 @@ FORMAT = 1
 class LockedContentDiffers(UnihubError, ValueError, OSError):
     """A model is not the one that the project's lockfile names."""
 
-    message = Message(
-        code="locked-content-differs",
-        what="{handle} is not the model that {lockfile} names.",
-        why="its files have the hash {found}, and the lockfile says {expected}. (in: {path})",
-        do="get the locked model back; or, if the new one is meant: unihub lock {quoted_handle}",
-    )
+    code = "locked-content-differs"
+    what = "{handle} is not the model that {lockfile} names."
+    why = "its files have the hash {found}, and the lockfile says {expected}. (in: {path})"
+    do = "get the locked model back; or, if the new one is meant: unihub lock {quoted_handle}"
 
 
 class LockfileNotUnderstood(UnihubError, ValueError):
     """The project's lockfile cannot be read."""
 
-    message = Message(
-        code="lockfile-not-understood",
-        what="{path} is no lockfile of unihub.",
-        why="{reason}",
-        do="restore it from version control; or write it anew: rm {quoted_path} && "
-        "unihub lock HANDLE...",
+    code = "lockfile-not-understood"
+    what = "{path} is no lockfile of unihub."
+    why = "{reason}"
+    do = (
+        "restore it from version control; or write it anew: rm {quoted_path} && "
+        "unihub lock HANDLE..."
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import PurePath
 from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Tuple, Union
 from urllib.parse import unquote, urlsplit
 
-from unihub.errors import Message, UnihubError, nearest
+from unihub.errors import UnihubError, nearest
 from unihub.handles.kinds import (
     CustomHandle,
     GcsArchive,
@@ -75,12 +75,10 @@ _SECRET = re.compile(r"(?<=//)[^/@]*@|\?.*", re.DOTALL)
 class HandleNotSupported(UnihubError, ValueError):
     """The handle is of no kind that unihub resolves."""
 
-    message = Message(
-        code="handle-not-supported",
-        what="{handle} is not a handle that unihub can resolve.",
-        why="a handle is {tried}. (found: {found})",
-        do="{remedy}",
-    )
+    code = "handle-not-supported"
+    what = "{handle} is not a handle that unihub can resolve."
+    why = "a handle is {tried}. (found: {found})"
+    do = "{remedy}"
 
 
 Text = Union[str, "os.PathLike[str]"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
 
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 
 ENTRY_POINTS = "unihub.resolvers"
 # An installed package cannot take these; register_resolver can.
@@ -20,13 +20,13 @@ Resolve = Callable[[str], Union[str, "os.PathLike[str]"]]
 class ResolverNotUsable(UnihubError, ValueError, TypeError):
     """register_resolver() was given what it cannot use."""
 
-    message = Message(
-        code="resolver-not-usable",
-        what="register_resolver() got {found}.",
-        why="it takes the text that handles start with, or a function of a handle to a bool; "
-        "and a function of a handle to a folder or to another handle.",
-        do='unihub.register_resolver("lab://", lambda handle: "/models/" + handle[6:])',
+    code = "resolver-not-usable"
+    what = "register_resolver() got {found}."
+    why = (
+        "it takes the text that handles start with, or a function of a handle to a bool; "
+        "and a function of a handle to a folder or to another handle."
     )
+    do = 'unihub.register_resolver("lab://", lambda handle: "/models/" + handle[6:])'
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from unihub.errors import Message as ErrorMessage
 from unihub.errors import UnihubError
 from unihub.formats.message import Message
 from unihub.formats.model import SavedModel
@@ -53,13 +52,13 @@ Occurrence = Tuple[Node, Optional[Function], Tuple[Trigger, ...]]
 class AssetEscapes(UnihubError, ValueError, OSError):
     """An asset's name leads out of the model's folder."""
 
-    message = ErrorMessage(
-        code="asset-escapes",
-        what="{handle} is refused: its asset {asset!r} lies outside of the model's folder.",
-        why="TensorFlow would read that file as if it belonged to the model. No tool writes such "
-        "a name, so the model was made or changed by hand.",
-        do="ls -l {file!r}  # and ask whoever made the model",
+    code = "asset-escapes"
+    what = "{handle} is refused: its asset {asset!r} lies outside of the model's folder."
+    why = (
+        "TensorFlow would read that file as if it belonged to the model. No tool writes such "
+        "a name, so the model was made or changed by hand."
     )
+    do = "ls -l {file!r}  # and ask whoever made the model"
 
 
 @dataclass(frozen=True)

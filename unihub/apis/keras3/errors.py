@@ -2,149 +2,145 @@
 
 from __future__ import annotations
 
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 
 
 class BackendNotTensorFlow(UnihubError, NotImplementedError):
     """Keras runs on a backend that cannot call a SavedModel."""
 
-    message = Message(
-        code="keras-layer-backend",
-        what="KerasLayer cannot run {handle} on Keras' {backend} backend.",
-        why="a SavedModel holds TensorFlow functions, which only the tensorflow backend "
-        "of Keras 3 calls. (keras.backend.backend() is {backend!r})",
-        do="set the environment variable KERAS_BACKEND=tensorflow before keras is imported; "
-        'or call the model outside Keras: unihub.load(handle, api="load").',
+    code = "keras-layer-backend"
+    what = "KerasLayer cannot run {handle} on Keras' {backend} backend."
+    why = (
+        "a SavedModel holds TensorFlow functions, which only the tensorflow backend "
+        "of Keras 3 calls. (keras.backend.backend() is {backend!r})"
+    )
+    do = (
+        "set the environment variable KERAS_BACKEND=tensorflow before keras is imported; "
+        'or call the model outside Keras: unihub.load(handle, api="load").'
     )
 
 
 class GraphModeNotSupported(UnihubError, RuntimeError):
     """Keras 3 has no graph mode."""
 
-    message = Message(
-        code="keras-layer-graph-mode",
-        what="KerasLayer cannot use {handle} in a TF1 graph.",
-        why="Keras 3 runs eagerly or in a tf.function, and neither is the case here. "
-        "(tf.executing_eagerly() is False)",
-        do='unihub.load(handle, api="load") works in a graph; or set the environment '
-        "variable TF_USE_LEGACY_KERAS=1 and pip install tf_keras, which has a graph mode.",
+    code = "keras-layer-graph-mode"
+    what = "KerasLayer cannot use {handle} in a TF1 graph."
+    why = (
+        "Keras 3 runs eagerly or in a tf.function, and neither is the case here. "
+        "(tf.executing_eagerly() is False)"
+    )
+    do = (
+        'unihub.load(handle, api="load") works in a graph; or set the environment '
+        "variable TF_USE_LEGACY_KERAS=1 and pip install tf_keras, which has a graph mode."
     )
 
 
 class UnsafeDeserialization(UnihubError, ValueError):
     """A saved Keras model asks for a SavedModel while safe mode is on."""
 
-    message = Message(
-        code="keras-layer-safe-mode",
-        what="the KerasLayer of a saved Keras model or config was not loaded.",
-        why="it would load the SavedModel {handle}, whose graph runs whatever code its "
-        "author put there, and Keras' safe mode forbids that.",
-        do="if you trust both: keras.models.load_model(path, safe_mode=False); or call "
-        "keras.config.enable_unsafe_deserialization() first.",
+    code = "keras-layer-safe-mode"
+    what = "the KerasLayer of a saved Keras model or config was not loaded."
+    why = (
+        "it would load the SavedModel {handle}, whose graph runs whatever code its "
+        "author put there, and Keras' safe mode forbids that."
+    )
+    do = (
+        "if you trust both: keras.models.load_model(path, safe_mode=False); or call "
+        "keras.config.enable_unsafe_deserialization() first."
     )
 
 
 class BadHandle(UnihubError, ValueError):
     """The handle is neither text, nor a path, nor callable."""
 
-    message = Message(
-        code="keras-layer-handle",
-        what="KerasLayer cannot use {handle} as a handle.",
-        why="a handle is a string, a path, or an object that can be called or has "
-        "signatures. (found: {found})",
-        do='unihub.KerasLayer("path/or/url/of/the/model")',
+    code = "keras-layer-handle"
+    what = "KerasLayer cannot use {handle} as a handle."
+    why = (
+        "a handle is a string, a path, or an object that can be called or has "
+        "signatures. (found: {found})"
     )
+    do = 'unihub.KerasLayer("path/or/url/of/the/model")'
 
 
 class LoadedHandleTakesNoLoadArguments(UnihubError, ValueError):
     """tags or load_options go with an object that is loaded already."""
 
-    message = Message(
-        code="keras-layer-already-loaded",
-        what="{argument}= cannot be used with {handle}.",
-        why="{argument}= says how to load a SavedModel, and this handle is an object "
-        "that is loaded already.",
-        do="tf.saved_model.load(path, ...) takes it; or give KerasLayer the path as a string.",
+    code = "keras-layer-already-loaded"
+    what = "{argument}= cannot be used with {handle}."
+    why = (
+        "{argument}= says how to load a SavedModel, and this handle is an object "
+        "that is loaded already."
     )
+    do = "tf.saved_model.load(path, ...) takes it; or give KerasLayer the path as a string."
 
 
 class SignatureRequired(UnihubError, ValueError):
     """The object cannot be called itself, and no signature was chosen."""
 
-    message = Message(
-        code="keras-layer-signature-required",
-        what="{handle} cannot be called without a signature.",
-        why="the loaded object has no __call__. (signatures: {choices})",
-        do="unihub.KerasLayer(handle, signature={nearest!r}, signature_outputs_as_dict=True)",
-    )
+    code = "keras-layer-signature-required"
+    what = "{handle} cannot be called without a signature."
+    why = "the loaded object has no __call__. (signatures: {choices})"
+    do = "unihub.KerasLayer(handle, signature={nearest!r}, signature_outputs_as_dict=True)"
 
 
 class UnknownSignature(UnihubError, ValueError):
     """There is no signature of that name."""
 
-    message = Message(
-        code="keras-layer-unknown-signature",
-        what="{handle} has no signature {signature!r}.",
-        why="its signatures are: {choices}.",
-        do="{fix}",
-    )
+    code = "keras-layer-unknown-signature"
+    what = "{handle} has no signature {signature!r}."
+    why = "its signatures are: {choices}."
+    do = "{fix}"
 
 
 class NothingToCall(UnihubError, ValueError):
     """The object has neither __call__ nor signatures."""
 
-    message = Message(
-        code="keras-layer-nothing-to-call",
-        what="{handle} has nothing that KerasLayer could call.",
-        why="the loaded object has neither a __call__ nor signatures. (callable parts: {choices})",
-        do="loaded = tf.saved_model.load(path); unihub.KerasLayer(loaded.{nearest})",
-    )
+    code = "keras-layer-nothing-to-call"
+    what = "{handle} has nothing that KerasLayer could call."
+    why = "the loaded object has neither a __call__ nor signatures. (callable parts: {choices})"
+    do = "loaded = tf.saved_model.load(path); unihub.KerasLayer(loaded.{nearest})"
 
 
 class SignatureOutputNotChosen(UnihubError, ValueError):
     """A signature returns a dict, and what to return of it is not clear."""
 
-    message = Message(
-        code="keras-layer-output-choice",
-        what="signature {signature!r} of {handle} needs one of output_key= and "
-        "signature_outputs_as_dict=True.",
-        why="a signature returns a dict: {choices}. (output_key={output_key!r}, "
-        "signature_outputs_as_dict={as_dict!r})",
-        do="unihub.KerasLayer(handle, signature={signature!r}, output_key={nearest!r})",
+    code = "keras-layer-output-choice"
+    what = (
+        "signature {signature!r} of {handle} needs one of output_key= and "
+        "signature_outputs_as_dict=True."
     )
+    why = (
+        "a signature returns a dict: {choices}. (output_key={output_key!r}, "
+        "signature_outputs_as_dict={as_dict!r})"
+    )
+    do = "unihub.KerasLayer(handle, signature={signature!r}, output_key={nearest!r})"
 
 
 class OutputsAsDictWithoutSignature(UnihubError, ValueError):
     """signature_outputs_as_dict goes without a signature."""
 
-    message = Message(
-        code="keras-layer-as-dict-without-signature",
-        what="signature_outputs_as_dict=True needs a signature.",
-        why="{handle} is called itself, and returns what it returns. (signatures: {choices})",
-        do="leave signature_outputs_as_dict out; or name one: signature={nearest!r}",
-    )
+    code = "keras-layer-as-dict-without-signature"
+    what = "signature_outputs_as_dict=True needs a signature."
+    why = "{handle} is called itself, and returns what it returns. (signatures: {choices})"
+    do = "leave signature_outputs_as_dict out; or name one: signature={nearest!r}"
 
 
 class UnknownOutputKey(UnihubError, ValueError):
     """The outputs have no such key."""
 
-    message = Message(
-        code="keras-layer-unknown-output-key",
-        what="{handle} has no output {output_key!r}.",
-        why="the outputs are: {choices}.",
-        do="unihub.KerasLayer(handle, ..., output_key={nearest!r})",
-    )
+    code = "keras-layer-unknown-output-key"
+    what = "{handle} has no output {output_key!r}."
+    why = "the outputs are: {choices}."
+    do = "unihub.KerasLayer(handle, ..., output_key={nearest!r})"
 
 
 class OutputKeyWithoutDict(UnihubError, ValueError):
     """output_key is given, and the output is not a dict."""
 
-    message = Message(
-        code="keras-layer-output-key-without-dict",
-        what="output_key={output_key!r} picks from a dict, and {handle} returns none.",
-        why="it returned: {found}.",
-        do="leave output_key= out: unihub.KerasLayer(handle)",
-    )
+    code = "keras-layer-output-key-without-dict"
+    what = "output_key={output_key!r} picks from a dict, and {handle} returns none."
+    why = "it returned: {found}."
+    do = "leave output_key= out: unihub.KerasLayer(handle)"
 
 
 class UnknownOutputShape(UnihubError, ValueError, NotImplementedError):
@@ -153,97 +149,96 @@ class UnknownOutputShape(UnihubError, ValueError, NotImplementedError):
     As a NotImplementedError, it lets keras.Sequential wait for real inputs.
     """
 
-    message = Message(
-        code="keras-layer-unknown-output-shape",
-        what="the output shape of {handle} is not known, and Keras needs its rank.",
-        why="tracing the model gives an output without a shape. (output: {found})",
-        do="unihub.KerasLayer(handle, output_shape=[20]) for outputs of shape [batch_size, 20]",
-    )
+    code = "keras-layer-unknown-output-shape"
+    what = "the output shape of {handle} is not known, and Keras needs its rank."
+    why = "tracing the model gives an output without a shape. (output: {found})"
+    do = "unihub.KerasLayer(handle, output_shape=[20]) for outputs of shape [batch_size, 20]"
 
 
 class TF1HubNotTrainable(UnihubError, ValueError):
     """A model in TF1 Hub format cannot be trained as a layer."""
 
-    message = Message(
-        code="keras-layer-tf1-hub-not-trainable",
-        what="a KerasLayer for {handle} cannot be trainable: the model is in TF1 Hub format.",
-        why="its train graph, update ops and regularizers live in graph collections that "
-        "TF2 does not load. (tfhub_module.pb is there; signature {signature!r} is in use)",
-        do="layer.trainable = False; or fine-tune it in graph mode: call "
+    code = "keras-layer-tf1-hub-not-trainable"
+    what = "a KerasLayer for {handle} cannot be trainable: the model is in TF1 Hub format."
+    why = (
+        "its train graph, update ops and regularizers live in graph collections that "
+        "TF2 does not load. (tfhub_module.pb is there; signature {signature!r} is in use)"
+    )
+    do = (
+        "layer.trainable = False; or fine-tune it in graph mode: call "
         "tf.compat.v1.disable_v2_behavior() first, then "
-        'unihub.load(handle, op="fine_tuning"); or use a TF2 version of the model.',
+        'unihub.load(handle, op="fine_tuning"); or use a TF2 version of the model.'
     )
 
 
 class SignatureNotTrainable(UnihubError, ValueError):
     """A signature cannot be trained as a layer."""
 
-    message = Message(
-        code="keras-layer-signature-not-trainable",
-        what="a KerasLayer for signature {signature!r} of {handle} cannot be trainable.",
-        why="a signature has no training mode, update ops or regularization losses. "
-        "(found: the loaded object {found})",
-        do="layer.trainable = False; {instead}",
+    code = "keras-layer-signature-not-trainable"
+    what = "a KerasLayer for signature {signature!r} of {handle} cannot be trainable."
+    why = (
+        "a signature has no training mode, update ops or regularization losses. "
+        "(found: the loaded object {found})"
     )
+    do = "layer.trainable = False; {instead}"
 
 
 class BadRegularizationLosses(UnihubError, ValueError):
     """regularization_losses is not a list of functions."""
 
-    message = Message(
-        code="keras-layer-regularization-losses",
-        what="the regularization_losses of {handle} cannot be used.",
-        why="each of them must be a function without arguments that returns a scalar. "
-        "(found: {found})",
-        do="obj.regularization_losses = [lambda: 1e-4 * tf.reduce_sum(obj.kernel ** 2)]",
+    code = "keras-layer-regularization-losses"
+    what = "the regularization_losses of {handle} cannot be used."
+    why = (
+        "each of them must be a function without arguments that returns a scalar. (found: {found})"
     )
+    do = "obj.regularization_losses = [lambda: 1e-4 * tf.reduce_sum(obj.kernel ** 2)]"
 
 
 class ConfigNeedsTextHandle(UnihubError, NotImplementedError):
     """A layer around an object cannot be written as a config."""
 
-    message = Message(
-        code="keras-layer-config-handle",
-        what="KerasLayer has no config for a handle that is not text.",
-        why="a config says where to load the model from, and this layer was made from an "
-        "object. (handle: {found})",
-        do='tf.saved_model.save(obj, "path"); unihub.KerasLayer("path")',
+    code = "keras-layer-config-handle"
+    what = "KerasLayer has no config for a handle that is not text."
+    why = (
+        "a config says where to load the model from, and this layer was made from an "
+        "object. (handle: {found})"
     )
+    do = 'tf.saved_model.save(obj, "path"); unihub.KerasLayer("path")'
 
 
 class ArgumentNotJson(UnihubError, ValueError):
     """An entry of arguments= cannot be written as JSON."""
 
-    message = Message(
-        code="keras-layer-config-argument",
-        what="KerasLayer has no config with arguments[{key!r}].",
-        why="a config is written as JSON, and this value cannot be. (found: {found})",
-        do="pass plain Python values: KerasLayer(handle, arguments={{{key!r}: 1.0}})",
-    )
+    code = "keras-layer-config-argument"
+    what = "KerasLayer has no config with arguments[{key!r}]."
+    why = "a config is written as JSON, and this value cannot be. (found: {found})"
+    do = "pass plain Python values: KerasLayer(handle, arguments={{{key!r}: 1.0}})"
 
 
 class BadOutputShape(UnihubError, TypeError):
     """output_shape is not a nest of shapes."""
 
-    message = Message(
-        code="keras-layer-output-shape",
-        what="output_shape={found} is not a shape.",
-        why="it must be a list of int or None without the batch size, or a dict or list of "
-        "such lists, one for each output.",
-        do="unihub.KerasLayer(handle, output_shape=[20]) for outputs of shape [batch_size, 20]",
+    code = "keras-layer-output-shape"
+    what = "output_shape={found} is not a shape."
+    why = (
+        "it must be a list of int or None without the batch size, or a dict or list of "
+        "such lists, one for each output."
     )
+    do = "unihub.KerasLayer(handle, output_shape=[20]) for outputs of shape [batch_size, 20]"
 
 
 class MixedKeras(UnihubError, ValueError):
     """The input comes from another Keras than the one that unihub uses."""
 
-    message = Message(
-        code="keras-layer-mixed-keras",
-        what="a KerasLayer of Keras {version} was called on a tensor of {other}.",
-        why="tf_keras (Keras 2) and keras (Keras 3) do not share tensors, layers or models. "
-        "(found: {found})",
-        do="build the whole model with `import keras`; or, to stay with tf_keras, set the "
-        "environment variable TF_USE_LEGACY_KERAS=1 before tensorflow is imported.",
+    code = "keras-layer-mixed-keras"
+    what = "a KerasLayer of Keras {version} was called on a tensor of {other}."
+    why = (
+        "tf_keras (Keras 2) and keras (Keras 3) do not share tensors, layers or models. "
+        "(found: {found})"
+    )
+    do = (
+        "build the whole model with `import keras`; or, to stay with tf_keras, set the "
+        "environment variable TF_USE_LEGACY_KERAS=1 before tensorflow is imported."
     )
 
 
@@ -257,53 +252,43 @@ class WrongInputs(UnihubError, ValueError, TypeError):
 class WrongInputNames(WrongInputs):
     """The inputs are a dict with other names than the model's."""
 
-    message = Message(
-        code="keras-layer-input-names",
-        what="{handle} takes inputs of other names.",
-        why="received: {received}. accepted: {accepted}. (missing: {missing}; unknown: {unknown})",
-        do="{fix}",
-    )
+    code = "keras-layer-input-names"
+    what = "{handle} takes inputs of other names."
+    why = "received: {received}. accepted: {accepted}. (missing: {missing}; unknown: {unknown})"
+    do = "{fix}"
 
 
 class WrongInputStructure(WrongInputs):
     """A tensor is given where a dict or list is taken, or the reverse."""
 
-    message = Message(
-        code="keras-layer-input-structure",
-        what="{handle} takes inputs of another structure.",
-        why="received: {received}. accepted: {accepted}.",
-        do="{fix}",
-    )
+    code = "keras-layer-input-structure"
+    what = "{handle} takes inputs of another structure."
+    why = "received: {received}. accepted: {accepted}."
+    do = "{fix}"
 
 
 class WrongInputRank(WrongInputs):
     """An input has too many or too few axes."""
 
-    message = Message(
-        code="keras-layer-input-rank",
-        what="input {name} of {handle} has another rank than the model takes.",
-        why="received: {received}. accepted: {accepted}.",
-        do="{fix}",
-    )
+    code = "keras-layer-input-rank"
+    what = "input {name} of {handle} has another rank than the model takes."
+    why = "received: {received}. accepted: {accepted}."
+    do = "{fix}"
 
 
 class WrongInputShape(WrongInputs):
     """An input has the right rank and another size."""
 
-    message = Message(
-        code="keras-layer-input-shape",
-        what="input {name} of {handle} has another shape than the model takes.",
-        why="received: {received}. accepted: {accepted}.",
-        do="{fix}",
-    )
+    code = "keras-layer-input-shape"
+    what = "input {name} of {handle} has another shape than the model takes."
+    why = "received: {received}. accepted: {accepted}."
+    do = "{fix}"
 
 
 class WrongInputDtype(WrongInputs):
     """An input has another dtype."""
 
-    message = Message(
-        code="keras-layer-input-dtype",
-        what="input {name} of {handle} has another dtype than the model takes.",
-        why="received: {received}. accepted: {accepted}.",
-        do="{fix}",
-    )
+    code = "keras-layer-input-dtype"
+    what = "input {name} of {handle} has another dtype than the model takes."
+    why = "received: {received}. accepted: {accepted}."
+    do = "{fix}"

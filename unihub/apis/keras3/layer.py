@@ -266,7 +266,7 @@ class KerasLayer(keras.layers.Layer):
         text: str = super().__repr__()
         if "tf_keras" not in sys.modules:
             return text
-        remedy = errors.MixedKeras.message.do
+        remedy = errors.MixedKeras.do
         return f"{text[:-1]}, of keras (Keras 3), not of tf_keras (Keras 2): {remedy}>"
 
     def _outputs(self, inputs: Any, keywords: dict[str, Any]) -> Any:

@@ -6,7 +6,7 @@ import os
 from typing import Tuple
 
 from unihub.apis.lean.plan import Declined
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 from unihub.formats.saved_model import CHECKPOINT, PB_FILE
 
 Stamp = Tuple[Tuple[str, int, int, int], ...]
@@ -18,13 +18,13 @@ _SPLIT_GRAPH = "saved_model.cpb"
 class ModelChanged(UnihubError, RuntimeError, OSError):
     """What was not loaded at first is wanted now, and the files have changed."""
 
-    message = Message(
-        code="model-changed",
-        what="{handle} cannot be loaded in full any more: its files have changed.",
-        why="at first only what {wanted} needs was loaded, which goes on "
-        "working; the rest is read when it is asked for. (changed in {path}: {changed})",
-        do="unihub.load({handle!r}, fast=False)  # loads everything at once",
+    code = "model-changed"
+    what = "{handle} cannot be loaded in full any more: its files have changed."
+    why = (
+        "at first only what {wanted} needs was loaded, which goes on "
+        "working; the rest is read when it is asked for. (changed in {path}: {changed})"
     )
+    do = "unihub.load({handle!r}, fast=False)  # loads everything at once"
 
 
 def graph_file(path: str) -> str:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from unihub.apis.module import compat
 from unihub.apis.module.saved_model import op_name
 from unihub.apis.module.variant import holds_state
-from unihub.errors import Message, UnihubError, listed
+from unihub.errors import UnihubError, listed
 
 _PREFIX = b"loc:@"
 
@@ -24,37 +24,39 @@ _PREFIX = b"loc:@"
 class InputColocated(UnihubError, ValueError):
     """An input of a signature is colocated with another op."""
 
-    message = Message(
-        code="module-input-colocated",
-        what="the input {name} of the signature {signature} is colocated with another op.",
-        why="an input is replaced when the module is applied, and its constraint would be "
-        "lost. ({op} has: {groups})",
-        do="create the placeholder outside of tf.compat.v1.colocate_with(...)",
+    code = "module-input-colocated"
+    what = "the input {name} of the signature {signature} is colocated with another op."
+    why = (
+        "an input is replaced when the module is applied, and its constraint would be "
+        "lost. ({op} has: {groups})"
     )
+    do = "create the placeholder outside of tf.compat.v1.colocate_with(...)"
 
 
 class StateColocated(UnihubError, ValueError):
     """A variable or table is colocated with an op that holds no state."""
 
-    message = Message(
-        code="module-state-colocated",
-        what="the state op {op} ({kind}) is colocated with an op that holds no state.",
-        why="state is created once and shared by all applications of the module, the other "
-        "op is not. (found: {groups}; tags: {tags})",
-        do="create the variable outside of tf.compat.v1.colocate_with(...)",
+    code = "module-state-colocated"
+    what = "the state op {op} ({kind}) is colocated with an op that holds no state."
+    why = (
+        "state is created once and shared by all applications of the module, the other "
+        "op is not. (found: {groups}; tags: {tags})"
     )
+    do = "create the variable outside of tf.compat.v1.colocate_with(...)"
 
 
 class ColocationAmbiguous(UnihubError, ValueError):
     """A colocation constraint has more than one meaning after inputs are replaced."""
 
-    message = Message(
-        code="module-colocation-ambiguous",
-        what="the colocation of {op} with {with_op} cannot be kept.",
-        why="{with_op} has several outputs, and they are replaced by tensors with different "
-        "constraints. ({first}; {second})",
-        do="publish the module with inputs from ops of a single output, such as "
-        "tf.compat.v1.placeholder",
+    code = "module-colocation-ambiguous"
+    what = "the colocation of {op} with {with_op} cannot be kept."
+    why = (
+        "{with_op} has several outputs, and they are replaced by tensors with different "
+        "constraints. ({first}; {second})"
+    )
+    do = (
+        "publish the module with inputs from ops of a single output, such as "
+        "tf.compat.v1.placeholder"
     )
 
 

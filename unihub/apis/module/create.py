@@ -14,7 +14,7 @@ from unihub.apis.module.marker import attachment, write_attachments
 from unihub.apis.module.spec import ModuleSpec
 from unihub.apis.module.tensors import SUPPORTED_TYPES
 from unihub.apis.module.variant import DEFAULT_SIGNATURE, tags_text
-from unihub.errors import Message, UnihubError, listed
+from unihub.errors import UnihubError, listed
 
 _log = logging.getLogger(__name__)
 
@@ -31,34 +31,28 @@ TagsAndArgs = Iterable[Tuple[Iterable[str], Dict[str, Any]]]
 class NoSignatures(UnihubError, ValueError):
     """module_fn declared no signature."""
 
-    message = Message(
-        code="module-without-signatures",
-        what="module_fn declared no signature.",
-        why="a module is used through its signatures alone. (tags: {tags})",
-        do="call unihub.add_signature(inputs=x, outputs=y) inside module_fn",
-    )
+    code = "module-without-signatures"
+    what = "module_fn declared no signature."
+    why = "a module is used through its signatures alone. (tags: {tags})"
+    do = "call unihub.add_signature(inputs=x, outputs=y) inside module_fn"
 
 
 class SignatureTypes(UnihubError, ValueError, AttributeError):
     """add_signature was given something other than tensors."""
 
-    message = Message(
-        code="module-signature-types",
-        what="the signature {signature} was declared with {found}.",
-        why="inputs and outputs are Tensor, SparseTensor or RaggedTensor.",
-        do="unihub.add_signature(inputs=x, outputs=tf.convert_to_tensor(y))",
-    )
+    code = "module-signature-types"
+    what = "the signature {signature} was declared with {found}."
+    why = "inputs and outputs are Tensor, SparseTensor or RaggedTensor."
+    do = "unihub.add_signature(inputs=x, outputs=tf.convert_to_tensor(y))"
 
 
 class AttachmentKeyMalformed(UnihubError, ValueError):
     """attach_message was given a key that is no identifier."""
 
-    message = Message(
-        code="module-attachment-key",
-        what="{key} cannot be the key of an attached message.",
-        why="a key is a letter, then letters, digits and underscores.",
-        do='unihub.attach_message("my_key", message)',
-    )
+    code = "module-attachment-key"
+    what = "{key} cannot be the key of an attached message."
+    why = "a key is a letter, then letters, digits and underscores."
+    do = 'unihub.attach_message("my_key", message)'
 
 
 def create_module_spec(

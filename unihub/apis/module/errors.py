@@ -12,276 +12,251 @@ from typing import Any
 
 import tensorflow as tf
 
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 
 
 class NotAModuleSpec(UnihubError, ValueError):
     """A Module was asked for with something that is neither spec nor handle."""
 
-    message = Message(
-        code="module-spec-not-understood",
-        what="{found} is neither a ModuleSpec nor a handle.",
-        why="a Module is made from a ModuleSpec or from a str that names one. (found: {kind})",
-        do='unihub.Module("path/to/module")',
-    )
+    code = "module-spec-not-understood"
+    what = "{found} is neither a ModuleSpec nor a handle."
+    why = "a Module is made from a ModuleSpec or from a str that names one. (found: {kind})"
+    do = 'unihub.Module("path/to/module")'
 
 
 class NotInGraphMode(UnihubError, RuntimeError):
     """A Module was instantiated in eager execution."""
 
-    message = Message(
-        code="module-in-eager-mode",
-        what="a Module cannot be instantiated in eager execution.",
-        why="its variables, tables and signatures are imported into a tf.Graph, and eager "
-        "execution has none.",
-        do='with tf.Graph().as_default(): m = unihub.Module("path/to/module"); or call '
+    code = "module-in-eager-mode"
+    what = "a Module cannot be instantiated in eager execution."
+    why = (
+        "its variables, tables and signatures are imported into a tf.Graph, and eager "
+        "execution has none."
+    )
+    do = (
+        'with tf.Graph().as_default(): m = unihub.Module("path/to/module"); or call '
         "tf.compat.v1.disable_v2_behavior() first; or, for values without a graph, "
-        "unihub.eval_function_for_module(spec)",
+        "unihub.eval_function_for_module(spec)"
     )
 
 
 class NoSuchVariant(UnihubError, ValueError, KeyError):
     """The module has no graph variant with the tags asked for."""
 
-    message = Message(
-        code="module-no-such-variant",
-        what="the module has no graph variant with the tags {tags}.",
-        why="a graph variant is chosen by its exact set of tags. (found: {variants})",
-        do="unihub.Module(spec, tags={nearest})",
-    )
+    code = "module-no-such-variant"
+    what = "the module has no graph variant with the tags {tags}."
+    why = "a graph variant is chosen by its exact set of tags. (found: {variants})"
+    do = "unihub.Module(spec, tags={nearest})"
 
 
 class RepeatedTags(UnihubError, ValueError):
     """Two graph variants of one module have the same tags."""
 
-    message = Message(
-        code="module-tags-repeated",
-        what="two graph variants have the same tags {tags}.",
-        why="tags are how a variant is chosen, so that each set may be used once. "
-        "(found: {variants})",
-        do='unihub.create_module_spec(module_fn, tags_and_args=[(set(), {{}}), ({{"train"}}, '
-        '{{"is_training": True}})])',
+    code = "module-tags-repeated"
+    what = "two graph variants have the same tags {tags}."
+    why = "tags are how a variant is chosen, so that each set may be used once. (found: {variants})"
+    do = (
+        'unihub.create_module_spec(module_fn, tags_and_args=[(set(), {{}}), ({{"train"}}, '
+        '{{"is_training": True}})])'
     )
 
 
 class NoSuchSignature(UnihubError, ValueError, KeyError):
     """The graph variant has no signature of that name."""
 
-    message = Message(
-        code="module-no-such-signature",
-        what="the module has no signature {signature}.",
-        why="the graph variant with the tags {tags} has other ones. (found: {signatures})",
-        do="m(inputs, signature={nearest})",
-    )
+    code = "module-no-such-signature"
+    what = "the module has no signature {signature}."
+    why = "the graph variant with the tags {tags} has other ones. (found: {signatures})"
+    do = "m(inputs, signature={nearest})"
 
 
 class NameScopeTaken(UnihubError, RuntimeError):
     """The variable scope is free, but the name scope is not."""
 
-    message = Message(
-        code="module-name-scope-taken",
-        what="the name scope {scope} is in use already.",
-        why="a module's variables and ops share one scope, which must be new as a variable "
-        "scope and as a name scope; here only the variable scope {scope} is new.",
-        do='unihub.Module(spec, name="{name}_1")',
+    code = "module-name-scope-taken"
+    what = "the name scope {scope} is in use already."
+    why = (
+        "a module's variables and ops share one scope, which must be new as a variable "
+        "scope and as a name scope; here only the variable scope {scope} is new."
     )
+    do = 'unihub.Module(spec, name="{name}_1")'
 
 
 class OtherGraph(UnihubError, RuntimeError):
     """The module is used in a graph that does not hold its state."""
 
-    message = Message(
-        code="module-in-another-graph",
-        what="the module cannot be {action} here.",
-        why="its variables live in the graph where it was instantiated, and {which} is "
-        "another one.",
-        do="with graph.as_default(): m = unihub.Module(spec); y = m(x); m.export(path, session)",
-    )
+    code = "module-in-another-graph"
+    what = "the module cannot be {action} here."
+    why = "its variables live in the graph where it was instantiated, and {which} is another one."
+    do = "with graph.as_default(): m = unihub.Module(spec); y = m(x); m.export(path, session)"
 
 
 class NoDefaultOutput(UnihubError, TypeError):
     """One output was asked for, and none is called "default"."""
 
-    message = Message(
-        code="module-no-default-output",
-        what='the signature {signature} has no output named "default".',
-        why="without as_dict=True a Module returns that one. (found: {outputs})",
-        do="m(inputs, signature={signature}, as_dict=True)[{nearest}]",
-    )
+    code = "module-no-default-output"
+    what = 'the signature {signature} has no output named "default".'
+    why = "without as_dict=True a Module returns that one. (found: {outputs})"
+    do = "m(inputs, signature={signature}, as_dict=True)[{nearest}]"
 
 
 class EvaluationOver(UnihubError, RuntimeError, AttributeError):
     """The function of eval_function_for_module was called too late."""
 
-    message = Message(
-        code="module-evaluation-over",
-        what="the module's function is called after the end of its with statement.",
-        why="its session is closed there.",
-        do="with unihub.eval_function_for_module(spec) as evaluate: outputs = evaluate(inputs)",
-    )
+    code = "module-evaluation-over"
+    what = "the module's function is called after the end of its with statement."
+    why = "its session is closed there."
+    do = "with unihub.eval_function_for_module(spec) as evaluate: outputs = evaluate(inputs)"
 
 
 class NoAttachedMessage(UnihubError, KeyError):
     """No message is attached under a key that is required."""
 
-    message = Message(
-        code="module-no-attached-message",
-        what="the module has no attached message {key}.",
-        why="its publisher attached none of that name to the graph variant with the tags "
-        "{tags}. (found: {keys})",
-        do="spec.get_attached_message({key}, message_type)  # None where there is none",
+    code = "module-no-attached-message"
+    what = "the module has no attached message {key}."
+    why = (
+        "its publisher attached none of that name to the graph variant with the tags "
+        "{tags}. (found: {keys})"
     )
+    do = "spec.get_attached_message({key}, message_type)  # None where there is none"
 
 
 class NoCheckpointPath(UnihubError, ValueError):
     """ModuleSpec.export was called without a checkpoint."""
 
-    message = Message(
-        code="module-export-without-checkpoint",
-        what="the spec cannot be exported to {path} without a checkpoint.",
-        why="a spec holds graphs and no values of variables; checkpoint_path says where to "
-        "take them from.",
-        do='spec.export({path!r}, checkpoint_path="path/to/model.ckpt")',
+    code = "module-export-without-checkpoint"
+    what = "the spec cannot be exported to {path} without a checkpoint."
+    why = (
+        "a spec holds graphs and no values of variables; checkpoint_path says where to "
+        "take them from."
     )
+    do = 'spec.export({path!r}, checkpoint_path="path/to/model.ckpt")'
 
 
 class FormatUnknown(UnihubError, ValueError):
     """tfhub_module.pb names a version of the format that unihub does not know."""
 
-    message = Message(
-        code="module-format-unknown",
-        what="{folder} has version {version} of the TF1 Hub format.",
-        why="unihub reads version 3, the only one ever published. (found in: tfhub_module.pb)",
-        do="publish the module again with unihub.Module(spec).export(path, session)",
-    )
+    code = "module-format-unknown"
+    what = "{folder} has version {version} of the TF1 Hub format."
+    why = "unihub reads version 3, the only one ever published. (found in: tfhub_module.pb)"
+    do = "publish the module again with unihub.Module(spec).export(path, session)"
 
 
 class FeatureUnknown(UnihubError, ValueError):
     """tfhub_module.pb requires features that unihub does not have."""
 
-    message = Message(
-        code="module-feature-unknown",
-        what="{folder} requires the features {features}.",
-        why="no feature beyond the TF1 Hub format itself is known. (found in: tfhub_module.pb)",
-        do="publish the module again with unihub.Module(spec).export(path, session)",
-    )
+    code = "module-feature-unknown"
+    what = "{folder} requires the features {features}."
+    why = "no feature beyond the TF1 Hub format itself is known. (found in: tfhub_module.pb)"
+    do = "publish the module again with unihub.Module(spec).export(path, session)"
 
 
 class SavedModelBroken(UnihubError, OSError):
     """saved_model.pb is not a protocol buffer."""
 
-    message = Message(
-        code="module-saved-model-broken",
-        what="{file} cannot be read.",
-        why="it is not the message SavedModel. ({cause})",
-        do="fetch or copy it again, and compare with the source: sha256sum {file!r}",
-    )
+    code = "module-saved-model-broken"
+    what = "{file} cannot be read."
+    why = "it is not the message SavedModel. ({cause})"
+    do = "fetch or copy it again, and compare with the source: sha256sum {file!r}"
 
 
 class AssetOutsideModule(UnihubError, ValueError):
     """An asset's file name leads out of the module's folder."""
 
-    message = Message(
-        code="module-asset-outside",
-        what="the asset {asset} is not inside {folder}.",
-        why="an asset is a file in the model's own folder assets/; a name that leads out of "
-        "it could read any file of this computer.",
-        do="do not use this model unless you trust where it came from",
+    code = "module-asset-outside"
+    what = "the asset {asset} is not inside {folder}."
+    why = (
+        "an asset is a file in the model's own folder assets/; a name that leads out of "
+        "it could read any file of this computer."
     )
+    do = "do not use this model unless you trust where it came from"
 
 
 class AssetNotConstant(UnihubError, TypeError):
     """The op that holds an asset's path is not a scalar string constant."""
 
-    message = Message(
-        code="module-asset-not-constant",
-        what="the asset {node} is not a scalar string constant.",
-        why="the path of an asset is replaced on export and on load, which only works in a "
-        "tf.constant of one string. (found: {found})",
-        do="tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.ASSET_FILEPATHS, "
-        'tf.constant("path/to/file"))',
+    code = "module-asset-not-constant"
+    what = "the asset {node} is not a scalar string constant."
+    why = (
+        "the path of an asset is replaced on export and on load, which only works in a "
+        "tf.constant of one string. (found: {found})"
+    )
+    do = (
+        "tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.ASSET_FILEPATHS, "
+        'tf.constant("path/to/file"))'
     )
 
 
 class AssetCollectionBroken(UnihubError, ValueError):
     """The collection of assets does not hold tensors."""
 
-    message = Message(
-        code="module-asset-collection-broken",
-        what="the collection asset_filepaths holds something other than tensors.",
-        why="its entries are the constants with the paths of assets. (found: {found})",
-        do="tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.ASSET_FILEPATHS, "
-        'tf.constant("path/to/file"))',
+    code = "module-asset-collection-broken"
+    what = "the collection asset_filepaths holds something other than tensors."
+    why = "its entries are the constants with the paths of assets. (found: {found})"
+    do = (
+        "tf.compat.v1.add_to_collection(tf.compat.v1.GraphKeys.ASSET_FILEPATHS, "
+        'tf.constant("path/to/file"))'
     )
 
 
 class CollectionsNotSupported(UnihubError, ValueError):
     """The graph has collections that a module cannot carry."""
 
-    message = Message(
-        code="module-collections-not-supported",
-        what="the graph has collections that a module cannot carry: {collections}.",
-        why="what they mean is known only to the code that filled them.",
-        do="unihub.create_module_spec(module_fn, drop_collections={choice}), or likewise "
-        "unihub.create_module_spec_from_saved_model(path, drop_collections={choice})",
+    code = "module-collections-not-supported"
+    what = "the graph has collections that a module cannot carry: {collections}."
+    why = "what they mean is known only to the code that filled them."
+    do = (
+        "unihub.create_module_spec(module_fn, drop_collections={choice}), or likewise "
+        "unihub.create_module_spec_from_saved_model(path, drop_collections={choice})"
     )
 
 
 class AttachmentsBroken(UnihubError, ValueError):
     """The collection of attached messages has another kind of content."""
 
-    message = Message(
-        code="module-attachments-broken",
-        what="the attached messages of the module cannot be read.",
-        why="they are stored as a list of bytes. (found: {found})",
-        do="download the module again, or copy it again from where it came",
-    )
+    code = "module-attachments-broken"
+    what = "the attached messages of the module cannot be read."
+    why = "they are stored as a list of bytes. (found: {found})"
+    do = "download the module again, or copy it again from where it came"
 
 
 class StateOpOutputs(UnihubError, ValueError):
     """A state op has other than one output."""
 
-    message = Message(
-        code="module-state-op-outputs",
-        what="the state op {op} ({kind}) has {count} outputs.",
-        why="state is handed to each application of the module as one tensor per op.",
-        do="publish the module without ops of the type {kind}",
-    )
+    code = "module-state-op-outputs"
+    what = "the state op {op} ({kind}) has {count} outputs."
+    why = "state is handed to each application of the module as one tensor per op."
+    do = "publish the module without ops of the type {kind}"
 
 
 class TensorInfoMalformed(UnihubError, ValueError):
     """A signature describes a tensor in a way that no TensorFlow wrote."""
 
-    message = Message(
-        code="module-tensor-info-malformed",
-        what="a signature describes a tensor in an unknown way.",
-        why="a TensorInfo names one tensor, three of a SparseTensor, or those of a composite "
-        "tensor. (found: {found})",
-        do="fetch or copy the model again, and compare with the source: sha256sum saved_model.pb",
+    code = "module-tensor-info-malformed"
+    what = "a signature describes a tensor in an unknown way."
+    why = (
+        "a TensorInfo names one tensor, three of a SparseTensor, or those of a composite "
+        "tensor. (found: {found})"
     )
+    do = "fetch or copy the model again, and compare with the source: sha256sum saved_model.pb"
 
 
 class PartitionsConflict(UnihubError, RuntimeError):
     """The parts of a partitioned variable do not fit together."""
 
-    message = Message(
-        code="module-partitions-conflict",
-        what="the parts of the variable {variable} do not fit together.",
-        why="{reason}",
-        do="publish the module with distinct names for its variables",
-    )
+    code = "module-partitions-conflict"
+    what = "the parts of the variable {variable} do not fit together."
+    why = "{reason}"
+    do = "publish the module with distinct names for its variables"
 
 
 class CollectionsInFunction(UnihubError, NotImplementedError):
     """A module with collections was applied inside a function's graph."""
 
-    message = Message(
-        code="module-collections-in-function",
-        what="the module cannot be applied inside a function.",
-        why="it brings collections, which a function's graph does not pass on. "
-        "(found: {collections})",
-        do="apply the module outside of the function and pass it the result",
-    )
+    code = "module-collections-in-function"
+    what = "the module cannot be applied inside a function."
+    why = "it brings collections, which a function's graph does not pass on. (found: {collections})"
+    do = "apply the module outside of the function and pass it the result"
 
 
 class _TensorFlowError(UnihubError):
@@ -302,37 +277,33 @@ class FolderMissing(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type
     """A handle names no file or folder."""
 
     error_code = tf.errors.NOT_FOUND
-    message = Message(
-        code="module-folder-missing",
-        what="{folder} does not exist.",
-        why="a handle without https:// is the path of a folder, seen from where Python was "
-        "started. (current folder: {current})",
-        do="ls {path!r}",
+    code = "module-folder-missing"
+    what = "{folder} does not exist."
+    why = (
+        "a handle without https:// is the path of a folder, seen from where Python was "
+        "started. (current folder: {current})"
     )
+    do = "ls {path!r}"
 
 
 class NotAModule(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type: ignore[misc]
     """A folder has no tfhub_module.pb."""
 
     error_code = tf.errors.NOT_FOUND
-    message = Message(
-        code="module-marker-missing",
-        what="{folder} is not in TF1 Hub format.",
-        why="it has no file tfhub_module.pb. (found: {found})",
-        do="unihub.load({folder!r}) for any other format",
-    )
+    code = "module-marker-missing"
+    what = "{folder} is not in TF1 Hub format."
+    why = "it has no file tfhub_module.pb. (found: {found})"
+    do = "unihub.load({folder!r}) for any other format"
 
 
 class SavedModelMissing(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type: ignore[misc]
     """A folder has no saved_model.pb."""
 
     error_code = tf.errors.NOT_FOUND
-    message = Message(
-        code="module-saved-model-missing",
-        what="{folder} holds no SavedModel.",
-        why="it has neither saved_model.pb nor saved_model.pbtxt. (found: {found})",
-        do="fetch or copy the model again, as a whole; then: ls {folder!r}",
-    )
+    code = "module-saved-model-missing"
+    what = "{folder} holds no SavedModel."
+    why = "it has neither saved_model.pb nor saved_model.pbtxt. (found: {found})"
+    do = "fetch or copy the model again, as a whole; then: ls {folder!r}"
 
 
 class VariablesMissing(  # type: ignore[misc]
@@ -341,12 +312,10 @@ class VariablesMissing(  # type: ignore[misc]
     """A module has variables, but its folder no values for them."""
 
     error_code = tf.errors.NOT_FOUND
-    message = Message(
-        code="module-variables-missing",
-        what="the module has variables ({count}), but no values for them.",
-        why="no file of the checkpoint {checkpoint} is there.",
-        do="fetch or copy the model again, as a whole; then: ls {checkpoint!r}*",
-    )
+    code = "module-variables-missing"
+    what = "the module has variables ({count}), but no values for them."
+    why = "no file of the checkpoint {checkpoint} is there."
+    do = "fetch or copy the model again, as a whole; then: ls {checkpoint!r}*"
 
 
 class NotAFolder(  # type: ignore[misc]
@@ -355,25 +324,24 @@ class NotAFolder(  # type: ignore[misc]
     """The path of a module is that of a file."""
 
     error_code = tf.errors.FAILED_PRECONDITION
-    message = Message(
-        code="module-not-a-folder",
-        what="{file} is a file, and a module is a folder.",
-        why="a module is made of tfhub_module.pb, saved_model.pb and the folders variables/ "
-        "and assets/.",
-        do="mkdir module && tar xzf {file!r} -C module",
+    code = "module-not-a-folder"
+    what = "{file} is a file, and a module is a folder."
+    why = (
+        "a module is made of tfhub_module.pb, saved_model.pb and the folders variables/ "
+        "and assets/."
     )
+    do = "mkdir module && tar xzf {file!r} -C module"
 
 
 class OpsMissing(_TensorFlowError, ValueError, tf.errors.NotFoundError):  # type: ignore[misc]
     """The module uses ops that this TensorFlow does not have."""
 
     error_code = tf.errors.NOT_FOUND
-    message = Message(
-        code="module-ops-missing",
-        what="the module uses ops that TensorFlow {version} does not have: {ops}.",
-        why="they come from a package that is not imported, or from a newer TensorFlow.",
-        do="import the package that registers them, such as tensorflow_text, before the module "
-        "is made",
+    code = "module-ops-missing"
+    what = "the module uses ops that TensorFlow {version} does not have: {ops}."
+    why = "they come from a package that is not imported, or from a newer TensorFlow."
+    do = (
+        "import the package that registers them, such as tensorflow_text, before the module is made"
     )
 
 
@@ -381,9 +349,7 @@ class ModuleExists(_TensorFlowError, OSError, tf.errors.AlreadyExistsError):  # 
     """The folder to export to holds a module already."""
 
     error_code = tf.errors.ALREADY_EXISTS
-    message = Message(
-        code="module-exists",
-        what="{folder} holds a module already.",
-        why="an export never overwrites one. (found: tfhub_module.pb)",
-        do="m.export({folder!r} + '_2', session)",
-    )
+    code = "module-exists"
+    what = "{folder} holds a module already."
+    why = "an export never overwrites one. (found: tfhub_module.pb)"
+    do = "m.export({folder!r} + '_2', session)"

@@ -10,7 +10,7 @@ from typing import Any, Callable, List, Optional, Tuple, Union
 import tensorflow as tf
 
 from unihub.apis.module.module import Module
-from unihub.errors import Message, UnihubError, listed
+from unihub.errors import UnihubError, listed
 
 _log = logging.getLogger(__name__)
 
@@ -26,47 +26,40 @@ _TIMESTAMP_DIGITS = 10
 class EstimatorGone(UnihubError, NotImplementedError):
     """This TensorFlow has no Estimator."""
 
-    message = Message(
-        code="estimator-gone",
-        what="{name} needs tf.estimator, which TensorFlow {version} does not have.",
-        why="TensorFlow 2.15 was the last release with Estimators.",
-        do='in the session that trains: m.export("path/to/module", session); or '
-        'pip install "tensorflow<2.16"',
+    code = "estimator-gone"
+    what = "{name} needs tf.estimator, which TensorFlow {version} does not have."
+    why = "TensorFlow 2.15 was the last release with Estimators."
+    do = (
+        'in the session that trains: m.export("path/to/module", session); or '
+        'pip install "tensorflow<2.16"'
     )
 
 
 class ExportNameTaken(UnihubError, ValueError):
     """Two modules of one graph were registered under one name."""
 
-    message = Message(
-        code="export-name-taken",
-        what="a module is registered for export as {name} already.",
-        why="each module is exported into the subfolder of its name. (registered: {names})",
-        do="unihub.register_module_for_export(m, {another})",
-    )
+    code = "export-name-taken"
+    what = "a module is registered for export as {name} already."
+    why = "each module is exported into the subfolder of its name. (registered: {names})"
+    do = "unihub.register_module_for_export(m, {another})"
 
 
 class ExportsToKeep(UnihubError, ValueError):
     """An exporter was told to keep no export."""
 
-    message = Message(
-        code="exporter-keeps-none",
-        what="exports_to_keep cannot be {count}.",
-        why="the export that was just written counts as well.",
-        do="unihub.LatestModuleExporter({name}, serving_input_fn, exports_to_keep=None)  "
-        "# keeps all",
-    )
+    code = "exporter-keeps-none"
+    what = "exports_to_keep cannot be {count}."
+    why = "the export that was just written counts as well."
+    do = "unihub.LatestModuleExporter({name}, serving_input_fn, exports_to_keep=None)  # keeps all"
 
 
 class NoCheckpoint(UnihubError, ValueError):
     """There is nothing to take the values of the modules from."""
 
-    message = Message(
-        code="exporter-without-checkpoint",
-        what="the modules cannot be exported without a checkpoint.",
-        why="none was given, and the Estimator has not written any to {folder}.",
-        do="estimator.train(input_fn, steps=1)",
-    )
+    code = "exporter-without-checkpoint"
+    what = "the modules cannot be exported without a checkpoint."
+    why = "none was given, and the Estimator has not written any to {folder}."
+    do = "estimator.train(input_fn, steps=1)"
 
 
 def _has_estimator() -> bool:

@@ -10,7 +10,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 
 from unihub.apis.module.create import attach_message
 from unihub.apis.module.variant import DEFAULT_SIGNATURE
-from unihub.errors import Message, UnihubError, listed, nearest
+from unihub.errors import UnihubError, listed, nearest
 
 IMAGE_MODULE_INFO_KEY = "image_module_info"
 
@@ -20,36 +20,34 @@ _IMAGES = "images"
 class NoSuchImageInput(UnihubError, ValueError):
     """The signature has no input of the name that images are expected under."""
 
-    message = Message(
-        code="image-no-such-input",
-        what="the signature {signature} has no input {name}.",
-        why="images are looked for under that name. (found: {inputs})",
-        do="unihub.get_expected_image_size(spec, signature={signature}, input_name={nearest})",
-    )
+    code = "image-no-such-input"
+    what = "the signature {signature} has no input {name}."
+    why = "images are looked for under that name. (found: {inputs})"
+    do = "unihub.get_expected_image_size(spec, signature={signature}, input_name={nearest})"
 
 
 class ImageSizeUnknown(UnihubError, ValueError):
     """The module leaves the size of its images open."""
 
-    message = Message(
-        code="image-size-unknown",
-        what="the module does not say which height and width its images have.",
-        why="no ImageModuleInfo with both is attached, and the input {name} of the signature "
-        "{signature} has the shape {shape}, where [batch, height, width, channels] would tell.",
-        do="choose a size: m({{{name}: tf.image.resize(images, [224, 224])}}, {signature})",
+    code = "image-size-unknown"
+    what = "the module does not say which height and width its images have."
+    why = (
+        "no ImageModuleInfo with both is attached, and the input {name} of the signature "
+        "{signature} has the shape {shape}, where [batch, height, width, channels] would tell."
     )
+    do = "choose a size: m({{{name}: tf.image.resize(images, [224, 224])}}, {signature})"
 
 
 class ImageChannelsUnknown(UnihubError, ValueError):
     """The module leaves the number of channels of its images open."""
 
-    message = Message(
-        code="image-channels-unknown",
-        what="the module does not say how many channels its images have.",
-        why="the input {name} of the signature {signature} has the shape {shape}, where "
-        "[batch, height, width, channels] would tell.",
-        do="try RGB: m({{{name}: tf.image.grayscale_to_rgb(images)}}, {signature})",
+    code = "image-channels-unknown"
+    what = "the module does not say how many channels its images have."
+    why = (
+        "the input {name} of the signature {signature} has the shape {shape}, where "
+        "[batch, height, width, channels] would tell."
     )
+    do = "try RGB: m({{{name}: tf.image.grayscale_to_rgb(images)}}, {signature})"
 
 
 # The message of tensorflow_hub's image_module_info.proto, which left with 0.16.

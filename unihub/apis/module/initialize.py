@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 import tensorflow as tf
 
-from unihub.errors import Message, UnihubError, listed
+from unihub.errors import UnihubError, listed
 
 # A collection of _Check. The key is not a str, so that it stays out of exported
 # graphs.
@@ -21,48 +21,48 @@ _ran: WeakKeyDictionary[Any, Set[str]] = WeakKeyDictionary()
 class InitializeInEagerMode(UnihubError, RuntimeError):
     """There is no graph to initialise."""
 
-    message = Message(
-        code="initialize-in-eager-mode",
-        what="there is nothing to initialise in eager execution.",
-        why="variables and tables of a graph are initialised in a session; those of eager "
-        "execution are as they are made.",
-        do="with graph.as_default(), tf.compat.v1.Session() as session: unihub.initialize(session)",
+    code = "initialize-in-eager-mode"
+    what = "there is nothing to initialise in eager execution."
+    why = (
+        "variables and tables of a graph are initialised in a session; those of eager "
+        "execution are as they are made."
     )
+    do = "with graph.as_default(), tf.compat.v1.Session() as session: unihub.initialize(session)"
 
 
 class NoSession(UnihubError, ValueError):
     """No session was given, and none is the default."""
 
-    message = Message(
-        code="initialize-without-session",
-        what="there is no session to initialise.",
-        why="none was given, and there is no default session.",
-        do="with tf.compat.v1.Session() as session: unihub.initialize(session)",
-    )
+    code = "initialize-without-session"
+    what = "there is no session to initialise."
+    why = "none was given, and there is no default session."
+    do = "with tf.compat.v1.Session() as session: unihub.initialize(session)"
 
 
 class SessionOfOtherGraph(UnihubError, ValueError):
     """The session runs another graph than the current one."""
 
-    message = Message(
-        code="initialize-another-graph",
-        what="the session belongs to another graph than the current one.",
-        why="it could not run what initialises the {count} variables and tables of the "
-        "current graph. (its own graph has {own_count})",
-        do="with session.graph.as_default(): unihub.initialize(session)",
+    code = "initialize-another-graph"
+    what = "the session belongs to another graph than the current one."
+    why = (
+        "it could not run what initialises the {count} variables and tables of the "
+        "current graph. (its own graph has {own_count})"
     )
+    do = "with session.graph.as_default(): unihub.initialize(session)"
 
 
 class GraphFinalized(UnihubError, RuntimeError):
     """Ops would have to be added to a graph that takes none."""
 
-    message = Message(
-        code="initialize-finalized-graph",
-        what="the variables of a finalized graph cannot be checked.",
-        why="to tell whether a variable is initialised takes an op, and the graph accepts no "
-        "new one. (not checked: {names})",
-        do="call unihub.initialize(session) before graph.finalize(); a MonitoredSession "
-        "initialises its graph itself",
+    code = "initialize-finalized-graph"
+    what = "the variables of a finalized graph cannot be checked."
+    why = (
+        "to tell whether a variable is initialised takes an op, and the graph accepts no "
+        "new one. (not checked: {names})"
+    )
+    do = (
+        "call unihub.initialize(session) before graph.finalize(); a MonitoredSession "
+        "initialises its graph itself"
     )
 
 

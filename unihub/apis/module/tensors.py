@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from unihub.apis.module import compat
 from unihub.apis.module.errors import TensorInfoMalformed
-from unihub.errors import Message, UnihubError, listed
+from unihub.errors import UnihubError, listed
 
 # Any composite tensor can be described; these are the ones that are tried.
 SUPPORTED_TYPES = (tf.Tensor, tf.SparseTensor, tf.RaggedTensor)
@@ -21,34 +21,28 @@ _COMPOSITE_TYPES = (tf.SparseTensor, tf.RaggedTensor, tf.IndexedSlices)
 class InputsDiffer(UnihubError, TypeError):
     """The inputs given are not the ones that the signature names."""
 
-    message = Message(
-        code="module-inputs-differ",
-        what="the inputs of the signature {signature} are {expected}, but {given} given.",
-        why="{reason}",
-        do="m({call}signature={signature})",
-    )
+    code = "module-inputs-differ"
+    what = "the inputs of the signature {signature} are {expected}, but {given} given."
+    why = "{reason}"
+    do = "m({call}signature={signature})"
 
 
 class InputNotAccepted(UnihubError, TypeError, ValueError):
     """An input has another type, dtype or shape than the signature's."""
 
-    message = Message(
-        code="module-input-not-accepted",
-        what="the input {name} of the signature {signature} cannot be {got}.",
-        why="the signature expects {expected}.{cause}",
-        do="{hint}",
-    )
+    code = "module-input-not-accepted"
+    what = "the input {name} of the signature {signature} cannot be {got}."
+    why = "the signature expects {expected}.{cause}"
+    do = "{hint}"
 
 
 class TypeNotSupported(UnihubError, ValueError):
     """A signature takes or returns a kind of tensor that Module does not handle."""
 
-    message = Message(
-        code="module-type-not-supported",
-        what="the signature {signature} has the {role} {name} of type {kind}.",
-        why="a Module handles Tensor, SparseTensor and RaggedTensor. (found: {kind})",
-        do="use another signature of the module, out of: m.get_signature_names()",
-    )
+    code = "module-type-not-supported"
+    what = "the signature {signature} has the {role} {name} of type {kind}."
+    why = "a Module handles Tensor, SparseTensor and RaggedTensor. (found: {kind})"
+    do = "use another signature of the module, out of: m.get_signature_names()"
 
 
 @dataclass(frozen=True)

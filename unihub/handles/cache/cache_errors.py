@@ -5,66 +5,66 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 
 
 class CacheNotWritable(UnihubError, PermissionError):
     """A model is to be stored where nothing can be written."""
 
-    message = Message(
-        code="cache-not-writable",
-        what="The cache {root} cannot be written.",
-        why="{reason}. (at {path})",
-        do="use a folder of your own: export UNIHUB_CACHE={suggestion}",
-    )
+    code = "cache-not-writable"
+    what = "The cache {root} cannot be written."
+    why = "{reason}. (at {path})"
+    do = "use a folder of your own: export UNIHUB_CACHE={suggestion}"
 
 
 class CacheNotReadable(UnihubError, PermissionError):
     """The cache is there, and its owner lets nobody else look into it."""
 
-    message = Message(
-        code="cache-not-readable",
-        what="The cache {root} cannot be read.",
-        why="{reason}. (at {path}; you are uid {uid})",
-        do="let its owner run: chmod -R a+rX {quoted_root}\n"
-        "or use a folder of your own: export UNIHUB_CACHE={suggestion}",
+    code = "cache-not-readable"
+    what = "The cache {root} cannot be read."
+    why = "{reason}. (at {path}; you are uid {uid})"
+    do = (
+        "let its owner run: chmod -R a+rX {quoted_root}\n"
+        "or use a folder of your own: export UNIHUB_CACHE={suggestion}"
     )
 
 
 class CacheNotPrivate(UnihubError, PermissionError):
     """Others can write to a folder that models are loaded from."""
 
-    message = Message(
-        code="cache-not-private",
-        what="{path} is not used: others than its owner can write to it.",
-        why="its mode is {mode}, so {who} could put a model there, and a model that is loaded "
-        "runs as you. (it belongs to uid {owner}; you are uid {uid})",
-        do="{remedy}\nor use a folder that only you can write to: export {variable}={suggestion}",
+    code = "cache-not-private"
+    what = "{path} is not used: others than its owner can write to it."
+    why = (
+        "its mode is {mode}, so {who} could put a model there, and a model that is loaded "
+        "runs as you. (it belongs to uid {owner}; you are uid {uid})"
     )
+    do = "{remedy}\nor use a folder that only you can write to: export {variable}={suggestion}"
 
 
 class CacheOwnedByAnother(UnihubError, PermissionError):
     """A folder that models are loaded from belongs to another user."""
 
-    message = Message(
-        code="cache-owned-by-another",
-        what="{path} is not used: it belongs to another user.",
-        why="its owner is uid {owner} and you are uid {uid}. The owner can change the models in "
-        "it, and a model that is loaded runs as you. Folders of your own and of root are used.",
-        do="if what is in it can be trusted: sudo chown -R {uid} {quoted_path}\n"
-        "or use a folder of your own: export {variable}={suggestion}",
+    code = "cache-owned-by-another"
+    what = "{path} is not used: it belongs to another user."
+    why = (
+        "its owner is uid {owner} and you are uid {uid}. The owner can change the models in "
+        "it, and a model that is loaded runs as you. Folders of your own and of root are used."
+    )
+    do = (
+        "if what is in it can be trusted: sudo chown -R {uid} {quoted_path}\n"
+        "or use a folder of your own: export {variable}={suggestion}"
     )
 
 
 class DiskFull(UnihubError, OSError):
     """There is no space left, or none left that this user may have."""
 
-    message = Message(
-        code="disk-full",
-        what="There is not enough space in the cache {root}.",
-        why="{reason}: {shortage}. What had been written is removed.",
-        do="make room: unihub cache prune\n"
-        "or use a folder on a larger disk: export UNIHUB_CACHE={suggestion}",
+    code = "disk-full"
+    what = "There is not enough space in the cache {root}."
+    why = "{reason}: {shortage}. What had been written is removed."
+    do = (
+        "make room: unihub cache prune\n"
+        "or use a folder on a larger disk: export UNIHUB_CACHE={suggestion}"
     )
 
     def __init__(self, **facts: Any) -> None:
@@ -75,13 +75,15 @@ class DiskFull(UnihubError, OSError):
 class InodesFull(UnihubError, OSError):
     """There is space left, but the file system can hold no further file."""
 
-    message = Message(
-        code="inodes-full",
-        what="The file system of the cache {root} can hold no more files.",
-        why="all of its {inodes} inodes were in use, while {free} bytes were free. What had been "
-        "written is removed.",
-        do="see how many are in use: df -i {quoted_root}\n"
-        "or use a folder on another file system: export UNIHUB_CACHE={suggestion}",
+    code = "inodes-full"
+    what = "The file system of the cache {root} can hold no more files."
+    why = (
+        "all of its {inodes} inodes were in use, while {free} bytes were free. What had been "
+        "written is removed."
+    )
+    do = (
+        "see how many are in use: df -i {quoted_root}\n"
+        "or use a folder on another file system: export UNIHUB_CACHE={suggestion}"
     )
 
     def __init__(self, **facts: Any) -> None:
@@ -92,43 +94,37 @@ class InodesFull(UnihubError, OSError):
 class LockTimeout(UnihubError, TimeoutError):
     """Another process kept the lock of a model for longer than the setting allows."""
 
-    message = Message(
-        code="lock-timeout",
-        what="{handle} is being fetched by another process, and {timeout:g} s of waiting are over.",
-        why="{holder} has {lock} locked.",
-        do="{remedy}\nor wait longer: export UNIHUB_LOCK_TIMEOUT={suggestion:g}",
-    )
+    code = "lock-timeout"
+    what = "{handle} is being fetched by another process, and {timeout:g} s of waiting are over."
+    why = "{holder} has {lock} locked."
+    do = "{remedy}\nor wait longer: export UNIHUB_LOCK_TIMEOUT={suggestion:g}"
 
 
 class DamagedEntry(UnihubError, OSError):
     """What the cache holds of a model is not what was stored; it is never served."""
 
-    message = Message(
-        code="damaged-entry",
-        what="The cached copy of {handle} is damaged.",
-        why="{damage}. (in {folder})",
-        do="with a network it is fetched again: unihub fetch {quoted_handle}\n"
-        "or delete the copy: rm -r {quoted_folder}",
+    code = "damaged-entry"
+    what = "The cached copy of {handle} is damaged."
+    why = "{damage}. (in {folder})"
+    do = (
+        "with a network it is fetched again: unihub fetch {quoted_handle}\n"
+        "or delete the copy: rm -r {quoted_folder}"
     )
 
 
 class NoModelFile(UnihubError, OSError):
     """What was fetched has no model in it, and so was not stored."""
 
-    message = Message(
-        code="no-model-file",
-        what="{handle} was fetched, and there is no model in it.",
-        why="a model's folder holds one of {wanted}. (found: {found})",
-        do="look for another format of it on its page, named TensorFlow 1 or 2, or SavedModel",
-    )
+    code = "no-model-file"
+    what = "{handle} was fetched, and there is no model in it."
+    why = "a model's folder holds one of {wanted}. (found: {found})"
+    do = "look for another format of it on its page, named TensorFlow 1 or 2, or SavedModel"
 
 
 class IncompleteBuild(UnihubError, OSError):
     """The files of a model are, when it is to be stored, not those that were written."""
 
-    message = Message(
-        code="incomplete-build",
-        what="{handle} was fetched, but its files on disk are not what was written.",
-        why="{damage}. Nothing of it is used.",
-        do="fetch it again: unihub fetch {quoted_handle}; if it stays so, check the disk of {root}",
-    )
+    code = "incomplete-build"
+    what = "{handle} was fetched, but its files on disk are not what was written."
+    why = "{damage}. Nothing of it is used."
+    do = "fetch it again: unihub fetch {quoted_handle}; if it stays so, check the disk of {root}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.error import URLError
 
-from unihub.errors import Message, UnihubError
+from unihub.errors import UnihubError
 
 # Where and how often, at the end of every `why`.
 _EVIDENCE = " (asked: {asked}; tried: {tried})"
@@ -22,35 +22,31 @@ class TransferError(UnihubError, URLError):
 class UrlNotUsable(TransferError, ValueError):
     """The URL is none that can be asked."""
 
-    message = Message(
-        code="url-not-usable",
-        what="{url} cannot be downloaded.",
-        why="{reason}.",
-        do="give a URL such as https://example.com/model.tar.gz",
-    )
+    code = "url-not-usable"
+    what = "{url} cannot be downloaded."
+    why = "{reason}."
+    do = "give a URL such as https://example.com/model.tar.gz"
 
 
 class TransferFailed(TransferError):
     """The connection was refused or broken, or the body was short."""
 
-    message = Message(
-        code="transfer-failed",
-        what="{url} was not downloaded.",
-        why="{reason}." + _EVIDENCE,
-        do="call it again: it goes on where it broke, if the server can; or see the connection: "
-        "curl -I '{url}'",
+    code = "transfer-failed"
+    what = "{url} was not downloaded."
+    why = "{reason}." + _EVIDENCE
+    do = (
+        "call it again: it goes on where it broke, if the server can; or see the connection: "
+        "curl -I '{url}'"
     )
 
 
 class TransferStalled(TransferError, TimeoutError):
     """The server kept silent for longer than the time-out, or sends next to nothing."""
 
-    message = Message(
-        code="transfer-stalled",
-        what="{url} was not downloaded: the server is silent or too slow.",
-        why="{reason}." + _EVIDENCE,
-        do="allow it more time: UNIHUB_CONNECT_TIMEOUT=30 UNIHUB_READ_TIMEOUT=300 (seconds)",
-    )
+    code = "transfer-stalled"
+    what = "{url} was not downloaded: the server is silent or too slow."
+    why = "{reason}." + _EVIDENCE
+    do = "allow it more time: UNIHUB_CONNECT_TIMEOUT=30 UNIHUB_READ_TIMEOUT=300 (seconds)"
 
 
 class BadStatus(TransferError):
@@ -60,12 +56,10 @@ class BadStatus(TransferError):
         status: the HTTP status, an int.
     """
 
-    message = Message(
-        code="bad-status",
-        what="{url} was not downloaded: the answer was {status} {phrase}.",
-        why="{meaning}." + _EVIDENCE,
-        do="{advice}",
-    )
+    code = "bad-status"
+    what = "{url} was not downloaded: the answer was {status} {phrase}."
+    why = "{meaning}." + _EVIDENCE
+    do = "{advice}"
 
     @property
     def status(self) -> int:
@@ -76,53 +70,43 @@ class BadStatus(TransferError):
 class CertificateRejected(TransferError):
     """The certificate of the server or the proxy is not trusted."""
 
-    message = Message(
-        code="certificate-rejected",
-        what="{url} was not downloaded: the certificate is not trusted.",
-        why="{reason}." + _EVIDENCE,
-        do="name the file of the authority that signed it: UNIHUB_CA_BUNDLE=/path/to/ca.pem",
-    )
+    code = "certificate-rejected"
+    what = "{url} was not downloaded: the certificate is not trusted."
+    why = "{reason}." + _EVIDENCE
+    do = "name the file of the authority that signed it: UNIHUB_CA_BUNDLE=/path/to/ca.pem"
 
 
 class UnsafeRedirect(TransferError):
     """A redirect leads to another protocol, or from https to http."""
 
-    message = Message(
-        code="unsafe-redirect",
-        what="{url} was not downloaded: it redirects to {target}.",
-        why="{reason}." + _EVIDENCE,
-        do="{advice}",
-    )
+    code = "unsafe-redirect"
+    what = "{url} was not downloaded: it redirects to {target}."
+    why = "{reason}." + _EVIDENCE
+    do = "{advice}"
 
 
 class TooManyRedirects(TransferError):
     """The redirects do not end."""
 
-    message = Message(
-        code="too-many-redirects",
-        what="{url} was not downloaded: it redirects more than {most} times.",
-        why="{reason}." + _EVIDENCE,
-        do="see where they lead: curl -sIL '{url}'",
-    )
+    code = "too-many-redirects"
+    what = "{url} was not downloaded: it redirects more than {most} times."
+    why = "{reason}." + _EVIDENCE
+    do = "see where they lead: curl -sIL '{url}'"
 
 
 class DownloadTooLarge(TransferError):
     """The file is larger than the cap."""
 
-    message = Message(
-        code="download-too-large",
-        what="{url} is larger than the cap of {most} bytes.",
-        why="{reason}." + _EVIDENCE,
-        do="if the file is meant to be so large: UNIHUB_MAX_DOWNLOAD_BYTES={enough}",
-    )
+    code = "download-too-large"
+    what = "{url} is larger than the cap of {most} bytes."
+    why = "{reason}." + _EVIDENCE
+    do = "if the file is meant to be so large: UNIHUB_MAX_DOWNLOAD_BYTES={enough}"
 
 
 class HashMismatch(TransferError, ValueError):
     """The bytes are not those that were promised."""
 
-    message = Message(
-        code="hash-mismatch",
-        what="{url} was downloaded whole, and is not the file that was promised; it is removed.",
-        why="its {algorithm} is {found}, and {source} says {expected}." + _EVIDENCE,
-        do="{advice}",
-    )
+    code = "hash-mismatch"
+    what = "{url} was downloaded whole, and is not the file that was promised; it is removed."
+    why = "its {algorithm} is {found}, and {source} says {expected}." + _EVIDENCE
+    do = "{advice}"

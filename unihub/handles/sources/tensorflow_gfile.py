@@ -7,7 +7,7 @@ from typing import Iterator, List, NoReturn, Tuple
 
 import tensorflow as tf
 
-from unihub.errors import Message, UnihubError, first_line
+from unihub.errors import UnihubError, first_line
 
 _BLOCK = 1 << 20
 
@@ -15,36 +15,36 @@ _BLOCK = 1 << 20
 class FileSystemNotAvailable(UnihubError, OSError):
     """This TensorFlow does not know the scheme of a handle."""
 
-    message = Message(
-        code="file-system-not-available",
-        what="TensorFlow cannot read {uri} here.",
-        why="TensorFlow {version} has no file system for {scheme}://. (it says: {reason})",
-        do="for s3, hdfs, az and others: pip install tensorflow-io, and import tensorflow_io "
-        "first; or copy the folder to this machine",
+    code = "file-system-not-available"
+    what = "TensorFlow cannot read {uri} here."
+    why = "TensorFlow {version} has no file system for {scheme}://. (it says: {reason})"
+    do = (
+        "for s3, hdfs, az and others: pip install tensorflow-io, and import tensorflow_io "
+        "first; or copy the folder to this machine"
     )
 
 
 class NothingByGfile(UnihubError, FileNotFoundError):
     """A file system that TensorFlow reads has nothing there."""
 
-    message = Message(
-        code="nothing-by-gfile",
-        what="There is no {wanted} at {uri}.",
-        why="{reason}.",
-        do='see what is there: python -c "import tensorflow as tf; '
-        'print(tf.io.gfile.listdir({parent!r}))"',
+    code = "nothing-by-gfile"
+    what = "There is no {wanted} at {uri}."
+    why = "{reason}."
+    do = (
+        'see what is there: python -c "import tensorflow as tf; '
+        'print(tf.io.gfile.listdir({parent!r}))"'
     )
 
 
 class GfileFailed(UnihubError, OSError):
     """TensorFlow's file system raised something else."""
 
-    message = Message(
-        code="gfile-failed",
-        what="TensorFlow could not read {uri}.",
-        why="tf.io.gfile raised {kind}: {reason}",
-        do='see whether TensorFlow reads it: python -c "import tensorflow as tf; '
-        'print(tf.io.gfile.stat({uri!r}))"',
+    code = "gfile-failed"
+    what = "TensorFlow could not read {uri}."
+    why = "tf.io.gfile raised {kind}: {reason}"
+    do = (
+        'see whether TensorFlow reads it: python -c "import tensorflow as tf; '
+        'print(tf.io.gfile.stat({uri!r}))"'
     )
 
 
