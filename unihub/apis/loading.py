@@ -20,6 +20,7 @@ from unihub.apis.strategy import check_strategy
 from unihub.errors import UnihubError, first_line, listed
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, read_ops, read_saved_model
+from unihub.formats.saved_model import saved_model_file
 from unihub.handles import resolving
 from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix.values import Format, Runtime
@@ -122,14 +123,16 @@ def load_meta_graph(
     refuse_escaping_assets(handle, model)
     check_fork(handle)
     check_strategy(handle, model.format)
-    ops = read_ops(model.path, meta_graph.tags)
-    register_ops(handle, ops, meta_graph.tensorflow_version)
     keywords = {}
     if options is not None:
         if not hasattr(tf.saved_model, "LoadOptions"):
             raise OptionsNotSupported(version=tf.__version__, handle=handle)
         keywords["options"] = options
-    with explained(handle, meta_graph):
+    with saved_model_file(model.path) as file, explained(handle, meta_graph):
+        ops = read_ops(model.path, meta_graph.tags)
+        register_ops(handle, ops, meta_graph.tensorflow_version)
+        # TensorFlow reads the file by itself.
+        file.check_unchanged()
         # load_v2 is tf.saved_model.load, under the name that 1.15 has as well.
         loaded = (load or tf.compat.v1.saved_model.load_v2)(
             model.path, tags=list(meta_graph.tags), **keywords

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 from typing import Any, Dict, Optional, Tuple, Union
@@ -11,7 +12,7 @@ from unihub.dispatch import safety
 from unihub.dispatch.support import UnknownChoice, chosen, decided_cell
 from unihub.errors import UnihubError, listed, nearest
 from unihub.formats import selection
-from unihub.formats.model import SavedModel, read_saved_model
+from unihub.formats.model import SavedModel, open_saved_model
 from unihub.handles import resolving
 from unihub.matrix.values import Cell, Format, Operation, Route, Runtime
 from unihub.runtime import current_runtime
@@ -161,35 +162,39 @@ def load(
     operation = chosen(Operation, op, "op")
     for argument, value in (("api", api), ("on_unsafe", on_unsafe), ("weights", weights)):
         _check_choice(argument, value)
-    model = read_saved_model(resolving.locate(handle, sha256=sha256))
+    folder = resolving.locate(handle, sha256=sha256)
     text = os.fspath(handle)
-    if operation is Operation.CREATION:
-        raise CreationIsSaving(handle=text)
-    safety.check(text, model, on_unsafe)
-    if convert and model.format is not Format.TF2_SAVED_MODEL and _in_tf2():
-        text, model = _converted(model, signature, tags)
-        signature = tags = None
-    cell = decided_cell(text, model.format, operation, evidence=model.evidence)
-    route = _route(cell, api, text, model)
-    _check_arguments(route.api, kwargs)
-    request = Request(
-        handle=text,
-        model=model,
-        meta_graph=selection.choose_meta_graph(model, text, operation, training, tags),
-        tags_given=tags is not None,
-        operation=operation,
-        training=training,
-        signature=signature,
-        output_key=output_key,
-        as_dict=as_dict,
-        options=options,
-        fast=fast,
-        weights=weights,
-        arguments=kwargs,
-    )
-    if operation is Operation.FINE_TUNING and model.format is Format.TF2_SAVED_MODEL:
-        _check_reusable(request)
-    return _serve(route.api, request)
+    with contextlib.ExitStack() as files:
+        # Open until the model is loaded: what is checked is what is loaded.
+        model, _ = files.enter_context(open_saved_model(folder))
+        if operation is Operation.CREATION:
+            raise CreationIsSaving(handle=text)
+        safety.check(text, model, on_unsafe)
+        if convert and model.format is not Format.TF2_SAVED_MODEL and _in_tf2():
+            text = _converted(model, signature, tags)
+            model, _ = files.enter_context(open_saved_model(text))
+            signature = tags = None
+        cell = decided_cell(text, model.format, operation, evidence=model.evidence)
+        route = _route(cell, api, text, model)
+        _check_arguments(route.api, kwargs)
+        request = Request(
+            handle=text,
+            model=model,
+            meta_graph=selection.choose_meta_graph(model, text, operation, training, tags),
+            tags_given=tags is not None,
+            operation=operation,
+            training=training,
+            signature=signature,
+            output_key=output_key,
+            as_dict=as_dict,
+            options=options,
+            fast=fast,
+            weights=weights,
+            arguments=kwargs,
+        )
+        if operation is Operation.FINE_TUNING and model.format is Format.TF2_SAVED_MODEL:
+            _check_reusable(request)
+        return _serve(route.api, request)
 
 
 def _check_choice(argument: str, value: Optional[str]) -> None:
@@ -207,15 +212,12 @@ def _in_tf2() -> bool:
     return current_runtime() is Runtime.TF2
 
 
-def _converted(
-    model: SavedModel, signature: Optional[str], tags: Optional[selection.Tags]
-) -> Tuple[str, SavedModel]:
-    """The folder of the converted model in the cache, and what is read of it."""
+def _converted(model: SavedModel, signature: Optional[str], tags: Optional[selection.Tags]) -> str:
+    """The folder of the converted model in the cache."""
     # Imported only here, for few loads convert.
     from unihub.conversion.convert import convert_into_cache
 
-    path = convert_into_cache(model.path, signature=signature, tags=tags)
-    return path, read_saved_model(path)
+    return convert_into_cache(model.path, signature=signature, tags=tags)
 
 
 # AutoGraph leaves alone what bears this mark, in every release; without it, it

@@ -279,6 +279,13 @@ def file_content(path: str) -> Iterator[Data]:
     Raises:
         UnreadableFile: it cannot be opened, or is a pipe, device or folder.
     """
+    with mapped_file(path) as (content, _):
+        yield content
+
+
+@contextmanager
+def mapped_file(path: str) -> Iterator[Tuple[Data, os.stat_result]]:
+    """As `file_content`, with what the system says of the file that is mapped."""
     # Opening a named pipe would otherwise wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
@@ -290,10 +297,10 @@ def file_content(path: str) -> Iterator[Data]:
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableFile(path=path, reason="it is not a regular file.")
         if not status.st_size:
-            yield b""
+            yield b"", status
             return
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as content:
-            yield content
+            yield content, status
     finally:
         os.close(descriptor)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple, Union
 
 from unihub.formats import wire
 from unihub.formats.message import FileOverLimit as FileOverLimit
@@ -23,7 +23,7 @@ from unihub.formats.message import Message, file_content
 from unihub.formats.message import UnreadableFile as UnreadableFile
 from unihub.formats.object_graph import ObjectGraph as ObjectGraph
 from unihub.formats.object_graph import read_object_graph
-from unihub.formats.saved_model import HUB_FILE, is_folder, meta_graph_messages
+from unihub.formats.saved_model import HUB_FILE, SavedModelFile, is_folder, saved_model_file
 from unihub.formats.schema import DTYPE_NAMES
 from unihub.matrix.values import Format
 
@@ -200,19 +200,19 @@ def read_saved_model(path: Union[str, os.PathLike[str]]) -> SavedModel:
         >>> model.format, str(model.meta_graphs[0].signatures["serving_default"])
         (<Format.TF1_SAVED_MODEL: 'tf1_saved_model'>, 'serving_default(x: float32[?]) -> ...')
     """
-    with open_saved_model(path) as (model, _, _):
+    with open_saved_model(path) as (model, _):
         return model
 
 
 @contextlib.contextmanager
 def open_saved_model(
     path: Union[str, os.PathLike[str]],
-) -> Iterator[Tuple[SavedModel, str, Sequence[Message]]]:
+) -> Iterator[Tuple[SavedModel, SavedModelFile]]:
     """As `read_saved_model`, for those who read more of the file.
 
     Yields:
-        What the folder holds, the path of its SavedModel's file, and the MetaGraphDefs,
-        which can be read only inside the ``with`` block.
+        What the folder holds, and the file of its SavedModel, which can be read only
+        inside the ``with`` block.
     """
     folder = os.fsdecode(path)
     if not is_folder(folder):
@@ -220,18 +220,18 @@ def open_saved_model(
 
         require_folder(folder)
     module_format, required_features = _read_hub_module(folder)
-    with meta_graph_messages(folder) as (file, messages):
-        graphs = tuple(_meta_graph(message) for message in messages)
+    with saved_model_file(folder) as file:
+        graphs = tuple(_meta_graph(message) for message in file.meta_graphs)
         model_format = _format(module_format, graphs)
         model = SavedModel(
             path=folder,
             format=model_format,
-            evidence=_evidence(model_format, os.path.basename(file), graphs),
+            evidence=_evidence(model_format, os.path.basename(file.path), graphs),
             meta_graphs=graphs,
             module_format=module_format,
             required_features=required_features,
         )
-        yield model, file, messages
+        yield model, file
 
 
 def read_ops(path: Union[str, os.PathLike[str]], tags: Iterable[str]) -> Tuple[str, ...]:
@@ -254,8 +254,8 @@ def read_ops(path: Union[str, os.PathLike[str]], tags: Iterable[str]) -> Tuple[s
         ('Add', 'Const', 'Identity', ...)
     """
     wanted = set(tags)
-    with meta_graph_messages(os.fsdecode(path)) as (_, messages):
-        for message in messages:
+    with saved_model_file(os.fsdecode(path)) as file:
+        for message in file.meta_graphs:
             info = message.message("meta_info_def")
             if set(info.texts("tags")) == wanted:
                 return _ops(info, message.message("graph_def"))

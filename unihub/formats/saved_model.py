@@ -1,14 +1,16 @@
-"""The MetaGraphDefs of a SavedModel's folder."""
+"""The file that holds a SavedModel, opened once by all who read it in one load."""
 
 from __future__ import annotations
 
 import os
 import stat
+import threading
 from contextlib import contextmanager
-from typing import Iterator, Sequence, Tuple
+from dataclasses import dataclass
+from typing import Dict, Iterator, Sequence, Tuple
 
 from unihub.formats import wire
-from unihub.formats.message import Message, file_content
+from unihub.formats.message import Data, FormatError, Message, mapped_file
 
 HUB_FILE = "tfhub_module.pb"
 PB_FILE = "saved_model.pb"
@@ -23,30 +25,109 @@ _USUAL_HEAD = b"\x08\x01\x12"
 # than many a model to read.
 
 
-@contextmanager
-def meta_graph_messages(folder: str) -> Iterator[Tuple[str, Sequence[Message]]]:
-    """The file that holds a folder's SavedModel, and its MetaGraphDefs.
+Identity = Tuple[int, ...]
 
-    They can be read only inside the ``with`` block, which keeps the file mapped.
+
+class SavedModelChanged(FormatError, RuntimeError, OSError):
+    """A model's graph was written anew between its check and its loading."""
+
+    code = "saved-model-changed"
+    what = "{path} was changed while it was being loaded."
+    why = (
+        "what was checked is not what TensorFlow would load now, so it is not loaded. "
+        "(found: another size, time or file)"
+    )
+    do = "unihub.load({folder!r})  # once nothing writes to it"
+
+
+@dataclass(frozen=True)
+class SavedModelFile:
+    """The file that holds a folder's SavedModel, open.
+
+    Attributes:
+        path: of the file.
+        content: its bytes, mapped.
+        identity: what tells it from another file in its place.
+        meta_graphs: its MetaGraphDefs.
+    """
+
+    path: str
+    content: Data
+    identity: Identity
+    meta_graphs: Sequence[Message]
+
+    def check_unchanged(self) -> None:
+        """Makes sure that whoever opens the file now finds what was read.
+
+        Raises:
+            SavedModelChanged: it was replaced or written to.
+        """
+        try:
+            now = identity_of(os.stat(self.path))
+        except OSError:
+            now = ()
+        if now != self.identity:
+            raise SavedModelChanged(path=self.path, folder=os.path.dirname(self.path))
+
+
+class _Open(threading.local):
+    def __init__(self) -> None:
+        self.files: Dict[str, SavedModelFile] = {}
+
+
+_open = _Open()
+
+
+@contextmanager
+def saved_model_file(folder: str) -> Iterator[SavedModelFile]:
+    """Opens the file that holds a folder's SavedModel.
+
+    It can be read only inside the ``with`` block. Who opens it once more in there, in
+    the same thread, is given the same: one load reads one file, however many steps of
+    it look into it, and what one has checked is what the next one takes.
 
     Raises:
         FormatError: there is no readable SavedModel.
     """
-    file = _saved_model_file(folder)
-    with file_content(file) as content:
-        if content[: len(_USUAL_HEAD)] != _USUAL_HEAD:
-            from unihub.formats.not_a_model import refuse_other_content
+    held = _open.files.get(folder)
+    if held is not None:
+        yield held
+        return
+    path = _saved_model_path(folder)
+    with mapped_file(path) as (content, status):
+        messages = _meta_graphs(path, content)
+        _open.files[folder] = SavedModelFile(path, content, identity_of(status), messages)
+        try:
+            yield _open.files[folder]
+        finally:
+            del _open.files[folder]
 
-            refuse_other_content(file, content)
-        read_message = wire.read_message
-        if file.endswith(PBTXT_FILE):
-            from unihub.formats.text_format import read_message
-        messages = read_message(content, file, "SavedModel").messages("meta_graphs")
-        if not messages:
-            from unihub.formats.not_a_model import NoMetaGraphs
 
-            raise NoMetaGraphs(path=file)
-        yield file, messages
+def identity_of(status: os.stat_result) -> Identity:
+    """What tells a file from another one in its place, or from itself once written to."""
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
+
+
+def _meta_graphs(path: str, content: Data) -> Sequence[Message]:
+    if content[: len(_USUAL_HEAD)] != _USUAL_HEAD:
+        from unihub.formats.not_a_model import refuse_other_content
+
+        refuse_other_content(path, content)
+    read_message = wire.read_message
+    if path.endswith(PBTXT_FILE):
+        from unihub.formats.text_format import read_message
+    messages = read_message(content, path, "SavedModel").messages("meta_graphs")
+    if not messages:
+        from unihub.formats.not_a_model import NoMetaGraphs
+
+        raise NoMetaGraphs(path=path)
+    return messages
 
 
 def is_folder(path: str) -> bool:
@@ -57,7 +138,7 @@ def is_folder(path: str) -> bool:
         return False
 
 
-def _saved_model_file(folder: str) -> str:
+def _saved_model_path(folder: str) -> str:
     for name in (PB_FILE, PBTXT_FILE):
         file = os.path.join(folder, name)
         if os.path.lexists(file):

@@ -91,10 +91,10 @@ def inspect(
         folder, text = resolving.locate(handle), remote.shown(text)
     else:
         folder = text
-    with open_saved_model(folder) as (model, file, messages):
+    with open_saved_model(folder) as (model, file):
         checkpoint = read_checkpoint(os.path.join(folder, CHECKPOINT))
-        keras = read_keras_metadata(folder, messages[0].message("object_graph_def"))
-        scans = [security.Scan(message, file) for message in messages]
+        keras = read_keras_metadata(folder, file.meta_graphs[0].message("object_graph_def"))
+        scans = [security.Scan(message, file.path) for message in file.meta_graphs]
         return ModelInfo(
             handle=text,
             path=folder,
@@ -107,7 +107,7 @@ def inspect(
             checkpoint=_checkpoint(checkpoint),
             keras=keras,
             meta_graphs=tuple(
-                _meta_graph(text, model, graph, scan, checkpoint, file)
+                _meta_graph(text, model, graph, scan, checkpoint, file.path)
                 for graph, scan in zip(model.meta_graphs, scans)
             ),
             uses=uses_of(text, model),

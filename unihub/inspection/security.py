@@ -18,7 +18,7 @@ from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence
 from unihub.errors import UnihubError
 from unihub.formats.message import Message
 from unihub.formats.model import SavedModel
-from unihub.formats.saved_model import meta_graph_messages
+from unihub.formats.saved_model import saved_model_file
 from unihub.inspection import dangers
 from unihub.inspection.dangers import DANGERS, Danger, Severity
 from unihub.inspection.graph import Function, Graph, Node, read_graph
@@ -124,11 +124,13 @@ def security_findings(
         >>> security_findings(read_saved_model("half_plus_two"))
         ()
     """
-    with meta_graph_messages(model.path) as (file, messages):
-        scans = [Scan(message, file, frozenset(also_known)) for message in messages]
+    with saved_model_file(model.path) as file:
+        known = frozenset(also_known)
+        scans = [Scan(message, file.path, known) for message in file.meta_graphs]
         keras = None
         if minimum.rank > Severity.HIGH.rank:
-            keras = read_keras_metadata(model.path, messages[0].message("object_graph_def"))
+            objects = file.meta_graphs[0].message("object_graph_def")
+            keras = read_keras_metadata(model.path, objects)
         return findings_of(model, scans, keras, minimum)
 
 

@@ -14,6 +14,7 @@ from unihub.apis.request import Request
 from unihub.apis.signature import SignatureFunction
 from unihub.formats import selection
 from unihub.formats.model import Signature
+from unihub.formats.saved_model import saved_model_file
 from unihub.matrix.values import Format
 
 _SIGNATURES = "signatures"
@@ -51,7 +52,10 @@ def build(
     )
     wanted = "its own __call__" if signature is None else f"signature {signature.name!r}"
     model = Model(Source(request.handle, wanted, store_of(model_files), load_full))
-    meta_graph = model_files.meta_graph()
+    with saved_model_file(path) as file:
+        meta_graph = model_files.meta_graph()
+        # The stamp, which a later full load goes by, is that of this very content.
+        file.check_unchanged()
     found = _signatures(meta_graph, model_files.has_objects)
     function = model.function(None if signature is None else signature.name, meta_graph)
     if signature is None:

@@ -27,8 +27,8 @@ class ModelChanged(UnihubError, RuntimeError, OSError):
     do = "unihub.load({handle!r}, fast=False)  # loads everything at once"
 
 
-def graph_file(path: str) -> str:
-    """The file that holds a model's graph.
+def check_encoding(path: str) -> None:
+    """Makes sure that a model's graph is in one file of this machine.
 
     Raises:
         Declined: it is in another encoding, or not on this machine.
@@ -36,7 +36,6 @@ def graph_file(path: str) -> str:
     file = os.path.join(path, PB_FILE)
     if not os.path.isfile(file) or os.path.exists(os.path.join(path, _SPLIT_GRAPH)):
         raise Declined("the graph is not in one local saved_model.pb")
-    return file
 
 
 def checkpoint_prefix(path: str) -> str:

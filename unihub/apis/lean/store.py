@@ -20,6 +20,7 @@ from unihub.apis.lean.plan import Capture, Declined, Table, Variable
 from unihub.apis.lean.private import DecodeError, SavedModel, variable_handle
 from unihub.apis.lean.tables import filled_table, fixed_tensor
 from unihub.apis.lean.weights import read_values
+from unihub.formats.saved_model import saved_model_file
 
 _log = logging.getLogger("unihub.fast")
 _UNIQUE = itertools.count()
@@ -54,8 +55,9 @@ class Files:
         Raises:
             Declined: it is in another encoding, or not on this machine.
         """
-        with open(files.graph_file(self.path), "rb") as file:
-            return file.read()
+        files.check_encoding(self.path)
+        with saved_model_file(self.path) as file:
+            return bytes(file.content)
 
     def meta_graph(self) -> Any:
         """The MetaGraphDef.
