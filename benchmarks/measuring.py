@@ -93,7 +93,7 @@ def measured(case: Case, quick: bool = False) -> List[Row]:
     ]
 
 
-def python(*arguments: str, **environment: Optional[str]) -> Callable[[], str]:
+def python(*arguments: str, **changes: Optional[str]) -> Callable[[], str]:
     """A whole Python process, as an arm; it returns what was printed.
 
     Bytecode is cached, as it is for everybody but for the first run after an
@@ -104,7 +104,7 @@ def python(*arguments: str, **environment: Optional[str]) -> Callable[[], str]:
         done = subprocess.run(
             [sys.executable, *arguments],
             capture_output=True,
-            env=_environment(**environment),
+            env=environment(**changes),
             text=True,
         )
         if done.returncode:
@@ -114,7 +114,8 @@ def python(*arguments: str, **environment: Optional[str]) -> Callable[[], str]:
     return run
 
 
-def _environment(**changes: Optional[str]) -> Dict[str, str]:
+def environment(**changes: Optional[str]) -> Dict[str, str]:
+    """The variables of a process that is measured; None takes one out."""
     changed: Dict[str, Optional[str]] = {
         **os.environ,
         "TF_CPP_MIN_LOG_LEVEL": "3",

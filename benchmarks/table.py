@@ -9,6 +9,7 @@ from benchmarks.catalogue import ANY, WANTED
 from benchmarks.measuring import Row
 
 MEMORY = ("memory", "memory of its own")
+COUNTS = ("modules", "lines")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ def shown(value: float, what: str) -> str:
     """A figure for people, in the unit of its measure."""
     if what in MEMORY:
         return f"{value:.0f} MiB"
+    if what in COUNTS:
+        return f"{value:,.0f}"
     if value >= 1:
         return f"{value:.2f} s"
     return f"{value * 1e3:.3g} ms" if value >= 1e-3 else f"{value * 1e6:.3g} µs"

@@ -13,7 +13,7 @@ from golden import check_golden
 
 import unihub
 from unihub.apis.keras.serving import keras_layer_class, keras_module
-from unihub.apis.strategy import StrategyNotSupported
+from unihub.apis.surroundings import StrategyNotSupported
 
 v1 = tf.compat.v1
 IN_TF1 = tf.__version__.startswith("1.")

@@ -9,14 +9,12 @@ from typing import Any, Callable, Iterator, Optional, Union
 
 import tensorflow as tf
 
-from unihub.apis.forks import check_fork
 from unihub.apis.lean.load import load_lean
-from unihub.apis.lifetime import keep_while_traced
 from unihub.apis.operations import is_newer, register_ops
 from unihub.apis.proxy import CallableObject
 from unihub.apis.request import Request
 from unihub.apis.signature import SignatureFunction
-from unihub.apis.strategy import check_strategy
+from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
 from unihub.errors import UnihubError, first_line, listed
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, read_ops, read_saved_model

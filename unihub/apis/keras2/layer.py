@@ -10,14 +10,12 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
-from unihub.apis.forks import check_fork
 from unihub.apis.keras.serving import keras_module, layer_card
 from unihub.apis.keras2 import accepted
 from unihub.apis.keras2.errors import OtherKeras
 from unihub.apis.keras3.mismatch import mismatch, same_structure
-from unihub.apis.lifetime import keep_while_traced
 from unihub.apis.operations import register_ops
-from unihub.apis.strategy import check_strategy
+from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.formats import selection
 from unihub.formats.model import read_ops, read_saved_model

@@ -7,8 +7,8 @@ from typing import Any, Callable, Optional
 
 import tensorflow as tf
 
-from unihub.apis.forks import check_fork
 from unihub.apis.request import Request
+from unihub.apis.surroundings import check_fork
 from unihub.formats import selection
 from unihub.matrix.values import Format, Runtime
 from unihub.runtime import current_runtime

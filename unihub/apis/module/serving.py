@@ -12,7 +12,7 @@ from unihub.apis.module.advice import advise_on_fine_tuning
 from unihub.apis.operations import register_ops
 from unihub.apis.proxy import CallableObject
 from unihub.apis.request import Request
-from unihub.apis.strategy import check_strategy
+from unihub.apis.surroundings import check_strategy
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.formats import selection
 from unihub.matrix.values import Format
