@@ -7,8 +7,8 @@ import warnings
 from typing import Dict, Tuple
 
 from unihub.errors import UnihubError
+from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.formats.model import SavedModel
-from unihub.formats.not_a_model import PB_FILE, PBTXT_FILE
 from unihub.inspection import dangers
 from unihub.inspection.dangers import Severity
 from unihub.inspection.security import (

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple, Union
 
 from unihub.formats import wire
+from unihub.formats.files import HUB_FILE
 from unihub.formats.message import FileOverLimit as FileOverLimit
 from unihub.formats.message import FormatError as FormatError
 from unihub.formats.message import MalformedFile as MalformedFile
@@ -23,7 +24,7 @@ from unihub.formats.message import Message, file_content
 from unihub.formats.message import UnreadableFile as UnreadableFile
 from unihub.formats.object_graph import ObjectGraph as ObjectGraph
 from unihub.formats.object_graph import read_object_graph
-from unihub.formats.saved_model import HUB_FILE, SavedModelFile, is_folder, saved_model_file
+from unihub.formats.saved_model import SavedModelFile, is_folder, saved_model_file
 from unihub.formats.schema import DTYPE_NAMES
 from unihub.matrix.values import Format
 

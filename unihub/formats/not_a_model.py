@@ -11,11 +11,8 @@ from typing import List, Optional, Pattern, Sequence, Tuple
 
 from unihub.errors import listed
 from unihub.formats import wire
+from unihub.formats.files import CHECKPOINT, HUB_FILE, PB_FILE, PBTXT_FILE
 from unihub.formats.message import Data, FormatError, UnreadableFile, file_content, in_words
-from unihub.formats.saved_model import CHECKPOINT
-from unihub.formats.saved_model import HUB_FILE as HUB_FILE
-from unihub.formats.saved_model import PB_FILE as PB_FILE
-from unihub.formats.saved_model import PBTXT_FILE as PBTXT_FILE
 
 _HUB_FORMAT = 3
 _MOST_ENTRIES = 1000

@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, Sequence, Tuple
 
 from unihub.formats import wire
+from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.formats.message import Data, FormatError, Message, mapped_file
-
-HUB_FILE = "tfhub_module.pb"
-PB_FILE = "saved_model.pb"
-PBTXT_FILE = "saved_model.pbtxt"
-# What the names of the checkpoint's files begin with.
-CHECKPOINT = os.path.join("variables", "variables")
 
 # The schema's version, which has been 1 since TensorFlow 1.0, and a MetaGraph.
 _USUAL_HEAD = b"\x08\x01\x12"

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import TYPE_CHECKING, Dict, Iterator, List, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, Sequence, Set, Tuple
 
+from unihub.formats.encoding import KIND, PLAIN, EncodedSource
 from unihub.formats.message import LONGEST_TEXT, MOST_REPEATED, MOST_STEPS, Data
 
-if TYPE_CHECKING:
-    from unihub.formats.wire import WireSource
-
-# Of a key: that it is of one byte, and that a length follows.
-KIND, PLAIN = 0x87, 0x02
 # What is remembered of messages that have nothing new.
 _LONGEST_KEPT = 1 << 14
 _MOST_KEPT = 1 << 25
@@ -38,7 +34,7 @@ class Sieve:
         where: of the wanted ones, the indices of the messages that hold them.
     """
 
-    def __init__(self, source: WireSource, outer: int, inner: int, wanted: Set[bytes]) -> None:
+    def __init__(self, source: EncodedSource, outer: int, inner: int, wanted: Set[bytes]) -> None:
         self.found: Set[bytes] = set()
         self.where: Dict[bytes, List[int]] = {}
         self._source = source

@@ -12,15 +12,14 @@ from functools import lru_cache
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple, cast
 
 from unihub.formats import sieve
+from unihub.formats.encoding import FIXED64, KIND, LENGTH, PLAIN, VARINT, EncodedSource
 from unihub.formats.message import (
-    DEEPEST_NESTING,
     LONGEST_TEXT,
     MOST_REPEATED,
     MOST_STEPS,
     Data,
     Message,
     Place,
-    Source,
 )
 from unihub.formats.schema import (
     BOOL,
@@ -33,21 +32,17 @@ from unihub.formats.schema import (
     STRING,
     Field,
 )
-from unihub.formats.sieve import KIND, PLAIN
 
-_VARINT, _FIXED64, _LENGTH, _GROUP, _GROUP_END, _FIXED32 = range(6)
-_LONGEST_VARINT = 10
-_HIGHEST_KEY = (1 << 32) - 1
 # Keras saves most functions several times over. Of two equal messages on one
 # path the second has nothing new; only short ones are worth the memory.
 _SHORT = 512
 _MOST_SEEN = 20_000
 _SCALAR_WIRE_TYPES = {
-    INT: _VARINT,
-    SIGNED: _VARINT,
-    BOOL: _VARINT,
-    DATA_TYPE: _VARINT,
-    DOUBLE: _FIXED64,
+    INT: VARINT,
+    SIGNED: VARINT,
+    BOOL: VARINT,
+    DATA_TYPE: VARINT,
+    DOUBLE: FIXED64,
 }
 
 # By key (field number and wire type): what to do with a field found there.
@@ -73,7 +68,7 @@ def read_message(data: Data, path: str, message_type: str, kind: str = "SavedMod
     return WireSource(data, path, kind).child(((0, len(data)),), message_type)
 
 
-class WireSource(Source):
+class WireSource(EncodedSource):
     """The bytes of a file in wire format."""
 
     def fields(self, places: Sequence[Place], message_type: str) -> Dict[str, List[Any]]:
@@ -109,7 +104,7 @@ class WireSource(Source):
                 if pos > end:
                     raise self.malformed("a field goes beyond its message", start)
                 value = start, pos
-            elif key & KIND == _VARINT:
+            elif key & KIND == VARINT:
                 value, pos = data[pos + 1], pos + 2
                 if value > 127:
                     value, pos = self.varint(pos - 1)
@@ -158,7 +153,7 @@ class WireSource(Source):
                 return
             key = data[pos]
             value: Any
-            if key & KIND == _VARINT:
+            if key & KIND == VARINT:
                 value, pos = data[pos + 1], pos + 2
                 if value > 127:
                     value, pos = (value & 127) + (data[pos] << 7), pos + 1
@@ -185,17 +180,17 @@ class WireSource(Source):
 
     def _any_field(self, pos: int, end: int) -> Tuple[int, Any, int]:
         """Key, value and end of a field of whatever wire type and length."""
-        key, start = self._key(pos)
+        key, start = self.key(pos)
         value: Any
-        if key & 7 == _VARINT:
+        if key & 7 == VARINT:
             value, stop = self.varint(start)
             return key, value, stop
-        if key & 7 == _LENGTH:
+        if key & 7 == LENGTH:
             length, start = self.varint(start)
             stop = start + length
             value = start, stop
         else:
-            stop = self._after_field(key, start, end)
+            stop = self.after_field(key, start, end)
             # Groups, which may be large, are in no plan.
             value = int.from_bytes(self.data[start : min(stop, start + 8)], "little", signed=True)
         if stop > end:
@@ -228,17 +223,6 @@ class WireSource(Source):
 
     def holding(self, places: Sequence[Place], text: bytes) -> List[int]:
         return sieve.holding(self.data, cast("Sequence[Tuple[int, int]]", places), text)
-
-    def key_and_length(self, pos: int, end: int) -> Tuple[int, int, int]:
-        """Any field's key, the length of its content, and where that begins."""
-        key, start = self._key(pos)
-        wire_type = key & 7
-        if wire_type == _LENGTH:
-            length, start = self.varint(start)
-            return key, length, start
-        if wire_type == _VARINT:
-            return key, self.varint(start)[1] - start, start
-        return key, self._after_field(key, start, end) - start, start
 
     def contents(self, place: Place, limit: int) -> bytes:
         start, stop = place
@@ -279,7 +263,7 @@ class WireSource(Source):
             key = data[pos]
             pos += 1
             if key > 127:
-                key, pos = self._key(pos - 1)
+                key, pos = self.key(pos - 1)
             if key & 7 == 2:
                 length = data[pos]
                 pos += 1
@@ -319,61 +303,7 @@ class WireSource(Source):
                 elif key < 8:
                     raise self.malformed("a field is numbered 0", pos)
             else:
-                pos = self._after_field(key, pos, end)
-        raise self.over_limit("too many fields", MOST_STEPS)
-
-    def _key(self, pos: int) -> Tuple[int, int]:
-        key, pos = self.varint(pos)
-        if not 8 <= key <= _HIGHEST_KEY:
-            raise self.malformed(f"a field is numbered {key >> 3}", pos)
-        return key, pos
-
-    def varint(self, pos: int) -> Tuple[int, int]:
-        value = shift = 0
-        for shift in range(0, 7 * _LONGEST_VARINT, 7):
-            byte = self.data[pos]
-            pos += 1
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value & 0xFFFFFFFFFFFFFFFF, pos
-        raise self.malformed("a number does not end", pos)
-
-    def _after_field(self, key: int, pos: int, end: int) -> int:
-        wire_type = key & 7
-        if key < 8:
-            raise self.malformed("a field is numbered 0", pos)
-        if wire_type == _FIXED64:
-            return pos + 8
-        if wire_type == _FIXED32:
-            return pos + 4
-        if wire_type == _GROUP:
-            return self._after_group(key >> 3, pos, end)
-        raise self.malformed(f"a field is of wire type {wire_type}", pos)
-
-    def _after_group(self, number: int, pos: int, end: int) -> int:
-        open_groups = [number]
-        for step in range(self.steps_left):
-            if not open_groups:
-                self.steps_left -= step
-                return pos
-            if pos >= end:
-                raise self.malformed("a group does not end", end)
-            key, pos = self._key(pos)
-            wire_type = key & 7
-            if wire_type == _GROUP:
-                open_groups.append(key >> 3)
-                if len(open_groups) > DEEPEST_NESTING:
-                    raise self.over_limit("groups are nested too deeply", DEEPEST_NESTING)
-            elif wire_type == _GROUP_END:
-                if open_groups.pop() != key >> 3:
-                    raise self.malformed("a group ends that was not begun", pos)
-            elif wire_type == _LENGTH:
-                length, pos = self.varint(pos)
-                pos += length
-            elif wire_type == _VARINT:
-                _, pos = self.varint(pos)
-            else:
-                pos = self._after_field(key, pos, end)
+                pos = self.after_field(key, pos, end)
         raise self.over_limit("too many fields", MOST_STEPS)
 
 
@@ -389,7 +319,7 @@ def _signed(value: int, bits: int) -> int:
 
 
 def _key_of(field: Field) -> int:
-    return field.number << 3 | _SCALAR_WIRE_TYPES.get(field.type, _LENGTH)
+    return field.number << 3 | _SCALAR_WIRE_TYPES.get(field.type, LENGTH)
 
 
 @lru_cache(maxsize=None)

@@ -7,7 +7,7 @@ from typing import Tuple
 
 from unihub.apis.lean.plan import Declined
 from unihub.errors import UnihubError
-from unihub.formats.saved_model import CHECKPOINT, PB_FILE
+from unihub.formats.files import CHECKPOINT, PB_FILE
 
 Stamp = Tuple[Tuple[str, int, int, int], ...]
 

@@ -22,7 +22,7 @@ from dataclasses import replace
 from typing import Callable, Optional, Tuple
 
 from unihub.errors import UnihubError, listed
-from unihub.formats.not_a_model import PB_FILE, PBTXT_FILE
+from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.handles.cache import storage, workplace
 from unihub.handles.cache.cache_errors import DamagedEntry, IncompleteBuild, NoModelFile
 from unihub.handles.cache.keys import key_of

@@ -8,8 +8,8 @@ import shutil
 from dataclasses import replace
 from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Sequence, Tuple
 
+from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.formats.message import UnreadableFile, in_words
-from unihub.formats.not_a_model import PB_FILE, PBTXT_FILE
 from unihub.handles.archive.extract import ExtractedFile, extract
 from unihub.handles.cache.manifest import Facts
 from unihub.handles.cache.workplace import Workplace

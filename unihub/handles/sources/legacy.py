@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Iterable, List, Optional, Tuple
 
 from unihub.errors import UnihubError
-from unihub.formats.not_a_model import PB_FILE, PBTXT_FILE
+from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.handles.cache.ownership import objection
 
 TENSORFLOW_HUB = "tensorflow_hub"
