@@ -15,7 +15,7 @@ from inspection.acting_table import ACTING
 import unihub
 from unihub.errors import UnihubError
 from unihub.inspection.attachments import Attachment
-from unihub.inspection.model_info import CheckpointInfo
+from unihub.inspection.facts import CheckpointInfo
 from unihub.inspection.structures import Listed, Spec, show
 from unihub.matrix import Format, Operation, Runtime, Status
 

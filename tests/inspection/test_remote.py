@@ -14,8 +14,8 @@ from handles.server import Reply, Server
 
 import unihub
 from unihub.errors import UnihubError
-from unihub.inspection.model_info import ModelInfo
-from unihub.inspection.remote import RemoteInfo, known
+from unihub.inspection.model_info import ModelInfo, RemoteInfo
+from unihub.inspection.remote import known
 
 pytestmark = pytest.mark.usefixtures("cache")
 __all__ = ["cache"]

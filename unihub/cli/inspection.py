@@ -6,15 +6,15 @@ import gc
 import os
 import sys
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Iterator, Optional, Union
+from typing import Iterator, Optional, Union
 
 import click
 
-if TYPE_CHECKING:
-    from unihub.inspection.model_info import ModelInfo
-    from unihub.inspection.remote import RemoteInfo
+from unihub.cli.printing import print_json, print_renderable
+from unihub.inspection import inspector, plain
+from unihub.inspection.model_info import ModelInfo, RemoteInfo
 
-    Info = Union[ModelInfo, RemoteInfo]
+Info = Union[ModelInfo, RemoteInfo]
 
 
 @click.command()
@@ -47,15 +47,11 @@ def inspect(
     if as_json and html is not None:
         raise click.UsageError("--json and --html exclude each other")
     with _without_garbage_collection():
-        from unihub.inspection.inspector import inspect as inspected
-
-        info: Info = inspected(handle, download=download)
+        info = inspector.inspect(handle, download=download)
     if html is not None:
         _write(html, info.as_html())
         click.echo(f"written to {html}")
     elif as_json:
-        from unihub.cli.printing import print_json
-
         print_json(_as_json(info, variables))
     else:
         _print(info, variables)
@@ -74,20 +70,13 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 def _as_json(info: Info, variables: bool) -> object:
-    from unihub.inspection.model_info import ModelInfo
-
     return info.as_json(variables) if isinstance(info, ModelInfo) else info.as_json()
 
 
 def _print(info: Info, variables: bool) -> None:
-    from unihub.inspection import plain
-    from unihub.inspection.model_info import ModelInfo
-
     if not isinstance(info, ModelInfo):
         click.echo(str(info))
     elif sys.stdout.isatty():
-        from unihub.cli.printing import print_renderable
-
         print_renderable(plain.as_rich(info, variables))
     else:
         click.echo(plain.as_text(info, variables))

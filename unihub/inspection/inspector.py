@@ -12,15 +12,15 @@ from unihub.inspection.attachments import read_attachments
 from unihub.inspection.callables import Callable, read_callables
 from unihub.inspection.checkpoint import Checkpoint, read_checkpoint
 from unihub.inspection.examples import callable_example, signature_example
-from unihub.inspection.keras_metadata import read_keras_metadata
-from unihub.inspection.model_info import (
+from unihub.inspection.facts import (
     Asset,
     CallableInfo,
     CheckpointInfo,
     MetaGraphInfo,
-    ModelInfo,
     SignatureInfo,
 )
+from unihub.inspection.keras_metadata import read_keras_metadata
+from unihub.inspection.model_info import ModelInfo, RemoteInfo
 from unihub.inspection.ops import control_flow_v1, unknown_ops
 from unihub.inspection.uses import present_runtime, uses_of
 from unihub.inspection.variables import (
@@ -32,8 +32,6 @@ from unihub.matrix.values import Format
 
 if TYPE_CHECKING:
     from typing import Literal
-
-    from unihub.inspection.remote import RemoteInfo
 
 _PREFERRED_TAGS: Tuple[Tuple[str, ...], ...] = ((), ("serve",))
 _MOST_FILES = 100_000
@@ -65,7 +63,7 @@ def inspect(
         variables, ops, assets, what can be done with it in each runtime, and what it
         can do outside of its graph. It prints as text and shows as a card in a
         notebook. Without ``download``, of a model that is neither here nor cached, a
-        `unihub.inspection.remote.RemoteInfo`: what its server says of it.
+        `unihub.inspection.model_info.RemoteInfo`: what its server says of it.
 
     Raises:
         FormatError: there is no readable model. It is also an OSError where the
@@ -84,11 +82,13 @@ def inspect(
     if not (text and os.path.isdir(text)):
         # Imported only here, for it takes longer than inspecting most models.
         from unihub.handles import resolving
-        from unihub.inspection import remote
+        from unihub.inspection.at_hand import is_at_hand, shown
 
-        if not download and not remote.is_at_hand(handle):
+        if not download and not is_at_hand(handle):
+            from unihub.inspection import remote
+
             return remote.known(handle)
-        folder, text = resolving.locate(handle), remote.shown(text)
+        folder, text = resolving.locate(handle), shown(text)
     else:
         folder = text
     with open_saved_model(folder) as (model, file):

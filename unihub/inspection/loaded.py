@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Iterable, Optional, Tuple
+from typing import Iterable, Optional
 
 from unihub.errors import UnihubError
-from unihub.inspection import remote
+from unihub.inspection.at_hand import is_at_hand, shown
+from unihub.inspection.facts import MetaGraphInfo, ModelFacts
 from unihub.inspection.inspector import inspect
-from unihub.inspection.model_info import CallableInfo, MetaGraphInfo, ModelInfo, SignatureInfo
 from unihub.matrix.rows import CELLS
-from unihub.matrix.values import Cell, Operation
+from unihub.matrix.values import Operation
 
 Tags = Optional[Iterable[str]]
-
-
-@dataclass(frozen=True)
-class Loaded:
-    """A loaded object.
-
-    Attributes:
-        handle: without secrets.
-        api: that served it, such as ``"load"``.
-        info: None where its files are not to be read any more.
-        cell: of the matrix, that served it; None with ``info``.
-        callables: what a call of it runs, where that is the object itself.
-        signatures: what a call of it can run, where that is a signature.
-        note: what else to know; ``""`` for nothing.
-    """
-
-    handle: str
-    api: str
-    info: Optional[ModelInfo] = None
-    cell: Optional[Cell] = None
-    callables: Tuple[CallableInfo, ...] = ()
-    signatures: Tuple[SignatureInfo, ...] = ()
-    note: str = ""
 
 
 def card(
@@ -61,42 +37,36 @@ def card(
     """
     from unihub.inspection.page import loaded_card
 
-    shown = remote.shown(handle)
+    served = f'api="{api}"'
     info = _info(handle)
     if info is None:
-        return loaded_card(Loaded(shown, api, note=note or "its files are not here any more"))
+        return loaded_card(shown(handle), served, note or "its files are not here any more")
+    if info.runtime is not None:
+        cell = CELLS[info.format, info.runtime, operation]
+        place = f"{cell.format.label} in {cell.runtime.label}, {cell.operation.label}"
+        served = f"{place}: {cell.status.value}, served by {served}"
     graph = _meta_graph(info, tags)
     chosen = tuple(one for one in graph.signatures if all_signatures or one.name == signature)
-    runtime = info.runtime
-    return loaded_card(
-        Loaded(
-            handle=shown,
-            api=api,
-            info=info,
-            cell=None if runtime is None else CELLS[info.format, runtime, operation],
-            callables=() if chosen else graph.callables,
-            signatures=chosen,
-            note=note,
-        )
-    )
+    callables = () if chosen else graph.callables
+    return loaded_card(shown(handle), served, note, callables, chosen)
 
 
 def object_card(text: str, api: str) -> str:
     """The card of what was made of an object rather than of a handle."""
     from unihub.inspection.page import loaded_card
 
-    return loaded_card(Loaded(text, api, note="it was made of an object"))
+    return loaded_card(text, f'api="{api}"', "it was made of an object")
 
 
-def _info(handle: str) -> Optional[ModelInfo]:
+def _info(handle: str) -> Optional[ModelFacts]:
     # To be shown, an object downloads nothing and fails for no reason.
     try:
-        return inspect(handle) if remote.is_at_hand(handle) else None
+        return inspect(handle) if is_at_hand(handle) else None
     except UnihubError:
         return None
 
 
-def _meta_graph(info: ModelInfo, tags: Tags) -> MetaGraphInfo:
+def _meta_graph(info: ModelFacts, tags: Tags) -> MetaGraphInfo:
     wanted = None if tags is None else set(tags)
     same = [graph for graph in info.meta_graphs if wanted in (None, set(graph.tags))]
     return (same or list(info.meta_graphs))[0]

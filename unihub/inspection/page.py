@@ -1,4 +1,4 @@
-"""A ModelInfo as a card for a notebook, and as one self-contained page.
+"""The facts of a model as a card for a notebook, and as one self-contained page.
 
 Neither has JavaScript, nor loads anything. Colours come from the text's own colour,
 so that they suit a dark theme as well as a light one.
@@ -7,23 +7,20 @@ so that they suit a dark theme as well as a light one.
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Iterable, List, Tuple
+from typing import Iterable, List, Tuple
 
 from unihub.inspection import plain
 from unihub.inspection.dangers import Severity
+from unihub.inspection.facts import (
+    CallableInfo,
+    MetaGraphInfo,
+    ModelFacts,
+    RemoteFacts,
+    SignatureInfo,
+)
 from unihub.inspection.security import ADVICE, Finding
+from unihub.inspection.uses import Use
 from unihub.matrix.values import Status
-
-if TYPE_CHECKING:
-    from unihub.inspection.loaded import Loaded
-    from unihub.inspection.model_info import (
-        CallableInfo,
-        MetaGraphInfo,
-        ModelInfo,
-        SignatureInfo,
-    )
-    from unihub.inspection.remote import RemoteInfo
-    from unihub.inspection.uses import Use
 
 _MOST_VARIABLES = 1_000
 _GRAVE = (Severity.CRITICAL, Severity.HIGH)
@@ -67,7 +64,7 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def as_card(info: ModelInfo) -> str:
+def as_card(info: ModelFacts) -> str:
     """A compact card: a fragment of HTML that brings its own style."""
     graphs = "".join(_graph_in_card(graph) for graph in info.meta_graphs)
     here = [use for use in info.uses if use.runtime is info.runtime] or list(info.uses)
@@ -79,7 +76,7 @@ def as_card(info: ModelInfo) -> str:
     )
 
 
-def as_page(info: ModelInfo) -> str:
+def as_page(info: ModelFacts) -> str:
     """Everything about a model as one HTML page."""
     graphs = "".join(_graph_in_page(graph) for graph in info.meta_graphs)
     body = (
@@ -91,38 +88,43 @@ def as_page(info: ModelInfo) -> str:
     return _PAGE.format(title=_text(info.handle), style=_STYLE, body=body)
 
 
-def remote_card(info: RemoteInfo) -> str:
+def remote_card(info: RemoteFacts) -> str:
     """The card of a model that is not here."""
     return _card(f"<h3>{_text(info.handle)}</h3>{_remote(info)}")
 
 
-def remote_page(info: RemoteInfo) -> str:
+def remote_page(info: RemoteFacts) -> str:
     """The same as a page."""
     body = f"<h1>{_text(info.handle)}</h1>{_remote(info)}"
     return _PAGE.format(title=_text(info.handle), style=_STYLE, body=body)
 
 
-def loaded_card(loaded: Loaded) -> str:
-    """The card of what `unihub.load` returned: what a call of it takes and gives."""
-    served = f'api="{loaded.api}"'
-    if loaded.cell is not None:
-        cell = loaded.cell
-        served = (
-            f"{cell.format.label} in {cell.runtime.label}, {cell.operation.label}: "
-            f"{cell.status.value}, served by {served}"
-        )
-    note = f'<p class="quiet">{_text(loaded.note)}</p>' if loaded.note else ""
+def loaded_card(
+    handle: str,
+    served: str,
+    note: str = "",
+    callables: Iterable[CallableInfo] = (),
+    signatures: Iterable[SignatureInfo] = (),
+) -> str:
+    """The card of what `unihub.load` returned: what a call of it takes and gives.
+
+    Args:
+        served: by what, in words.
+        note: what else to know; ``""`` for nothing.
+        callables, signatures: those that a call of it runs.
+    """
+    quiet = f'<p class="quiet">{_text(note)}</p>' if note else ""
     return _card(
-        f"<h3>{_text(loaded.handle)}</h3><p>{_text(served)}</p>{note}"
-        f"{_callables(loaded.callables, examples=False)}"
-        f"{_signatures(loaded.signatures, examples=False)}"
+        f"<h3>{_text(handle)}</h3><p>{_text(served)}</p>{quiet}"
+        f"{_callables(callables, examples=False)}"
+        f"{_signatures(signatures, examples=False)}"
     )
 
 
-def _remote(info: RemoteInfo) -> str:
+def _remote(info: RemoteFacts) -> str:
     return (
-        f"<p>{_text(info.kind)}, not downloaded</p>{_table(info.facts())}"
-        f'<p class="quiet">What the model is shows when it is downloaded:</p>'
+        f"<p>{_text(info.kind)}, not downloaded</p>{_table(plain.remote_facts(info))}"
+        f'<p class="quiet">{plain.NEXT}</p>'
         f"<pre>{_text(info.next)}</pre>"
     )
 
@@ -194,7 +196,7 @@ def _variables(graph: MetaGraphInfo) -> str:
     return f"<details><summary>All variables</summary>{_table(rows)}{tail}</details>"
 
 
-def _uses(uses: Iterable[Use], info: ModelInfo) -> str:
+def _uses(uses: Iterable[Use], info: ModelFacts) -> str:
     rows = "".join(
         f"<tr><th>{_text(title)}</th>"
         f"<td>{_status(use)}{''.join(f'<pre>{_text(code)}</pre>' for _, code in use.code)}"

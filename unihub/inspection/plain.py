@@ -1,30 +1,19 @@
-"""A ModelInfo as text, for a terminal, and as JSON."""
+"""The facts of a model as text, for a terminal, and as JSON."""
 
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Callable,
-    Dict,
-    Iterable,
-    Iterator,
-    List,
-    Mapping,
-    Sequence,
-    Tuple,
-)
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
+from unihub.inspection.facts import MetaGraphInfo, ModelFacts, RemoteFacts
 from unihub.inspection.security import ADVICE
 from unihub.inspection.structures import Fields, Listed, Spec, Unknown, show
+from unihub.inspection.uses import Use
+from unihub.inspection.variables import Variable
 from unihub.matrix.values import Runtime
 
-if TYPE_CHECKING:
-    from unihub.inspection.model_info import MetaGraphInfo, ModelInfo
-    from unihub.inspection.uses import Use
-    from unihub.inspection.variables import Variable
+NEXT = "What the model is shows when it is downloaded:"
 
 _MOST_NAMES = 12
 _UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -34,7 +23,7 @@ _SHOWN_VALUES = (Fields, Listed, Spec, Unknown)
 Section = Tuple[str, List[Any]]
 
 
-def as_text(info: ModelInfo, variables: bool = False) -> str:
+def as_text(info: ModelFacts, variables: bool = False) -> str:
     """Everything about a model, as text of a few screens at most.
 
     Args:
@@ -44,7 +33,14 @@ def as_text(info: ModelInfo, variables: bool = False) -> str:
     return printable("\n".join(lines), keep="\n")
 
 
-def as_rich(info: ModelInfo, variables: bool = False) -> Any:
+def remote_text(info: RemoteFacts) -> str:
+    """What is known of a model that is not here."""
+    lines = [f"{printable(info.handle)}: {info.kind}, not downloaded"]
+    lines += [f"  {name}: {text}" for name, text in remote_facts(info)]
+    return "\n".join([*lines, NEXT, f"  {info.next}"])
+
+
+def as_rich(info: ModelFacts, variables: bool = False) -> Any:
     """The same for a rich console, with headings and grave findings marked."""
     from rich.text import Text
 
@@ -105,7 +101,7 @@ _SPECIAL: Mapping[str, Callable[[Any, bool], Any]] = {
 }
 
 
-def sections(info: ModelInfo, variables: bool = False) -> Iterator[Section]:
+def sections(info: ModelFacts, variables: bool = False) -> Iterator[Section]:
     """What there is to say, heading by heading."""
     yield f"{info.handle}: {summary(info)}", list(facts(info))
     for graph in info.meta_graphs:
@@ -115,13 +111,13 @@ def sections(info: ModelInfo, variables: bool = False) -> Iterator[Section]:
     yield "Outside of its graph", [*findings, ADVICE]
 
 
-def summary(info: ModelInfo) -> str:
+def summary(info: ModelFacts) -> str:
     """The format, the writer and the size."""
     writer = f", written by TensorFlow {info.tensorflow_version}" if info.tensorflow_version else ""
     return f"{info.format.label}{writer}, {size(info.bytes)}"
 
 
-def facts(info: ModelInfo) -> Iterator[str]:
+def facts(info: ModelFacts) -> Iterator[str]:
     """What holds for the whole model."""
     yield f"found: {info.evidence}"
     if info.module_format is not None:
@@ -134,6 +130,23 @@ def facts(info: ModelInfo) -> Iterator[str]:
         of = info.checkpoint
         damage = f"; DAMAGED: {of.damage}" if of.damage else ""
         yield f"checkpoint: {count(of.tensors, 'tensor')}, {size(of.bytes)}{damage}"
+
+
+def remote_facts(info: RemoteFacts) -> Tuple[Tuple[str, str], ...]:
+    """What is known of a model that is not here: pairs of a name and a text."""
+    answer = "" if info.status is None else f"status {info.status}"
+    many = "" if info.files is None else f"{info.files} files"
+    amount = "" if info.bytes is None else f"{size(info.bytes)} ({info.bytes:,} bytes)"
+    found = (
+        *info.parts,
+        ("version", info.version or ""),
+        ("answers", answer),
+        ("from", info.url),
+        ("archive", info.archive),
+        ("size", ", ".join(filter(None, (many, amount)))),
+        ("but", info.problem),
+    )
+    return tuple((name, printable(text)) for name, text in found if text)
 
 
 def variables_line(graph: MetaGraphInfo) -> str:
@@ -164,7 +177,7 @@ def ops_lines(graph: MetaGraphInfo) -> Iterator[str]:
         yield f"control flow of TF1: {names(graph.control_flow_v1)}"
 
 
-def titled_uses(info: ModelInfo, uses: Iterable[Use]) -> Iterator[Tuple[str, Use]]:
+def titled_uses(info: ModelFacts, uses: Iterable[Use]) -> Iterator[Tuple[str, Use]]:
     """Uses with a title; those that differ in their runtime alone are said once."""
     runtimes: Dict[Use, List[str]] = {}
     for use in uses:
@@ -229,7 +242,7 @@ def _of_graph(graph: MetaGraphInfo, variables: bool) -> Iterator[Any]:
         yield f"asset {asset.name}: {found}"
 
 
-def _of_uses(info: ModelInfo) -> Iterator[Any]:
+def _of_uses(info: ModelFacts) -> Iterator[Any]:
     for title, use in titled_uses(info, info.uses):
         lines = [f"{api}: {code}" for api, code in use.code]
         yield f"{title}: {use.status.value}", [*lines, *([use.note] if use.note else [])]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import shlex
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Callable, Dict, Mapping, Optional, Tuple, Union
+from dataclasses import replace
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from unihub import settings
 from unihub.handles import parsing
 from unihub.handles.cache.cache import Cache
-from unihub.handles.cache.cache_errors import DamagedEntry
+from unihub.handles.download.transfer_errors import TransferError
 from unihub.handles.kinds import (
     CustomHandle,
     GcsArchive,
@@ -22,18 +22,13 @@ from unihub.handles.kinds import (
     Handle,
     HttpArchive,
     KaggleModel,
-    LocalArchive,
-    LocalFolder,
     TfhubModel,
 )
+from unihub.handles.sources.asking import Answer, ask, probe
 from unihub.handles.sources.context import Context
-from unihub.handles.sources.source_errors import NotCached
-from unihub.handles.sources.sources import folder_of
-from unihub.inspection.plain import printable, size
+from unihub.handles.sources.tfhub import asking_for
+from unihub.inspection.model_info import RemoteInfo
 from unihub.redaction import redacted
-
-if TYPE_CHECKING:
-    from unihub.handles.sources.asking import Answer
 
 _KAGGLE = "https://www.kaggle.com"
 _FOUND = (200, 206)
@@ -46,99 +41,6 @@ _REASONS = {
     404: "there is nothing by this name",
     410: "it was withdrawn",
 }
-
-
-@dataclass(frozen=True)
-class RemoteInfo:
-    """What is known of a model before it is downloaded.
-
-    Attributes:
-        handle: without secrets.
-        kind: of the handle, for people.
-        parts: of the handle, by name.
-        asked: whether its server was asked; not offline, nor where TensorFlow would
-            have to be imported for it.
-        status: the server's HTTP status in the end; None where it was not asked or
-            does not answer.
-        problem: why it cannot be downloaded, or what was not asked; ``""`` if nothing is.
-        url: that answered in the end, without secrets.
-        archive: file name of what would be downloaded; ``""`` if unknown.
-        bytes: its size; None if unknown.
-        files: how many there are of a folder; None if unknown.
-        version: the one that a handle without a version stands for now; None if unknown.
-    """
-
-    handle: str
-    kind: str
-    parts: Tuple[Tuple[str, str], ...] = ()
-    asked: bool = False
-    status: Optional[int] = None
-    problem: str = ""
-    url: str = ""
-    archive: str = ""
-    bytes: Optional[int] = None
-    files: Optional[int] = None
-    version: Optional[str] = None
-
-    @property
-    def next(self) -> str:
-        """The command that downloads and inspects it."""
-        return f"unihub inspect --download {shlex.quote(self.handle)}"
-
-    def facts(self) -> Tuple[Tuple[str, str], ...]:
-        """What is known, for people: pairs of a name and a text."""
-        answer = "" if self.status is None else f"status {self.status}"
-        many = "" if self.files is None else f"{self.files} files"
-        amount = "" if self.bytes is None else f"{size(self.bytes)} ({self.bytes:,} bytes)"
-        found = (
-            *self.parts,
-            ("version", self.version or ""),
-            ("answers", answer),
-            ("from", self.url),
-            ("archive", self.archive),
-            ("size", ", ".join(filter(None, (many, amount)))),
-            ("but", self.problem),
-        )
-        return tuple((name, printable(text)) for name, text in found if text)
-
-    def as_json(self) -> Dict[str, Any]:
-        """As a dict for `json.dumps`."""
-        return {"downloaded": False, **asdict(self), "parts": dict(self.parts), "next": self.next}
-
-    def as_html(self) -> str:
-        """As one self-contained page, without JavaScript."""
-        from unihub.inspection.page import remote_page
-
-        return remote_page(self)
-
-    def __str__(self) -> str:
-        lines = [f"{printable(self.handle)}: {self.kind}, not downloaded"]
-        lines += [f"  {name}: {text}" for name, text in self.facts()]
-        lines += ["What the model is shows when it is downloaded:", f"  {self.next}"]
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        from unihub.inspection.page import remote_card
-
-        return remote_card(self)
-
-
-def is_at_hand(handle: Union[str, os.PathLike[str]]) -> bool:
-    """Whether a model can be read without a download.
-
-    Raises:
-        UnihubError: the handle is spelt like none, or names a place where nothing is.
-    """
-    given = parsing.parse(handle)
-    if isinstance(given, (LocalFolder, LocalArchive)):
-        return True
-    offline = replace(settings.current(), offline=True)
-    try:
-        folder_of(given, os.fspath(handle), offline, None)
-    # A damaged copy is downloaded again.
-    except (NotCached, DamagedEntry):
-        return False
-    return True
 
 
 def known(handle: Union[str, os.PathLike[str]]) -> RemoteInfo:
@@ -169,18 +71,11 @@ def known(handle: Union[str, os.PathLike[str]]) -> RemoteInfo:
     now = settings.current()
     if now.offline:
         return replace(info, problem="unihub is offline, so that nobody was asked")
-    from unihub.handles.download.transfer_errors import TransferError
-
     context = Context(os.fspath(handle), now, Cache(now.cache))
     try:
         return ask(given, info, context)
     except TransferError as error:
         return replace(info, asked=True, problem=error.why)
-
-
-def shown(handle: str) -> str:
-    """A handle without the secrets that a URL may have."""
-    return redacted(handle) if "://" in handle else handle
 
 
 def _parts(handle: Handle) -> Tuple[Tuple[str, str], ...]:
@@ -196,15 +91,10 @@ def _parts(handle: Handle) -> Tuple[Tuple[str, str], ...]:
 
 
 def _of_url(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
-    from unihub.handles.sources.asking import probe
-
     return _answered(info, probe(handle.url, context))
 
 
 def _of_tfhub(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
-    from unihub.handles.sources.asking import probe
-    from unihub.handles.sources.tfhub import asking_for
-
     found = _answered(info, probe(asking_for(handle.url, "compressed"), context))
     return replace(found, version=_last_number(handle.url))
 
@@ -309,10 +199,6 @@ def _file_name(answer: Answer) -> str:
 
 
 def _json(url: str, context: Context) -> Tuple[Answer, Dict[str, Any]]:
-    import json
-
-    from unihub.handles.sources.asking import ask
-
     answer = ask(url, context)
     try:
         page = json.loads(answer.body.decode("utf-8", "replace"))
