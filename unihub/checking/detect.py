@@ -19,7 +19,7 @@ from unihub.checking.names import (
     public_name,
     tensorflow_name,
 )
-from unihub.checking.scripts import Source
+from unihub.checking.source import Source
 from unihub.checking.targets import Target
 from unihub.checking.values import (
     Call,

@@ -15,14 +15,8 @@ from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 from unihub.checking.notebooks import MaskedCell, code_cells, masked, rewritten
 from unihub.checking.plan import Plan, make_plan
 from unihub.checking.run import Paths, analysis, files_in
-from unihub.checking.scripts import (
-    NOTEBOOK_SUFFIX,
-    Source,
-    decoded,
-    read_source,
-    source_from,
-    split_lines,
-)
+from unihub.checking.scripts import decoded, read_source, source_from
+from unihub.checking.source import NOTEBOOK_SUFFIX, Source, split_lines
 from unihub.checking.targets import Target, choose_target
 from unihub.errors import UnihubError, first_line
 

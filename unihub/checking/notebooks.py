@@ -11,7 +11,7 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union
 
 from unihub.checking.findings import Finding
-from unihub.checking.scripts import LineOrigin, Source, parsed, split_lines, unread
+from unihub.checking.source import LineOrigin, Source, parsed, split_lines, unread
 from unihub.errors import first_line
 
 Step = Union[str, int]

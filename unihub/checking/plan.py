@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 from unihub.checking.names import TENSORFLOW_HUB, hub_name, public_name, tensorflow_name
-from unihub.checking.scripts import Source
+from unihub.checking.source import Source
 from unihub.checking.values import Import, Mode, Story
 from unihub.dropin import hub_names
 

@@ -9,7 +9,8 @@ from unihub.checking.detect import Found, findings_in
 from unihub.checking.findings import Finding, Place, Report, finding
 from unihub.checking.flow import tell_story
 from unihub.checking.rules import RULES
-from unihub.checking.scripts import NOTEBOOK_SUFFIX, STDIN, STDIN_NAME, Source, read_source
+from unihub.checking.scripts import STDIN, STDIN_NAME, read_source
+from unihub.checking.source import NOTEBOOK_SUFFIX, Source
 from unihub.checking.targets import Target, choose_target
 from unihub.checking.values import Story
 from unihub.errors import UnihubError, listed, nearest
