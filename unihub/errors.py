@@ -6,8 +6,10 @@ in the same situation, so that existing ``except`` clauses still match.
 
 from __future__ import annotations
 
+import sys
+import warnings
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Sequence, Tuple
+from typing import Any, Dict, Iterable, Sequence, Tuple, Type
 
 _LONGEST_FACT = 400
 _MOST_CHOICES = 12
@@ -131,6 +133,14 @@ def first_line(error: BaseException) -> str:
     """The first line of what an error says, which may be nothing."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else ""
+
+
+def warn(text: str, category: Type[Warning]) -> None:
+    """Warns at the line that called unihub, through whichever of its functions."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "unihub":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level)
 
 
 def _presentable(fact: Any) -> Any:

@@ -427,6 +427,11 @@ def current() -> Settings:
     return _last[1]
 
 
+def value(name: str) -> Any:
+    """One setting, without a look at the others."""
+    return _configured[name] if name in _configured else _value(_BY_NAME[name])
+
+
 def _environment() -> Tuple[Any, ...]:
     """What tells whether a variable was changed since."""
     kept = getattr(os.environ, "_data", None)

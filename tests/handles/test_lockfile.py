@@ -44,11 +44,12 @@ def server():
 
 def lock(*texts):
     models = {}
-    present = Lockfile(lockfile.NAME, {})
+    present = Lockfile(resolving.LOCKFILE, {})
     for text in texts:
         name = present.name_of(parsing.parse(text))
-        models[name] = lockfile.locked_of(resolving.resolve_under(None, text))
-    lockfile.write(Lockfile(lockfile.NAME, models))
+        with unihub.configure(lockfile="none"):
+            models[name] = lockfile.locked_of(resolving.resolve(text))
+    lockfile.write(Lockfile(resolving.LOCKFILE, models))
     return models
 
 
@@ -77,16 +78,16 @@ def test_the_nearest_one_above_holds(project, monkeypatch):
     below = project / "src" / "package"
     below.mkdir(parents=True)
     monkeypatch.chdir(below)
-    assert lockfile.of_project().models == {"a": Locked("1")}
+    assert resolving.lockfile_path() == str(project / "unihub.lock")
 
 
 def test_none_holds_when_there_is_none_or_the_setting_says_so(project):
-    assert lockfile.of_project() is None
+    assert resolving.lockfile_path() is None
     lockfile.write(Lockfile("unihub.lock", {}))
     with unihub.configure(lockfile="none"):
-        assert lockfile.of_project() is None
+        assert resolving.lockfile_path() is None
     with unihub.configure(lockfile="other.lock"):
-        assert lockfile.of_project().path == "other.lock"
+        assert resolving.lockfile_path() == "other.lock"
 
 
 def test_the_locked_model_loads_in_silence(project, server, recwarn):
@@ -140,8 +141,9 @@ def test_an_archive_of_the_project_is_held_by_its_content(project):
 
 def test_a_download_that_is_not_locked_is_told_of(project, server):
     lockfile.write(Lockfile("unihub.lock", {}))
-    with pytest.warns(lockfile.NotLocked, match="unihub lock http://"):
+    with pytest.warns(lockfile.NotLocked, match="unihub lock http://") as told:
         unihub.resolve(server.url("/m.tar.gz"))
+    assert [warning.filename for warning in told] == [__file__]
 
 
 def test_a_folder_that_is_not_locked_is_nothing_to_tell_of(project, recwarn):

@@ -4,6 +4,10 @@ import contextlib
 import hashlib
 import http.server
 import io
+import os
+import shutil
+import subprocess
+import sys
 import tarfile
 import threading
 from functools import partial
@@ -90,6 +94,62 @@ def test_a_page_that_is_not_there(archive, cache):
 @pytest.mark.parametrize("handle", [MODELS / "tf2_reusable", str(MODELS / "tf2_reusable")])
 def test_a_local_folder_is_itself(handle):
     assert resolve(handle) == str(handle)
+
+
+IMPORTED = """
+import sys
+from pathlib import Path
+import unihub
+before = set(sys.modules)
+handle = {handle}
+assert unihub.resolve(handle) == {folder!r}, unihub.resolve(handle)
+print(*sorted(name[7:] for name in set(sys.modules) - before if name.startswith("unihub.")))
+"""
+FEW = ["errors", "handles", "handles.kinds", "handles.parsing", "handles.resolvers"]
+FEW += ["handles.resolving"]
+
+
+@pytest.mark.parametrize(
+    "handle",
+    ["{folder!r}", "Path({folder!r})", "'file://' + {folder!r}", "'~/model'"],
+    ids=["text", "path", "file", "home"],
+)
+def test_a_local_folder_needs_few_modules(tmp_path, handle):
+    folder = str(tmp_path / "model")
+    shutil.copytree(str(MODELS / "tf2_reusable"), folder)
+    assert imported(handle, folder) == FEW
+
+
+def test_only_a_lockfile_that_is_there_is_read(tmp_path):
+    folder = str(tmp_path / "model")
+    shutil.copytree(str(MODELS / "tf2_reusable"), folder)
+    (tmp_path / "unihub.lock").write_text('{"format": 1, "models": {}}')
+    assert imported("{folder!r}", folder) == sorted([*FEW, "handles.lockfile", "redaction"])
+
+
+def imported(handle, folder):
+    """What of unihub a fresh process imports to resolve a folder from the folder above it."""
+    code = IMPORTED.format(handle=handle.format(folder=folder), folder=folder)
+    above = os.path.dirname(folder)
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HOME": above}
+    run = subprocess.run([sys.executable, "-c", code], cwd=above, env=env, stdout=subprocess.PIPE)
+    assert run.returncode == 0
+    return run.stdout.decode().split()
+
+
+def test_a_hash_of_a_local_folder_is_refused():
+    with pytest.raises(ValueError, match="hash-of-folder"):
+        resolve(MODELS / "tf2_reusable", sha256="0" * 64)
+    with pytest.raises(ValueError, match="hash-not-understood"):
+        resolve(MODELS / "tf2_reusable", sha256="0")
+
+
+def test_a_resolver_goes_before_a_local_folder(tmp_path):
+    take_back = unihub.register_resolver(str(MODELS), lambda handle: str(tmp_path))
+    try:
+        assert resolve(str(MODELS / "tf2_reusable")) == str(tmp_path)
+    finally:
+        take_back()
 
 
 def test_locate_leaves_it_to_the_reader_whether_a_folder_is_there():

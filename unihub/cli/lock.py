@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 import click
 
+from unihub import settings
 from unihub.cli.printing import print_json
 from unihub.errors import UnihubError
 from unihub.handles import lockfile, parsing, resolving
@@ -32,8 +34,7 @@ def lock(handle: Tuple[str, ...], check: bool, path: Optional[str], as_json: boo
 
     Exits with 1 when a HANDLE cannot be fetched, or is not what is locked.
     """
-    present = lockfile.read(path) if path else lockfile.of_project()
-    present = present or Lockfile(path or lockfile.NAME, {})
+    present = lockfile.read(path or resolving.lockfile_path() or resolving.LOCKFILE)
     if not handle and not check:
         raise click.UsageError("name a HANDLE to lock; or --check those that are locked")
     chosen = handle or tuple(present.models)
@@ -53,7 +54,8 @@ def _locked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, Any]]:
     for text in texts:
         name = present.name_of(parsing.parse(text))
         try:
-            locked = lockfile.locked_of(resolving.resolve_under(None, text))
+            with settings.configure(lockfile="none"):
+                locked = lockfile.locked_of(resolving.resolve(text))
         except UnihubError as error:
             click.echo(str(error), err=True)
             results.append({"handle": name, "result": "FAILED", "error": error.code})
@@ -69,7 +71,8 @@ def _checked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, Any]]:
     results: List[Dict[str, Any]] = []
     for text in texts:
         try:
-            resolving.resolve_under(present, present.handle_of(text))
+            with settings.configure(lockfile=Path(present.path)):
+                resolving.resolve(present.handle_of(text))
         except UnihubError as error:
             click.echo(str(error), err=True)
             results.append({"handle": text, "result": "FAILED", "error": error.code})

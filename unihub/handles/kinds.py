@@ -7,43 +7,35 @@ from typing import Optional, Union
 
 
 @dataclass(frozen=True)
-class LocalFolder:
+class _AtPath:
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class LocalFolder(_AtPath):
     """A path of this machine; whether there is a model is for its reader to say."""
 
-    path: str
 
-    def __str__(self) -> str:
-        return self.path
-
-
-@dataclass(frozen=True)
-class LocalArchive:
+class LocalArchive(_AtPath):
     """An archive file of this machine."""
 
-    path: str
-
-    def __str__(self) -> str:
-        return self.path
-
 
 @dataclass(frozen=True)
-class HttpArchive:
+class _AtUrl:
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class HttpArchive(_AtUrl):
     """The URL of an archive."""
 
-    url: str
 
-    def __str__(self) -> str:
-        return self.url
-
-
-@dataclass(frozen=True)
-class TfhubModel:
+class TfhubModel(_AtUrl):
     """A URL that answers in TF Hub's hosting protocol."""
-
-    url: str
-
-    def __str__(self) -> str:
-        return self.url
 
 
 @dataclass(frozen=True)
@@ -67,9 +59,7 @@ class KaggleModel:
 
 
 @dataclass(frozen=True)
-class GcsFolder:
-    """A folder in a bucket of Google Cloud Storage."""
-
+class _InBucket:
     bucket: str
     path: str
 
@@ -77,35 +67,28 @@ class GcsFolder:
         return f"gs://{self.bucket}/{self.path}".rstrip("/")
 
 
-@dataclass(frozen=True)
-class GcsArchive:
+class GcsFolder(_InBucket):
+    """A folder in a bucket of Google Cloud Storage."""
+
+
+class GcsArchive(_InBucket):
     """An archive in a bucket of Google Cloud Storage."""
 
-    bucket: str
-    path: str
-
-    def __str__(self) -> str:
-        return f"gs://{self.bucket}/{self.path}"
-
 
 @dataclass(frozen=True)
-class GfileFolder:
+class _AtUri:
+    uri: str
+
+    def __str__(self) -> str:
+        return self.uri
+
+
+class GfileFolder(_AtUri):
     """A folder of a file system that TensorFlow may be able to read."""
 
-    uri: str
 
-    def __str__(self) -> str:
-        return self.uri
-
-
-@dataclass(frozen=True)
-class GfileArchive:
+class GfileArchive(_AtUri):
     """An archive in a file system that TensorFlow may be able to read."""
-
-    uri: str
-
-    def __str__(self) -> str:
-        return self.uri
 
 
 @dataclass(frozen=True)

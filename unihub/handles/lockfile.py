@@ -11,18 +11,13 @@ import json
 import os
 import shlex
 import tempfile
-import warnings
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, Iterable, Optional, Tuple
 
-from unihub import settings
-from unihub.errors import UnihubError
-from unihub.handles.cache.cache import MODELS
-from unihub.handles.cache.manifest import Entry, examined, rehashed_once, sha256_of, walk
+from unihub.errors import UnihubError, warn
 from unihub.handles.kinds import Handle, KaggleModel, LocalArchive, LocalFolder
 from unihub.redaction import redacted
 
-NAME = "unihub.lock"
 FORMAT = 1
 
 
@@ -96,26 +91,6 @@ class Lockfile:
         return name if "://" in name else os.path.join(os.path.dirname(self.path), name)
 
 
-def of_project() -> Optional[Lockfile]:
-    """The lockfile that holds here: of the present folder, or the nearest above it.
-
-    Raises:
-        LockfileNotUnderstood: when it is damaged.
-    """
-    setting = settings.current().lockfile
-    if setting is not None:
-        return read(setting) if setting else None
-    folder = os.getcwd()
-    while True:
-        path = os.path.join(folder, NAME)
-        if os.path.isfile(path):
-            return read(path)
-        above = os.path.dirname(folder)
-        if above == folder:
-            return None
-        folder = above
-
-
 def read(path: str) -> Lockfile:
     """Reads a lockfile; one that is not there yet is empty.
 
@@ -142,7 +117,7 @@ def write(lockfile: Lockfile) -> None:
     models = {name: asdict(lockfile.models[name]) for name in sorted(lockfile.models)}
     text = json.dumps({"format": FORMAT, "models": models}, indent=2) + "\n"
     folder = os.path.dirname(os.path.abspath(lockfile.path))
-    descriptor, fresh = tempfile.mkstemp(prefix=NAME, dir=folder)
+    descriptor, fresh = tempfile.mkstemp(prefix=os.path.basename(lockfile.path), dir=folder)
     try:
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
@@ -176,11 +151,10 @@ def check(handle: Handle, path: str, lockfile: Lockfile) -> None:
     locked = lockfile.models.get(name)
     if locked is None:
         if not isinstance(handle, (LocalFolder, LocalArchive)):
-            warnings.warn(
+            warn(
                 f"{lockfile.path} does not name {name}. To hold it to the present bytes: "
                 f"unihub lock {shlex.quote(name)}",
                 NotLocked,
-                stacklevel=5,
             )
         return
     found = locked_of(path)
@@ -197,6 +171,8 @@ def check(handle: Handle, path: str, lockfile: Lockfile) -> None:
 
 def locked_of(path: str) -> Locked:
     """What there is to lock of a model; in the cache, from its manifest where that holds."""
+    from unihub.handles.cache.manifest import sha256_of, walk
+
     entry = _entry(path)
     if entry is not None:
         hashes = [(file.path, file.sha256) for file in entry.files]
@@ -206,7 +182,12 @@ def locked_of(path: str) -> Locked:
     return Locked(_content(hashes), bytes=sum(status.st_size for _, status in files))
 
 
-def _entry(path: str) -> Optional[Entry]:
+def _entry(path: str) -> Any:
+    """The entry of the cache that a folder is; None if it is none, or not as it was stored."""
+    from unihub import settings
+    from unihub.handles.cache.cache import MODELS
+    from unihub.handles.cache.manifest import examined, rehashed_once
+
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.dirname(folder) != os.path.join(os.path.abspath(settings.current().cache), MODELS):
         return None

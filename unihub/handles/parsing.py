@@ -6,7 +6,6 @@ value is a handle that `parse` turns into the same value.
 
 from __future__ import annotations
 
-import difflib
 import ntpath
 import os
 import re
@@ -357,6 +356,9 @@ def _load(handle: str) -> str:
 
 
 def _close(word: str, choices: Any) -> Optional[str]:
+    # Few handles are misspelt.
+    import difflib
+
     found = difflib.get_close_matches(word, choices, n=1, cutoff=0.75)
     return found[0] if found and found[0] != word else None
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Optional, Union
 
-from unihub import settings
-from unihub.formats.not_a_model import ModelNotFound, require_folder
-from unihub.handles import lockfile, parsing
+from unihub.handles import parsing
 from unihub.handles.kinds import LocalArchive, LocalFolder
-from unihub.handles.lockfile import Lockfile
 from unihub.handles.parsing import HandleNotSupported as HandleNotSupported
-from unihub.handles.sources.sources import folder_of
+
+# A folder of this machine needs no more than these, so what fetches, locks and refuses
+# is imported where it has something to do.
+
+LOCKFILE = "unihub.lock"
 
 
 def resolve(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = None) -> str:
@@ -49,53 +51,72 @@ def resolve(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = Non
         >>> unihub.resolve("path/to/model")
         'path/to/model'
     """
-    return resolve_under(lockfile.of_project(), handle, sha256)
-
-
-def resolve_under(
-    lock: Optional[Lockfile],
-    handle: Union[str, os.PathLike[str]],
-    sha256: Optional[str] = None,
-) -> str:
-    """As `resolve`, held to a lockfile, or to none.
-
-    Raises:
-        LockedContentDiffers: when the model is not what the lockfile says.
-    """
-    path = _located(lock, handle, sha256)
+    path = locate(handle, sha256=sha256)
     if not os.path.lexists(path):
-        require_folder(path)
+        _refuse(path)
     return path
 
 
 def locate(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = None) -> str:
     """As `resolve`, without looking whether there is anything at the path of a local folder."""
-    return _located(lockfile.of_project(), handle, sha256)
+    locked_by = lockfile_path()
+    if locked_by is not None:
+        from unihub.handles import lockfile
 
-
-def _located(
-    lock: Optional[Lockfile], handle: Union[str, os.PathLike[str]], sha256: Optional[str]
-) -> str:
+        lock = lockfile.read(locked_by)
     given = parsing.parse(handle)
-    text = os.fspath(handle)
     if isinstance(given, (LocalArchive, LocalFolder)) and not os.path.lexists(given.path):
-        _suggest(text)
+        _suggest(os.fspath(handle))
         if isinstance(given, LocalArchive):
-            require_folder(given.path)
-    if lock is None:
-        return folder_of(given, text, settings.current(), sha256)
-    path = folder_of(lockfile.pinned(given, lock), text, settings.current(), sha256)
-    lockfile.check(given, path, lock)
+            _refuse(given.path)
+    if isinstance(given, LocalFolder) and sha256 is None:
+        path = given.path
+    else:
+        from unihub import settings
+        from unihub.handles.sources.sources import fetch
+
+        wanted = lockfile.pinned(given, lock) if locked_by is not None else given
+        path = fetch(wanted, os.fspath(handle), settings.current(), sha256)
+    if locked_by is not None:
+        lockfile.check(given, path, lock)
     return path
+
+
+def lockfile_path() -> Optional[str]:
+    """The lockfile that holds here: the setting's, else that of the nearest folder from here up."""
+    # Nobody has configured what was not imported.
+    if os.environ.get("UNIHUB_LOCKFILE") or "unihub.settings" in sys.modules:
+        from unihub import settings
+
+        chosen = settings.value("lockfile")
+        if chosen is not None:
+            return chosen or None
+    folder = os.getcwd()
+    while True:
+        path = os.path.join(folder, LOCKFILE)
+        if os.path.isfile(path):
+            return path
+        above = os.path.dirname(folder)
+        if above == folder:
+            return None
+        folder = above
 
 
 def _suggest(text: str) -> None:
     """Raises when a path where nothing is was perhaps meant to be another handle."""
     meant = parsing.suggestion(text)
     if meant is not None:
+        from unihub.formats.not_a_model import ModelNotFound
+
         reason, handle = meant
         raise ModelNotFound(
             path=text,
             reason=f"there is no such folder; {reason}.",
             remedy=f"unihub.load({handle!r})",
         )
+
+
+def _refuse(path: str) -> None:
+    from unihub.formats.not_a_model import require_folder
+
+    require_folder(path)

@@ -11,7 +11,7 @@ from unihub.handles import parsing
 from unihub.handles.cache.cache_errors import DamagedEntry
 from unihub.handles.kinds import LocalArchive, LocalFolder
 from unihub.handles.sources.source_errors import NotCached
-from unihub.handles.sources.sources import folder_of
+from unihub.handles.sources.sources import fetch
 from unihub.redaction import redacted
 
 
@@ -26,7 +26,7 @@ def is_at_hand(handle: Union[str, os.PathLike[str]]) -> bool:
         return True
     offline = replace(settings.current(), offline=True)
     try:
-        folder_of(given, os.fspath(handle), offline, None)
+        fetch(given, os.fspath(handle), offline, None)
     # A damaged copy is downloaded again.
     except (NotCached, DamagedEntry):
         return False

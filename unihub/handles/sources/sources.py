@@ -7,12 +7,11 @@ import os
 import re
 import shlex
 import stat
-import sys
 import time
-import warnings
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, NoReturn, Optional, Type
+from typing import Any, Callable, Dict, Iterable, NoReturn, Optional
 
+from unihub.errors import warn
 from unihub.formats.not_a_model import require_folder
 from unihub.handles import parsing, resolvers
 from unihub.handles.cache.cache import Cache
@@ -87,8 +86,8 @@ class FetchedModelDiffers(UserWarning):
     """What was fetched in place of a damaged model has other content than that had."""
 
 
-def folder_of(handle: Handle, text: str, settings: Settings, sha256: Optional[str]) -> str:
-    """The folder of a handle's model, complete.
+def fetch(handle: Handle, text: str, settings: Settings, sha256: Optional[str]) -> str:
+    """Brings a handle's model here, unless it is, and returns its folder, complete.
 
     Args:
         handle: as `parsing.parse` read it.
@@ -135,7 +134,7 @@ def folder_of(handle: Handle, text: str, settings: Settings, sha256: Optional[st
             by_content=context.sha256 is not None,
         )
     if before is not None and before.files != entry.files:
-        _warn(
+        warn(
             f"{entry.handle} was fetched again, and is not the model that it was on "
             f"{time.strftime('%Y-%m-%d', time.localtime(before.created))}: the archive had the "
             f"SHA-256 {before.sha256}, and has {entry.sha256}. sha256= holds it to one.",
@@ -150,16 +149,8 @@ def _sound_entry(identity: str, source: Source, context: Context) -> Optional[En
     except DamagedEntry as error:
         if context.settings.offline and not source.is_local:
             raise
-        _warn(f"{error.what} {error.why} It is fetched again.", DamagedEntryReplaced)
+        warn(f"{error.what} {error.why} It is fetched again.", DamagedEntryReplaced)
         return None
-
-
-def _warn(text: str, category: Type[Warning]) -> None:
-    """Warns at the line that called unihub, through whichever of its functions."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back and frame.f_globals["__name__"].partition(".")[0] == "unihub":
-        level, frame = level + 1, frame.f_back
-    warnings.warn(text, category, stacklevel=level)
 
 
 def _identity(handle: Handle) -> str:
