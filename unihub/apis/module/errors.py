@@ -268,8 +268,6 @@ class _TensorFlowError(UnihubError):
         super().__init__(**facts)
         text = UnihubError.__str__(self)
         tf.errors.OpError.__init__(self, None, None, text, self.error_code)  # type: ignore
-        # tf.errors classes promise the text itself under this name.
-        self.message = text  # type: ignore[misc,assignment]
         self.args = (text,)
 
 
