@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 from importlib.util import find_spec
-from typing import Iterable, List, Optional
+from typing import Any, Iterable, List, Optional, Set
 
 from packaging.version import InvalidVersion, Version
 
+# No public API tells which ops there are, and whether one is stateful.
+from tensorflow.python.framework import op_def_registry
+
 from unihub import runtime
-from unihub.apis.module.compat import missing_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.errors import UnihubError, listed
 from unihub.op_packages import package_of
@@ -31,6 +33,23 @@ class OpsPackageBroken(UnihubError, ImportError, RuntimeError, ValueError):
     what = "{handle} uses ops of {package}, which does not import."
     why = "it is installed, and importing it raises {reason}."
     do = "pip install --upgrade {distribution}  # the release that is for TensorFlow {version}"
+
+
+def op_definition(name: str) -> Optional[Any]:
+    """The OpDef of an op type, or None where this TensorFlow has no such op."""
+    if hasattr(op_def_registry, "get"):
+        return op_def_registry.get(name)
+    # 1.15 keeps a dict of what Python code has used so far.
+    return op_def_registry.get_registered_ops().get(name)
+
+
+def missing_ops(names: Iterable[str]) -> Set[str]:
+    """Those op types that this TensorFlow has not registered at all."""
+    missing = {name for name in names if op_definition(name) is None}
+    if missing and hasattr(op_def_registry, "get_registered_ops"):
+        _register_linked_ops(missing)
+        missing = {name for name in missing if op_definition(name) is None}
+    return missing
 
 
 def register_ops(handle: str, ops: Iterable[str], writer: str = "") -> None:
@@ -62,6 +81,23 @@ def is_newer(writer: str) -> bool:
         return Version(writer) > Version(runtime.tensorflow_version())
     except InvalidVersion:
         return False
+
+
+def _register_linked_ops(names: Set[str]) -> None:
+    """Tells the Python side of 1.15 about ops that only C++ code has registered.
+
+    import_graph_def of 1.15 looks ops up in Python and fails for those that no
+    Python module has declared yet. Later releases ask C++.
+    """
+    from tensorflow.core.framework.op_def_pb2 import OpList
+    from tensorflow.python import pywrap_tensorflow
+
+    linked = OpList()
+    linked.ParseFromString(pywrap_tensorflow.TF_GetBuffer(pywrap_tensorflow.TF_GetAllOpList()))
+    registered = op_def_registry.get_registered_ops()
+    for definition in linked.op:
+        if definition.name in names:
+            registered[definition.name] = definition
 
 
 def _import_package(handle: str, package: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Container, Dict, Iterable, Iterator, List, Mapping, Set,
 
 import tensorflow as tf
 
-from unihub.apis.module import compat
+from unihub.apis.operations import op_definition
 
 Nodes = Dict[str, Any]
 
@@ -104,7 +104,7 @@ def _called(node: Any) -> Iterator[str]:
 
 def reference_inputs(node: Any) -> List[bool]:
     """For each data input of a node, whether its op takes a reference."""
-    definition = compat.op_definition(node.op)
+    definition = op_definition(node.op)
     flags: List[bool] = []
     for argument in definition.input_arg if definition else ():
         flags += [argument.is_ref] * _count(node, argument)

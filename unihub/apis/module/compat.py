@@ -5,7 +5,7 @@ Written for TensorFlow 1.15 to 2.21; each function says why it is needed.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, List, Optional, Set
+from typing import Any, List, Optional, Set
 
 import tensorflow as tf
 
@@ -16,11 +16,10 @@ from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef, MetaGraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.core.protobuf.struct_pb2 import StructuredValue
 
-# No public API tells whether an op is stateful.
-from tensorflow.python.framework import op_def_registry
-
 # No public API decodes the TypeSpec of a composite tensor in a signature.
 from tensorflow.python.saved_model import nested_structure_coder
+
+from unihub.apis.operations import op_definition
 
 __all__ = [
     "AssetFileDef",
@@ -32,8 +31,6 @@ __all__ = [
     "decode_type_spec",
     "drop_newer_attributes",
     "in_replicated_function",
-    "missing_ops",
-    "op_definition",
     "set_colocation",
     "spec_dtype",
     "spec_shape",
@@ -43,40 +40,6 @@ __all__ = [
 # By op: attributes that change no result. The one is for messages, the other
 # checks once more what the shapes in the graph say.
 _NEWER_ATTRIBUTES = {"VarHandleOp": ("debug_name",), "AssignVariableOp": ("validate_shape",)}
-
-
-def op_definition(name: str) -> Optional[Any]:
-    """The OpDef of an op type, or None where this TensorFlow has no such op."""
-    if hasattr(op_def_registry, "get"):
-        return op_def_registry.get(name)
-    # 1.15 keeps a dict of what Python code has used so far.
-    return op_def_registry.get_registered_ops().get(name)
-
-
-def missing_ops(names: Iterable[str]) -> Set[str]:
-    """Those op types that this TensorFlow has not registered at all."""
-    missing = {name for name in names if op_definition(name) is None}
-    if missing and hasattr(op_def_registry, "get_registered_ops"):
-        _register_linked_ops(missing)
-        missing = {name for name in missing if op_definition(name) is None}
-    return missing
-
-
-def _register_linked_ops(names: Set[str]) -> None:
-    """Tells the Python side of 1.15 about ops that only C++ code has registered.
-
-    import_graph_def of 1.15 looks ops up in Python and fails for those that no
-    Python module has declared yet. Later releases ask C++.
-    """
-    from tensorflow.core.framework.op_def_pb2 import OpList
-    from tensorflow.python import pywrap_tensorflow
-
-    linked = OpList()
-    linked.ParseFromString(pywrap_tensorflow.TF_GetBuffer(pywrap_tensorflow.TF_GetAllOpList()))
-    registered = op_def_registry.get_registered_ops()
-    for definition in linked.op:
-        if definition.name in names:
-            registered[definition.name] = definition
 
 
 def drop_newer_attributes(meta_graph: MetaGraphDef, known_here: bool = True) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Type, Union
 
@@ -167,13 +168,7 @@ class Module:
             raise OtherGraph(action="exported", which="the current graph")
         if session.graph is not self._graph:
             raise OtherGraph(action="exported", which="the session's graph")
-
-        def save_variables(prefix: str) -> None:
-            if self._state.saver:
-                tf.io.gfile.makedirs(os.path.dirname(prefix))
-                self._state.saver.save(session, prefix, write_meta_graph=False, write_state=False)
-
-        self._spec.write(os.fspath(path), save_variables)
+        self._spec.write(os.fspath(path), functools.partial(self._state.save, session))
 
     def _repr_html_(self) -> str:
         from unihub.inspection import loaded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Type, Union
@@ -32,6 +33,7 @@ from unihub.apis.module.saved_model import (
     write_file,
     write_saved_model,
 )
+from unihub.apis.module.state import create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, infos_of
 from unihub.apis.module.variant import GraphVariant, tags_text
 from unihub.errors import listed, nearest
@@ -196,21 +198,19 @@ class ModuleSpec:
             >>> spec = unihub.create_module_spec(module_fn)
             >>> spec.export("module", checkpoint_path="training/model.ckpt-1000")
         """
-        from unihub.apis.module.module import Module
-
         if not checkpoint_path:
             raise NoCheckpointPath(path=os.fspath(path))
         with tf.Graph().as_default() as graph:
-            module = Module(self)
+            state = create_state(self.variant(), fresh_scope("module"), False, self.checkpoint)
             in_checkpoint = name_transform_fn or (lambda name: name)
             tf.compat.v1.train.init_from_checkpoint(
                 checkpoint_path,
-                {in_checkpoint(name): value for name, value in module.variable_map.items()},
+                {in_checkpoint(name): value for name, value in state.variables.items()},
             )
             initializer = tf.compat.v1.global_variables_initializer()
             with tf.compat.v1.Session(graph=graph) as session:
                 session.run(initializer)
-                module.export(path, session)
+                self.write(os.fspath(path), functools.partial(state.save, session))
 
     def variant(self, tags: Optional[Iterable[str]] = None) -> GraphVariant:
         """The graph variant with exactly these tags.

@@ -6,6 +6,7 @@ state ops are what all applications of the module share.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Union
@@ -56,6 +57,12 @@ class ModuleState:
     variables: VariableMap
     tensors: Dict[str, tf.Tensor]
     saver: Optional[tf.compat.v1.train.Saver]
+
+    def save(self, session: tf.compat.v1.Session, prefix: str) -> None:
+        """Writes the values that the variables have in a session as a checkpoint."""
+        if self.saver:
+            tf.io.gfile.makedirs(os.path.dirname(prefix))
+            self.saver.save(session, prefix, write_meta_graph=False, write_state=False)
 
 
 def fresh_scope(name: str) -> str:

@@ -6,11 +6,11 @@ from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tup
 
 import tensorflow as tf
 
-from unihub.apis.module import compat
 from unihub.apis.module.compat import MetaGraphDef
 from unihub.apis.module.errors import NoSuchSignature, OpsMissing
 from unihub.apis.module.functions import with_unique_functions
 from unihub.apis.module.marker import read_attachments
+from unihub.apis.operations import missing_ops, op_definition
 from unihub.errors import listed, nearest
 
 DEFAULT_SIGNATURE = "default"
@@ -70,7 +70,7 @@ class GraphVariant:
     def check_ops(self) -> None:
         """Raises OpsMissing for ops that this TensorFlow does not have."""
         used = {op.name for op in self.meta_graph.meta_info_def.stripped_op_list.op}
-        missing = sorted(compat.missing_ops(used))
+        missing = sorted(missing_ops(used))
         if missing:
             raise OpsMissing(ops=listed(missing), version=tf.version.VERSION)
 
@@ -101,7 +101,7 @@ class GraphVariant:
 
 def holds_state(op_type: str) -> bool:
     """Whether ops of this type hold state: stateful, and without inputs."""
-    definition = compat.op_definition(op_type)
+    definition = op_definition(op_type)
     return definition is not None and definition.is_stateful and not definition.input_arg
 
 
