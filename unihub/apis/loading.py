@@ -9,11 +9,8 @@ from typing import Any, Callable, Iterator, Optional, Union
 
 import tensorflow as tf
 
-from unihub.apis.lean.load import load_lean
 from unihub.apis.operations import is_newer, register_ops
-from unihub.apis.proxy import CallableObject
 from unihub.apis.request import Request
-from unihub.apis.signature import SignatureFunction
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
 from unihub.errors import UnihubError, first_line, listed
 from unihub.formats import selection
@@ -67,9 +64,13 @@ def load_saved_model(request: Request) -> Any:
     load_full = functools.partial(
         load_meta_graph, request.handle, request.model, request.meta_graph, request.options
     )
-    lean = load_lean(request, load_full, request.weights) if request.fast else None
-    if lean is not None:
-        return lean
+    if request.fast:
+        # Each of these rooms is imported by the loads that need it.
+        from unihub.apis.lean.load import load_lean
+
+        lean = load_lean(request, load_full, request.weights)
+        if lean is not None:
+            return lean
     loaded = load_full()
     if request.signature is None and selection.is_callable(request.meta_graph):
         names = list(request.meta_graph.signatures)
@@ -77,6 +78,8 @@ def load_saved_model(request: Request) -> Any:
         return loaded
     if not request.meta_graph.signatures:
         return loaded
+    from unihub.apis.proxy import CallableObject
+
     return CallableObject(loaded, _call_of(request, loaded))
 
 
@@ -211,6 +214,8 @@ def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:
     except selection.AmbiguousSignature as error:
         return _Undecided(error)
     assert signature is not None
+    from unihub.apis.signature import SignatureFunction
+
     output_key = selection.choose_output(
         signature, request.handle, request.output_key, request.as_dict
     )

@@ -12,9 +12,7 @@ from packaging.version import InvalidVersion, Version
 from tensorflow.python.framework import op_def_registry
 
 from unihub import runtime
-from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.errors import UnihubError, listed
-from unihub.op_packages import package_of
 
 
 class MissingOps(UnihubError, RuntimeError, ValueError):
@@ -67,6 +65,9 @@ def register_ops(handle: str, ops: Iterable[str], writer: str = "") -> None:
     missing = sorted(missing_ops(ops))
     if not missing:
         return
+    # Most models need TensorFlow's own ops alone.
+    from unihub.op_packages import package_of
+
     package = package_of(missing)
     if package is not None and find_spec(package) is not None:
         _import_package(handle, package)
@@ -101,6 +102,8 @@ def _register_linked_ops(names: Set[str]) -> None:
 
 
 def _import_package(handle: str, package: str) -> None:
+    from unihub.apis.tensorflow_hub import import_tensorflow_hub
+
     hub = runtime.hub_release()
     if hub is not None and hub.importable:
         # tensorflow_text imports it, and it needs our help where pkg_resources is gone.
