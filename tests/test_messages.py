@@ -66,6 +66,7 @@ ANYWHERE = {
     "save-needs-session": (lambda: save_in_graph(tf.Module()), (RuntimeError, ValueError)),
 }
 WHERE_EAGER = {
+    "nothing-to-train": (load("../acting/harmless_assert", op="fine_tuning"), ValueError),
     "tf1-hub-fine-tuning-in-tf2": (load(IMAGE, op="fine_tuning"), (ValueError, RuntimeError)),
     "tf1-saved-model-fine-tuning-in-tf2": (load(PLAIN, op="fine_tuning"), ValueError),
     "tf1-hub-creation-in-tf2": (lambda: unihub.save(print_nothing, "m"), NotImplementedError),

@@ -76,8 +76,6 @@ def load_saved_model(request: Request) -> Any:
         names = list(request.meta_graph.signatures)
         selection.choose_output(None, request.handle, request.output_key, request.as_dict, names)
         return loaded
-    if not request.meta_graph.signatures:
-        return loaded
     from unihub.apis.proxy import CallableObject
 
     return CallableObject(loaded, _call_of(request, loaded))
@@ -211,7 +209,7 @@ def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:
         signature = selection.choose_signature(
             request.meta_graph, request.handle, request.signature
         )
-    except selection.AmbiguousSignature as error:
+    except (selection.AmbiguousSignature, selection.NothingToCall) as error:
         return _Undecided(error)
     assert signature is not None
     from unihub.apis.signature import SignatureFunction

@@ -14,7 +14,8 @@ from unihub.errors import first_line, listed
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, read_saved_model
 from unihub.handles import resolving
-from unihub.matrix.values import Format
+from unihub.inspection.judge import judge
+from unihub.matrix.values import Format, Operation, Runtime
 
 _CALL, _TRAINING = "__call__", "training argument"
 _VARIABLES, _TRAINABLE = "variables", "trainable_variables"
@@ -38,7 +39,7 @@ def validate(handle: str) -> ValidationReport:
         _losses(loaded),
         _assets(model, graph),
     ]
-    return ValidationReport(handle, tuple(points), _uses(handle, points, graph, loaded))
+    return ValidationReport(handle, tuple(points), _uses(handle, model, points, graph, loaded))
 
 
 def _of_tf1_format(handle: str, model: SavedModel) -> ValidationReport:
@@ -131,7 +132,9 @@ def _assets(model: SavedModel, graph: MetaGraph) -> Point:
     return Point("assets", True, listed(graph.assets))
 
 
-def _uses(handle: str, points: List[Point], graph: MetaGraph, loaded: Any) -> Tuple[Point, ...]:
+def _uses(
+    handle: str, model: SavedModel, points: List[Point], graph: MetaGraph, loaded: Any
+) -> Tuple[Point, ...]:
     kept = {point.name: point.kept for point in points}
     signatures = list(graph.signatures)
     serve = Point(
@@ -142,7 +145,10 @@ def _uses(handle: str, points: List[Point], graph: MetaGraph, loaded: Any) -> Tu
     call = Point("m = unihub.load(path); m(inputs)", bool(kept[_CALL] or signatures), "")
     layer = Point("KerasLayer(path)", kept[_CALL], "inference")
     broken = [name for name, value in kept.items() if value is False]
-    if broken:
+    verdict = judge(handle, model, Runtime.TF2, Operation.FINE_TUNING, graph)
+    if verdict.refusal is not None:
+        tune = Point(FINE_TUNING, False, f"{verdict.refusal.code}: {verdict.refusal.why}")
+    elif broken:
         tune = Point(FINE_TUNING, False, f"broken: {listed(broken)}")
     elif not kept[_TRAINABLE]:
         tune = Point(FINE_TUNING, False, "no trainable variables")

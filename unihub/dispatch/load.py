@@ -14,6 +14,7 @@ from unihub.errors import UnihubError, listed, nearest
 from unihub.formats import selection
 from unihub.formats.model import SavedModel, open_saved_model
 from unihub.handles import resolving
+from unihub.inspection.judge import judge
 from unihub.matrix.values import Cell, Format, Operation, Route, Runtime
 from unihub.runtime import current_runtime
 
@@ -53,18 +54,6 @@ class ModuleNeedsGraph(UnihubError, RuntimeError, ValueError):
     do = (
         "call tf.compat.v1.disable_v2_behavior() first; or unihub.load({handle!r}, api={example!r})"
     )
-
-
-class NotReusable(UnihubError, ValueError):
-    """A TF2 SavedModel without the interface that fine-tuning needs."""
-
-    code = "not-reusable-saved-model"
-    what = "{handle} cannot be fine-tuned{how}."
-    why = (
-        "fine-tuning goes through the __call__ of a Reusable SavedModel, which knows "
-        "training mode, trainable variables and losses. (found: {found})"
-    )
-    do = "{remedy}"
 
 
 class CreationIsSaving(UnihubError, ValueError):
@@ -177,10 +166,14 @@ def load(
         cell = decided_cell(text, model.format, operation, evidence=model.evidence)
         route = _route(cell, api, text, model)
         _check_arguments(route.api, kwargs)
+        graph = selection.choose_meta_graph(model, text, operation, training, tags)
+        verdict = judge(text, model, cell.runtime, operation, graph, signature)
+        if verdict.refusal is not None and operation is Operation.FINE_TUNING:
+            raise verdict.refusal
         request = Request(
             handle=text,
             model=model,
-            meta_graph=selection.choose_meta_graph(model, text, operation, training, tags),
+            meta_graph=graph,
             tags_given=tags is not None,
             operation=operation,
             training=training,
@@ -192,8 +185,6 @@ def load(
             weights=weights,
             arguments=kwargs,
         )
-        if operation is Operation.FINE_TUNING and model.format is Format.TF2_SAVED_MODEL:
-            _check_reusable(request)
         return _serve(route.api, request)
 
 
@@ -262,26 +253,6 @@ def _unexpected(argument: str, api: str) -> UnexpectedArgument:
     return UnexpectedArgument(
         argument=argument, api=api, choices=listed(_ARGUMENTS[api]), remedy=remedy
     )
-
-
-def _check_reusable(request: Request) -> None:
-    graph = request.meta_graph
-    if request.signature is None and selection.is_callable(graph):
-        return
-    parts = graph.object_graph.callables if graph.object_graph else ()
-    if request.signature is not None:
-        how, found = f" through its signature {request.signature!r}", "signature="
-    else:
-        how, found = "", f"no __call__; callable parts: {listed(parts)}"
-    if request.signature is not None and selection.is_callable(graph):
-        found = "a __call__ beside the signatures"
-        remedy = f'unihub.load({request.handle!r}, op="fine_tuning")'
-    elif parts:
-        remedy = f"unihub.KerasLayer(unihub.load({request.handle!r}).{parts[0]}, trainable=True)"
-    else:
-        remedy = "save the model with a @tf.function __call__ and its variables: "
-        remedy += "https://www.tensorflow.org/hub/reusable_saved_models"
-    raise NotReusable(handle=request.handle, how=how, found=found, remedy=remedy)
 
 
 def _serve(api: str, request: Request) -> Any:

@@ -16,7 +16,7 @@ Tags = Union[str, Iterable[str]]
 # Preferred when nobody names one: TF1 Hub's graph without tags and its default
 # signature, then those that tf.saved_model and Estimators write.
 _PREFERRED_TAGS: Sequence[Tuple[str, ...]] = ((), ("serve",))
-_PREFERRED_SIGNATURES = ("default", "serving_default")
+PREFERRED_SIGNATURES = ("default", "serving_default")
 _PREFERRED_OUTPUT = "default"
 
 
@@ -141,7 +141,7 @@ def choose_signature(
         return None
     if len(names) == 1:
         return signatures[names[0]]
-    for name in _PREFERRED_SIGNATURES:
+    for name in PREFERRED_SIGNATURES:
         if name in signatures:
             return signatures[name]
     if names:

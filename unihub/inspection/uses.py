@@ -8,13 +8,11 @@ import sys
 from importlib.util import find_spec
 from typing import NamedTuple, Optional, Tuple
 
-from unihub.formats.model import MetaGraph, SavedModel
-from unihub.matrix.rows import CELLS
-from unihub.matrix.values import Cell, Format, Operation, Runtime, Status
+from unihub.formats.model import SavedModel
+from unihub.inspection.judge import judge
+from unihub.matrix.values import Operation, Runtime, Status
 
-_EVIDENT_SIGNATURES = ("default", "serving_default")
 _OPERATIONS = (Operation.INFERENCE, Operation.FINE_TUNING)
-_NOT_REUSABLE = "It has no __call__, which fine-tuning goes through: it is no Reusable SavedModel."
 
 
 class Use(NamedTuple):
@@ -38,42 +36,16 @@ def uses_of(handle: str, model: SavedModel) -> Tuple[Use, ...]:
     Source: `unihub.matrix.ROWS`.
     """
     return tuple(
-        _use(handle, model, CELLS[model.format, runtime, operation])
-        for operation in _OPERATIONS
-        for runtime in Runtime
+        _use(handle, model, runtime, operation) for operation in _OPERATIONS for runtime in Runtime
     )
 
 
-def _use(handle: str, model: SavedModel, cell: Cell) -> Use:
-    graph = model.meta_graphs[0]
-    code = tuple((route.api, _code(route.code, handle, graph)) for route in cell.routes)
-    status, note = cell.status, cell.note
-    if cell.refusal is not None:
-        refusal = cell.refusal.filled(handle=handle, evidence=model.evidence)
-        note = f"{refusal.why} Instead: {refusal.do}"
-    elif cell.operation is Operation.FINE_TUNING and not _can_be_tuned(model, graph):
-        parts = graph.object_graph.callables if graph.object_graph else ()
-        note = _NOT_REUSABLE
-        status, code = Status.REFUSED, ()
-        if parts:
-            target = f"unihub.load({handle!r}).{parts[0]}"
-            note += f" Instead: unihub.KerasLayer({target}, trainable=True)"
-    return Use(cell.runtime, cell.operation, status, code, note)
-
-
-def _can_be_tuned(model: SavedModel, graph: MetaGraph) -> bool:
-    if model.format is not Format.TF2_SAVED_MODEL:
-        return True
-    return graph.object_graph is not None and graph.object_graph.callable
-
-
-def _code(template: str, handle: str, graph: MetaGraph) -> str:
-    code = template.format(handle=handle)
-    names = list(graph.signatures)
-    for usual in _EVIDENT_SIGNATURES:
-        if f'"{usual}"' in code and usual not in names and names:
-            return code.replace(f'"{usual}"', repr(names[0]))
-    return code
+def _use(handle: str, model: SavedModel, runtime: Runtime, operation: Operation) -> Use:
+    verdict = judge(handle, model, runtime, operation)
+    note = verdict.note
+    if verdict.refusal is not None:
+        note = f"{verdict.refusal.why} Instead: {verdict.refusal.do}"
+    return Use(runtime, operation, verdict.status, verdict.code, note)
 
 
 def present_runtime() -> Optional[Runtime]:
