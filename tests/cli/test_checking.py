@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -82,3 +83,9 @@ def test_doctor():
     assert "Python" in printed.output
     broken = any(problem["severity"] == "error" for problem in report["problems"])
     assert printed.exit_code == int(broken)
+
+
+def test_doctor_runs_the_cells():
+    printed = run("doctor", "--run").output
+    good, all_of_them = re.search(r"(\d+) of (\d+) cells as the matrix says", printed).groups()
+    assert good == all_of_them != "0"

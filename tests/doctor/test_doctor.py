@@ -15,6 +15,7 @@ from unihub import doctor
 from unihub.doctor import Installation, Severity, installation_here, problems_of
 from unihub.doctor.cells import cells_of
 from unihub.doctor.quarrels import COMPANIONS, QUARRELS
+from unihub.matrix import Outcome
 
 GOOD = {
     "tensorflow": "2.21.0",
@@ -306,6 +307,21 @@ def test_reports(surroundings):
     assert whole["tf_keras"] == unihub.environment().keras.value
     assert len(whole["cells"]) == len(diagnosis.cells)
     assert whole["outcomes"] is None
+
+
+def test_what_the_cells_gave_is_told():
+    cell = doctor.diagnose().cells[0].cell
+    given = [Outcome(cell, "load", True, "it answers"), Outcome(cell, "keras", False, "Oops: no")]
+    diagnosis = doctor.diagnose(iter(given))
+    assert diagnosis.exit_code == 1
+    text = doctor.as_text(diagnosis)
+    assert "FAILED  keras: Oops: no" in text
+    assert "; 1 of 2 cells as the matrix says" in text
+    told = [
+        (one["api"], one["ok"], one["gave"])
+        for one in json.loads(doctor.as_json(diagnosis))["outcomes"]
+    ]
+    assert told == [("load", True, "it answers"), ("keras", False, "Oops: no")]
 
 
 def test_no_framework_is_imported():

@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from unihub.doctor import diagnose, render
+
 
 @click.command()
 @click.option("--run", is_flag=True, help="Run the matrix's cells too, as `unihub demo` does.")
@@ -19,14 +21,18 @@ def doctor(run: bool, as_json: bool) -> None:
 
     Exits with 1 when something is broken.
     """
-    from unihub import doctor
+    outcomes = None
+    if run:
+        # Imports TensorFlow.
+        from unihub.demo.run import run_cells
 
-    diagnosis = doctor.diagnose(run=run)
+        outcomes = run_cells()
+    diagnosis = diagnose(outcomes)
     if as_json:
-        click.echo(doctor.as_json(diagnosis))
+        click.echo(render.as_json(diagnosis))
     elif sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
-        click.echo(doctor.as_text(diagnosis, color=True, width=width), nl=False)
+        click.echo(render.as_text(diagnosis, color=True, width=width), nl=False)
     else:
-        click.echo(doctor.as_text(diagnosis), nl=False)
+        click.echo(render.as_text(diagnosis), nl=False)
     sys.exit(diagnosis.exit_code)

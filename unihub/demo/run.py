@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import tempfile
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -19,7 +18,7 @@ from unihub.apis.module.serving import module_api
 from unihub.dispatch.load import load
 from unihub.dispatch.save import save
 from unihub.errors import MatrixRefusal
-from unihub.matrix.values import Cell, Format, Operation, Runtime
+from unihub.matrix.values import Cell, Format, Operation, Outcome, Runtime
 from unihub.runtime import current_runtime
 
 _MODELS = os.path.join(os.path.dirname(__file__), "models")
@@ -35,23 +34,6 @@ _CALLED = {
 }
 
 Tensors = Dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one API of one cell gave.
-
-    Attributes:
-        cell: of the matrix.
-        api: that was used; "refused" where the matrix rules the cell out.
-        ok: whether it did what the matrix says.
-        text: what it gave.
-    """
-
-    cell: Cell
-    api: str
-    ok: bool
-    text: str
 
 
 class Misbehaviour(Exception):

@@ -1,6 +1,6 @@
 """Says what is installed, what of it quarrels, and what mends it.
 
-Reads the packages' metadata: no TensorFlow is imported unless the cells are to be run.
+Reads the packages' metadata: no TensorFlow is imported.
 """
 
 from __future__ import annotations

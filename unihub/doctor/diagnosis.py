@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import Iterable, Optional, Tuple
 
 from unihub.doctor.cells import CellHere, cells_of
 from unihub.doctor.installation import Installation, installation_here
 from unihub.doctor.problem import Problem, Severity
 from unihub.doctor.quarrels import problems_of
 from unihub.doctor.surroundings import Surroundings, surroundings_here
-
-if TYPE_CHECKING:
-    from unihub.demo.run import Outcome
+from unihub.matrix.values import Outcome
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,12 @@ class Diagnosis:
         return int(errors or misbehaved)
 
 
-def diagnose(run: bool = False) -> Diagnosis:
+def diagnose(outcomes: Optional[Iterable[Outcome]] = None) -> Diagnosis:
     """Looks the installation over.
 
     Args:
-        run: whether to run each cell of the matrix, which imports TensorFlow.
+        outcomes: what the cells of the matrix gave, where they are run; asked for
+            last, so that running them changes nothing that is looked at.
 
     Returns:
         Versions, problems with the command that mends each, caches, and what
@@ -59,15 +58,10 @@ def diagnose(run: bool = False) -> Diagnosis:
     surroundings = surroundings_here()
     problems = (*problems_of(installation), *surroundings.problems)
     order = list(Severity)
-    outcomes: Optional[Tuple[Outcome, ...]] = None
-    if run:
-        from unihub.demo.run import run_cells
-
-        outcomes = tuple(run_cells())
     return Diagnosis(
         installation,
         surroundings,
         tuple(sorted(problems, key=lambda problem: order.index(problem.severity))),
         cells_of(installation),
-        outcomes,
+        None if outcomes is None else tuple(outcomes),
     )

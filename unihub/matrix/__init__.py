@@ -12,6 +12,7 @@ from unihub.matrix.rows import cells as cells
 from unihub.matrix.values import Cell as Cell
 from unihub.matrix.values import Format as Format
 from unihub.matrix.values import Operation as Operation
+from unihub.matrix.values import Outcome as Outcome
 from unihub.matrix.values import Route as Route
 from unihub.matrix.values import Row as Row
 from unihub.matrix.values import Runtime as Runtime

@@ -145,3 +145,20 @@ class Cell:
     @property
     def apis(self) -> Tuple[str, ...]:
         return tuple(route.api for route in self.routes)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one API of one cell gave when it was run.
+
+    Attributes:
+        cell: of the matrix.
+        api: that was used; "refused" where the matrix rules the cell out.
+        ok: whether it did what the matrix says.
+        text: what it gave.
+    """
+
+    cell: Cell
+    api: str
+    ok: bool
+    text: str
