@@ -122,12 +122,14 @@ def keras2(session: nox.Session) -> None:
 
 @nox.session(python="3.12")
 def lint(session: nox.Session) -> None:
-    """ruff and mypy."""
-    session.install("ruff", "mypy", "numpy", "click", "rich", "packaging")
-    session.install("requests", "types-requests", "filelock", "platformdirs")
+    """ruff, mypy, and the contracts of the layers."""
+    session.install("ruff", "mypy", "import-linter", "pytest", "numpy", "click", "rich")
+    session.install("packaging", "requests", "types-requests", "filelock", "platformdirs")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    session.run("lint-imports", "--no-cache", "--no-logo")
+    session.run("pytest", "--noconftest", "tests/test_layers.py")
 
 
 @nox.session(python=["3.7", "3.11", "3.12"])

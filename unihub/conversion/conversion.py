@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import importlib
 import os
 import tempfile
 from typing import Any, Dict, List, Mapping, Optional
@@ -12,7 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional
 import tensorflow as tf
 from packaging.version import Version
 
-from unihub import runtime
+from unihub import __version__, runtime
 from unihub.apis.module.saved_model import saved_model_proto, variables_path
 from unihub.apis.operations import register_ops
 from unihub.conversion import errors, files
@@ -82,8 +81,7 @@ def convert_once(
     check_runtime("unihub.load(..., convert=True)", f"unihub.load({handle!r}, convert=True)")
     chosen = None if tags is None else sorted((tags,) if isinstance(tags, str) else tags)
     content = files.tree_hash(resolving.resolve(handle))
-    version = importlib.import_module("unihub").__version__
-    key = hashlib.sha256(repr((content, signature, chosen, version)).encode()).hexdigest()
+    key = hashlib.sha256(repr((content, signature, chosen, __version__)).encode()).hexdigest()
     path = os.path.join(cache, key[:32])
     if not os.path.isdir(path):
         try:
@@ -193,8 +191,7 @@ def _origin(source: Source, model: SavedModel) -> Dict[str, Any]:
         "format": model.format.value,
         "tags": [list(variant.tags) for variant in source.variants],
         "signature": source.signature,
-        # By name: the version is at the top of the package, above this row.
-        "unihub": importlib.import_module("unihub").__version__,
+        "unihub": __version__,
         "tensorflow": tf.__version__,
         "written_by_tensorflow": source.inference.meta_graph.meta_info_def.tensorflow_version,
     }

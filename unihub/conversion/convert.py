@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from typing import Any, Iterable, Mapping, Optional, Union
 
@@ -67,8 +66,9 @@ def convert(
         >>> print(unihub.convert("tf1_module", "converted"))
         >>> layer = unihub.load("converted", op="fine_tuning")
     """
-    conversion = importlib.import_module("unihub.conversion.conversion")
-    report: ConversionReport = conversion.convert(
+    from unihub.conversion import conversion
+
+    return conversion.convert(
         os.fspath(handle),
         os.fspath(path),
         signature=signature,
@@ -77,7 +77,6 @@ def convert(
         dry_run=dry_run,
         inputs=inputs or {},
     )
-    return report
 
 
 def convert_once(
@@ -104,9 +103,9 @@ def convert_once(
     Example:
         >>> unihub.load(convert_once("tf1_module", "cache"), op="fine_tuning")
     """
-    conversion = importlib.import_module("unihub.conversion.conversion")
-    folder: str = conversion.convert_once(os.fspath(handle), os.fspath(cache), signature, tags)
-    return folder
+    from unihub.conversion import conversion
+
+    return conversion.convert_once(os.fspath(handle), os.fspath(cache), signature, tags)
 
 
 def convert_into_cache(
@@ -150,6 +149,6 @@ def validate(path: Path) -> ValidationReport:
         >>> unihub.validate("converted").reusable
         True
     """
-    validation = importlib.import_module("unihub.conversion.validation")
-    report: ValidationReport = validation.validate(os.fspath(path))
-    return report
+    from unihub.conversion import validation
+
+    return validation.validate(os.fspath(path))
