@@ -12,9 +12,8 @@ from unihub.dispatch import safety
 from unihub.dispatch.support import UnknownChoice, chosen, decided_cell
 from unihub.errors import UnihubError, listed, nearest
 from unihub.formats import selection
-from unihub.formats.model import SavedModel, open_saved_model
+from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
 from unihub.handles import resolving
-from unihub.inspection.judge import judge
 from unihub.matrix.values import Cell, Format, Operation, Route, Runtime
 from unihub.runtime import current_runtime
 
@@ -167,9 +166,8 @@ def load(
         route = _route(cell, api, text, model)
         _check_arguments(route.api, kwargs)
         graph = selection.choose_meta_graph(model, text, operation, training, tags)
-        verdict = judge(text, model, cell.runtime, operation, graph, signature)
-        if verdict.refusal is not None and operation is Operation.FINE_TUNING:
-            raise verdict.refusal
+        if operation is Operation.FINE_TUNING:
+            _check_tunable(text, model, graph, signature)
         request = Request(
             handle=text,
             model=model,
@@ -214,6 +212,18 @@ def _converted(model: SavedModel, signature: Optional[str], tags: Optional[selec
 # AutoGraph leaves alone what bears this mark, in every release; without it, it
 # warns of each line of unihub that it cannot rewrite.
 load.autograph_info__ = {}  # type: ignore[attr-defined]
+
+
+def _check_tunable(
+    handle: str, model: SavedModel, graph: MetaGraph, signature: Optional[str]
+) -> None:
+    # Imported only here, for inference takes what the matrix gives.
+    from unihub.inspection.judge import judge
+
+    runtime = current_runtime()
+    verdict = judge(handle, model, runtime, Operation.FINE_TUNING, graph, signature)
+    if verdict.refusal is not None:
+        raise verdict.refusal
 
 
 def _route(cell: Cell, api: Optional[str], handle: str, model: SavedModel) -> Route:

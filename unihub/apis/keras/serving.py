@@ -11,7 +11,6 @@ from unihub.apis.loading import explained
 from unihub.apis.operations import register_ops
 from unihub.apis.request import Request
 from unihub.formats import selection
-from unihub.inspection import loaded
 from unihub.matrix.values import Operation, Runtime
 
 
@@ -64,6 +63,9 @@ def layer_card(
         trainable: whether the layer is.
         resolved: what ``handle`` stands for.
     """
+    # A card shows a model that is perhaps still to be downloaded: few layers are shown.
+    from unihub.inspection import loaded
+
     if not isinstance(handle, (str, os.PathLike)):
         return loaded.object_card(f"KerasLayer of {type(resolved).__name__}", "keras")
     operation = Operation.FINE_TUNING if trainable else Operation.INFERENCE
