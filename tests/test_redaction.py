@@ -13,7 +13,6 @@ from unihub.redaction import redacted, scrubbed, scrubbed_logs
     ("url", "shown"),
     [
         ("https://example.com/m.tar.gz", "https://example.com/m.tar.gz"),
-        ("https://example.com:8443/a@b/m", "https://example.com:8443/a@b/m"),
         ("https://example.com/m?sig=secret", "https://example.com/m?…"),
         ("https://example.com/m?a=1#secret", "https://example.com/m?…"),
         ("https://example.com/m#secret?secret", "https://example.com/m"),
@@ -21,7 +20,21 @@ from unihub.redaction import redacted, scrubbed, scrubbed_logs
         ("https://me:secret@example.com/m", "https://example.com/m"),
         ("https://secret@example.com", "https://example.com"),
         ("https://me:sec@ret@example.com/m", "https://example.com/m"),
-        ("https://me:sec/ret@example.com/m", "https://…"),
+        ("https://me:sec/ret@example.com/m", "https://…/example.com/m"),
+        ("https://sec/ret@example.com/m?secret", "https://…/example.com/m?…"),
+        # What it is to a parser, a path with an @, may be a password that begins with a port.
+        ("https://example.com:8443/a@b/m", "https://…/b/m"),
+        ("https://me:sec/ret", "https://…"),
+        ("https://example.com/m?of=me@secret", "https://…"),
+        ("htps://me:secret@example.com/m", "htps://example.com/m"),
+        ("https:/me:secret@example.com/m", "https:/example.com/m"),
+        ("https//me:secret@example.com/m", "…/example.com/m"),
+        ("https:\\\\me:secret@example.com\\m", "https:\\\\example.com\\m"),
+        ("me:secret@example.com/m", "example.com/m"),
+        ("//me:secret@example.com/m", "//example.com/m"),
+        ("http=http://me:secret@proxy:1,ftp=x", "http=http://proxy:1,ftp=x"),
+        ("http=http://me:sec/ret@proxy:1,ftp=x", "http=http://…/proxy:1,ftp=x"),
+        ("file:///home/me@work/m.tar.gz#12-34", "file:///home/me@work/m.tar.gz"),
         ("https://me:sec?ret@example.com/m", "https://…"),
         ("https://me:sec#ret@example.com/m", "https://…"),
         ("https://me:secret@[::1]:80/m?secret", "https://[::1]:80/m?…"),
@@ -38,13 +51,45 @@ def test_redacted(url, shown):
     assert redacted(shown) == shown
 
 
-TEXT = st.text(st.characters(blacklist_characters="@"), min_size=1)
+SECRET = "tip-top-secret"
+# As it is typed: nothing of it is escaped.
+PART = st.text(st.sampled_from("ab1.-/@?#:&=%[]\\")) | st.text()
+TYPED = st.builds("{}{}{}".format, PART, st.just(SECRET), PART)
+START = st.sampled_from(
+    ["https://", "htps://", "http:/", "HTTPS://", "https:\\\\", "s3://", "http=http://", "//", ""]
+)
+HOST = st.sampled_from(["example.com/m.tar.gz", "proxy:3128", "[::1]:80/a b", "host", ""])
 
 
-@given(TEXT, TEXT)
-def test_no_password_and_no_query(password, query):
-    marked = f"https://me:<{password}SECRET>@example.com/m?<{query}SECRET>"
-    assert "SECRET" not in redacted(marked)
+@given(START, TYPED, HOST)
+def test_a_user_and_a_password_are_never_shown(start, secret, host):
+    assert SECRET not in redacted(f"{start}me:{secret}@{host}")
+    # Without a scheme, a user that ends with :// is one.
+    if start:
+        assert SECRET not in redacted(f"{start}{secret}@{host}")
+        assert SECRET not in redacted(f"{start}{secret}:@{host}")
+
+
+@given(START, HOST, st.sampled_from(["?", "?a=1&sig=", "#"]), TYPED)
+def test_what_follows_a_question_mark_or_hash_is_never_shown(start, host, mark, secret):
+    assert SECRET not in redacted(start + host + mark + secret)
+
+
+@given(st.lists(st.tuples(START, PART, TYPED, HOST, TYPED), min_size=1, max_size=3))
+def test_no_secret_is_in_a_scrubbed_text(urls):
+    # White space ends a URL in a text.
+    spelt = [
+        "".join(f"{start or 'http://'}{user}:{secret}@{host}?sig={query}".split())
+        for start, user, secret, host, query in urls
+    ]
+    for text in (" ".join(spelt), f"broken: {spelt}", ",".join(spelt), f"X('{spelt[0]}')."):
+        assert SECRET not in scrubbed(text)
+
+
+@given(START, PART, HOST)
+def test_what_is_redacted_stays_as_it_is(start, userinfo, host):
+    once = redacted(f"{start}{userinfo}@{host}")
+    assert redacted(once) == once
 
 
 @pytest.mark.parametrize(
@@ -56,6 +101,12 @@ def test_no_password_and_no_query(password, query):
         ),
         ('"GET /m?sig=secret HTTP/1.1" 200', '"GET /m?… HTTP/1.1" 200'),
         ("is it here? no", "is it here? no"),
+        ("ask me@example.com: issue#12, 3:4", "ask me@example.com: issue#12, 3:4"),
+        (
+            "'http=http://a:sec/ret@p:1,https=http://b:secret@q:2' and https://h/m?sig=secret.",
+            "'http=http://…/q:2' and https://h/m?….",
+        ),
+        ("Failed to parse: me:sec/ret@proxy:1", "Failed to parse: …/proxy:1"),
     ],
 )
 def test_scrubbed(text, shown):

@@ -186,10 +186,28 @@ def test_a_wrong_value_to_configure_changes_nothing(wrong):
     assert current() == before
 
 
-def test_a_password_of_a_proxy_is_not_shown():
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ftp=http://ada:secret@proxy",
+        "http=http://ada:se/secret@proxy:1,ftp=x",
+        "http=http://ada:se, secret@proxy:1,ftp=x",
+        "http=ada:se/secret@proxy:1,ftp=x",
+        {"http": "http://ada:se secret@proxy", "https": 3},
+        b"http://ada:secret@proxy",
+        ["http://ada:se/secret@proxy"],
+    ],
+)
+def test_a_password_of_a_proxy_is_not_shown(monkeypatch, value):
     with pytest.raises(SettingNotUnderstood) as raised:
-        unihub.configure(proxies="ftp=http://ada:secret@proxy")
+        unihub.configure(proxies=value)
     assert "secret" not in str(raised.value)
+    if isinstance(value, str):
+        monkeypatch.setenv("UNIHUB_PROXIES", value)
+        with pytest.raises(SettingNotUnderstood) as raised:
+            current()
+        assert "secret" not in str(raised.value)
+        monkeypatch.delenv("UNIHUB_PROXIES")
     with unihub.configure(proxies="http://ada:secret@proxy") as inside:
         assert "secret" not in repr(inside)
 

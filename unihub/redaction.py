@@ -1,24 +1,25 @@
 """URLs for people: no userinfo, no query, no fragment.
 
-A signed URL carries its secret in the query, a private one in the userinfo.
-Whatever is shown, logged or stored goes through here.
+A signed URL carries its secret in the query, a private one in the userinfo. Whatever
+is shown, logged or stored goes through here. In doubt it is hidden: an unescaped / ?
+or # in a password makes a URL that means something else to a parser.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import re
 import threading
-from typing import Iterator
+from typing import Iterator, Match
 
 _HIDDEN = "…"
-_USERINFO = re.compile(r"//[^/?#\s]*@")
-_QUERY = re.compile(r"[?#].+", re.DOTALL)
-_STRANGE_PORT = re.compile(r"//(?:\[[^\]/]*\])?[^/?#\s\[\]]*:(?!\d*(?:[/?#]|$))")
+# What is before the scheme may be a name, as in http=http://proxy.
+_SCHEME = re.compile(r"([^:/?#@\\]*?[A-Za-z][A-Za-z0-9+.-]*:[/\\]+|[/\\]*)(.*)", re.DOTALL)
+_TAIL = re.compile(r"[?#].+", re.DOTALL)
+_STRANGE_PORT = re.compile(r"(?:\[[^\]/]*\])?[^/?#\s\[\]]*:(?!\d*(?:[,/?#]|$))")
 
-_URL_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>]+")
-_QUERY_IN_TEXT = re.compile(r"\?[^\s'\"<>]+")
+_WORD = re.compile(r"(\S+?)(['\")\]>}.,;:]*)(?=\s|$)")
+_WORTH_A_LOOK = re.compile(r"[A-Za-z]:[/\\]|\?.|[:/?#\\].*@", re.DOTALL)
 
 # The loggers of urllib3 that write the target of a request.
 _LOGGERS = ("urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
@@ -28,48 +29,64 @@ def redacted(url: str) -> str:
     """The URL as it may be shown: scheme, host, port and path.
 
     Args:
-        url: any text that is meant as a URL; it need not be a valid one.
+        url: any text that is meant as a URL; it need not be a valid one. A path of this
+            machine that has an @ in it would lose what is before it.
 
     Returns:
-        The URL without userinfo and fragment, and with "…" for a query.
+        The URL without userinfo and fragment, and with "…" for a query. Where an @ stands
+        behind the first / ? or #, so that the userinfo may be longer than it seems, "…"
+        for all that may belong to it.
 
     Example:
         >>> redacted("https://me:pw@example.com/m.tar.gz?X-Goog-Signature=ab#c")
         'https://example.com/m.tar.gz?…'
+        >>> redacted("https://me:p/w@example.com/m.tar.gz")
+        'https://…/example.com/m.tar.gz'
     """
-    bare = _USERINFO.sub("//", url, count=1)
-    # A password with an unescaped / ? or # reads as a port.
-    strange = _STRANGE_PORT.search(bare)
-    if strange:
-        return bare[: strange.start()] + "//" + _HIDDEN
-    return _QUERY.sub(lambda tail: "?" + _HIDDEN if tail.group()[0] == "?" else "", bare)
+    found = _SCHEME.fullmatch(url)
+    assert found is not None
+    start, rest = found.groups()
+    before, at, after = rest.rpartition("@")
+    if not at:
+        # A password whose @ and host were forgotten.
+        if start.endswith("//") and _STRANGE_PORT.match(rest):
+            return start + _HIDDEN
+    elif start.lower() == "file:///":
+        after = rest
+    elif "?" in before or "#" in before:
+        return start + _HIDDEN
+    elif "/" in before or "\\" in before:
+        start += _HIDDEN + "/"
+    return start + _TAIL.sub(lambda tail: "?" + _HIDDEN if tail.group()[0] == "?" else "", after)
 
 
 def scrubbed(text: str) -> str:
     """Text of somebody else, with every URL and query in it redacted.
 
     Args:
-        text: such as the message of an exception of requests or urllib3.
+        text: such as the message of an exception of requests or urllib3. What belongs
+            to one URL has no white space in it.
     """
-    text = _URL_IN_TEXT.sub(lambda url: redacted(url.group()), text)
-    return _QUERY_IN_TEXT.sub("?" + _HIDDEN, text)
+    return _WORD.sub(_scrubbed, text)
 
 
-class _Scrub(logging.Filter):
-    def __init__(self) -> None:
-        super().__init__()
-        self._thread = threading.get_ident()
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if record.thread in (self._thread, None):
-            record.msg, record.args = scrubbed(record.getMessage()), ()
-        return True
+def _scrubbed(word: Match[str]) -> str:
+    text, closing = word.groups()
+    return (redacted(text) if _WORTH_A_LOOK.search(text) else text) + closing
 
 
 @contextlib.contextmanager
 def scrubbed_logs() -> Iterator[None]:
     """Redacts what urllib3 logs of this thread's requests, as long as it is entered."""
-    scrub = _Scrub()
+    import logging
+
+    thread = threading.get_ident()
+
+    def scrub(record: logging.LogRecord) -> bool:
+        if record.thread in (thread, None):
+            record.msg, record.args = scrubbed(record.getMessage()), ()
+        return True
+
     loggers = [logging.getLogger(name) for name in _LOGGERS]
     for logger in loggers:
         logger.addFilter(scrub)

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Type
 
 from unihub.errors import UnihubError, listed, nearest
+from unihub.redaction import redacted, scrubbed
 
 GIB = 1 << 30
 
@@ -124,7 +125,6 @@ _FLAGS = {
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY_UNITS = {"KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30, "TI": 1 << 40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*((?:[KMGT]i?)?)B?", re.IGNORECASE)
-_PASSWORD = re.compile(r"//[^/@]*@")
 _FORMATS = ("AUTO", "COMPRESSED", "UNCOMPRESSED")
 
 
@@ -553,9 +553,19 @@ def _refused(
 ) -> SettingNotUnderstood:
     return SettingNotUnderstood(
         source=source,
-        value=_PASSWORD.sub("//…@", value) if isinstance(value, str) else value,
+        value=_shown(value),
         option=option.name,
         purpose=option.purpose,
         accepted=kind.accepted,
         remedy=remedy,
     )
+
+
+def _shown(value: Any) -> Any:
+    """A value without a proxy's password."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, Mapping):
+        return {name: _shown(inside) for name, inside in value.items()}
+    text = scrubbed(repr(value))
+    return value if text == repr(value) else text

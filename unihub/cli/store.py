@@ -14,8 +14,7 @@ import click
 from unihub import settings
 from unihub.cli.printing import print_json, print_table, size_text
 from unihub.errors import UnihubError
-from unihub.handles import parsing
-from unihub.handles import resolving as fetching
+from unihub.handles import parsing, resolving
 from unihub.handles.cache import housekeeping
 from unihub.handles.cache.cache import Cache
 from unihub.handles.cache.housekeeping import Item, Kind, Removal
@@ -55,10 +54,12 @@ def fetch(handle: Tuple[str, ...], sha256: Optional[str], as_json: bool) -> None
     results: List[Dict[str, Any]] = []
     for one in handle:
         try:
-            results.append({"handle": one, "path": fetching.resolve(one, sha256=sha256)})
+            results.append(
+                {"handle": parsing.shown(one), "path": resolving.resolve(one, sha256=sha256)}
+            )
         except UnihubError as error:
             # The others may be there, and are wanted all the same.
-            results.append({"handle": one, "error": error.code})
+            results.append({"handle": parsing.shown(one), "error": error.code})
             click.echo(str(error), err=True)
         if not as_json and "path" in results[-1]:
             click.echo(results[-1]["path"])
@@ -92,7 +93,7 @@ def show_path(handle: Optional[str]) -> None:
         return
     entry = _entry(store, handle)
     if entry is None:
-        click.echo(f"{handle} is not in {store.root}", err=True)
+        click.echo(f"{parsing.shown(handle)} is not in {store.root}", err=True)
         sys.exit(1)
     click.echo(entry.path)
 
@@ -286,7 +287,7 @@ def _entries(store: Cache, texts: Sequence[str]) -> Tuple[Entry, ...]:
 
 
 def _not_there(store: Cache, text: str) -> click.UsageError:
-    return click.UsageError(f"{text} is not in {store.root}; see: unihub cache ls")
+    return click.UsageError(f"{parsing.shown(text)} is not in {store.root}; see: unihub cache ls")
 
 
 def _entry(store: Cache, text: str) -> Optional[Entry]:

@@ -16,9 +16,9 @@ from unihub.errors import Message, UnihubError
 from unihub.handles.cache import housekeeping
 from unihub.handles.cache.cache import Cache
 from unihub.handles.sources.legacy import looks_complete
+from unihub.redaction import redacted
 
 _CACHING = "https://www.tensorflow.org/hub/caching"
-_PASSWORD = re.compile(r"//[^/@]*@")
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 _LEAST_FREE_BYTES = 2 * settings.GIB
 
@@ -69,7 +69,7 @@ _PROXY_SCHEME = Message(
     "proxy-without-scheme",
     "{variable}={value!r} has no scheme.",
     "the libraries that read it disagree on what that means.",
-    "export {variable}=http://{value}",
+    "export {variable}=http://{url}",
 )
 
 
@@ -207,8 +207,8 @@ def _bundles() -> Dict[str, str]:
 
 
 def _network() -> Iterator[Tuple[str, str]]:
-    for name, value in [*_variables(), *_bundles().items()]:
-        yield name, _PASSWORD.sub("//***@", value)
+    yield from ((name, redacted(value)) for name, value in _variables())
+    yield from _bundles().items()
 
 
 def _network_problems() -> Iterator[Problem]:
@@ -217,4 +217,7 @@ def _network_problems() -> Iterator[Problem]:
             yield _problem(_NO_BUNDLE, Severity.ERROR, variable=variable, path=path)
     for variable, value in _variables():
         if "://" not in value and variable.lower() != "no_proxy":
-            yield _problem(_PROXY_SCHEME, Severity.WARNING, variable=variable, value=value)
+            host = redacted(value)
+            url = host if host == value else f"USER:PASSWORD@{host}"
+            facts = {"variable": variable, "value": host, "url": url}
+            yield _problem(_PROXY_SCHEME, Severity.WARNING, **facts)

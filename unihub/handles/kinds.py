@@ -5,12 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Union
 
+from unihub.redaction import redacted
+
+
+class _Remote:
+    @property
+    def shown(self) -> str:
+        """The handle without what may be secret in it, to be printed and stored."""
+        return redacted(str(self))
+
 
 @dataclass(frozen=True)
 class _AtPath:
     path: str
 
     def __str__(self) -> str:
+        return self.path
+
+    @property
+    def shown(self) -> str:
+        """The path, which holds no secrets."""
         return self.path
 
 
@@ -23,7 +37,7 @@ class LocalArchive(_AtPath):
 
 
 @dataclass(frozen=True)
-class _AtUrl:
+class _AtUrl(_Remote):
     url: str
 
     def __str__(self) -> str:
@@ -39,7 +53,7 @@ class TfhubModel(_AtUrl):
 
 
 @dataclass(frozen=True)
-class KaggleModel:
+class KaggleModel(_Remote):
     """A variation of a model on Kaggle; version None is the newest there is."""
 
     owner: str
@@ -59,7 +73,7 @@ class KaggleModel:
 
 
 @dataclass(frozen=True)
-class _InBucket:
+class _InBucket(_Remote):
     bucket: str
     path: str
 
@@ -76,7 +90,7 @@ class GcsArchive(_InBucket):
 
 
 @dataclass(frozen=True)
-class _AtUri:
+class _AtUri(_Remote):
     uri: str
 
     def __str__(self) -> str:
@@ -92,7 +106,7 @@ class GfileArchive(_AtUri):
 
 
 @dataclass(frozen=True)
-class CustomHandle:
+class CustomHandle(_Remote):
     """A handle that a registered resolver takes."""
 
     text: str

@@ -16,7 +16,6 @@ from typing import Any, Dict, Iterable, Optional, Tuple
 
 from unihub.errors import UnihubError, warn
 from unihub.handles.kinds import Handle, KaggleModel, LocalArchive, LocalFolder
-from unihub.redaction import redacted
 
 FORMAT = 1
 
@@ -79,7 +78,7 @@ class Lockfile:
     def name_of(self, handle: Handle) -> str:
         """What a handle goes by in the file: without secrets, paths relative to it."""
         if not isinstance(handle, (LocalFolder, LocalArchive)):
-            return redacted(str(handle))
+            return handle.shown
         path = os.path.abspath(handle.path)
         folder = os.path.dirname(os.path.abspath(self.path))
         if os.path.commonpath([folder, path]) == folder:

@@ -29,6 +29,7 @@ from unihub.handles.kinds import (
     TfhubModel,
 )
 from unihub.handles.resolvers import OWN_SCHEMES, resolver_of
+from unihub.redaction import redacted, scrubbed
 
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
 
@@ -61,14 +62,16 @@ FRAMEWORKS = (
 
 # Not to be taken for a misspelt scheme of ours.
 _OTHER_FILE_SYSTEMS = ("viewfs", "har", "ram", "az", "abfs", "oss", "dfs", "hf")
+_REMOTE_SCHEMES = tuple(scheme for scheme in OWN_SCHEMES if scheme != "file")
 _NEVER_READ = ("ftp", "ftps", "sftp", "ssh", "scp", "git", "git+https", "data", "mailto")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://(.*)", re.DOTALL)
-_ONE_SLASH = re.compile(r"(https?|kaggle|gs|s3|hdfs):(?://?)?(?=[^/\\])(.*)", re.DOTALL)
+_ONE_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):(?://?)?(?=[^/\\])(.*)", re.DOTALL)
+_ONLY_USERINFO = re.compile(r"[^/.~][^:]*:.*@.+", re.DOTALL)
+_BUCKET = re.compile(r"[\w.\-]+")
 _KAGGLE_PART = re.compile(r"(?!\.+$)[\w.\-]+")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _HOST_WITHOUT_SCHEME = re.compile(r"(www\.kaggle\.com|kaggle\.com|tfhub\.dev|[\w\-]+:\d+)/", re.I)
-_SECRET = re.compile(r"(?<=//)[^/@]*@|\?.*", re.DOTALL)
 
 
 class HandleNotSupported(UnihubError, ValueError):
@@ -110,11 +113,12 @@ def parse(handle: Text) -> Handle:
         KaggleModel(owner='google', model='yamnet', framework='tensorFlow2', ...)
     """
     if not isinstance(handle, (str, os.PathLike)):
-        _refuse(repr(handle), f"a {type(handle).__name__}", "unihub.load('path/to/folder')")
+        found = f"a {type(handle).__name__}"
+        _refuse(scrubbed(repr(handle)), found, "unihub.load('path/to/folder')")
     text = os.fspath(handle)
     if not isinstance(text, str):
         decoded = os.fsdecode(text)
-        _refuse(repr(handle), "a path of bytes", f"unihub.load({decoded!r})")
+        _refuse(repr(os.fsencode(shown(decoded))), "a path of bytes", _load(decoded))
     if isinstance(handle, PurePath):
         return _local(os.path.expanduser(text))
     _refuse_blank(text)
@@ -174,13 +178,17 @@ def _http(text: str) -> Optional[Handle]:
         parts = urlsplit(url)
         host = parts.hostname
         parts.port  # noqa: B018  (reading it is what checks it)
-    except ValueError as error:
-        _refuse(_shown(text), f"a URL that cannot be read: {error}", "unihub.load('https://…')")
+    # What is raised quotes a part of it.
+    except ValueError:
+        found = "a URL that cannot be read: its host or port is malformed"
+        if "@" in text:
+            found += "; in a password / ? # and @ are written %2F %3F %23 and %40"
+        _refuse(shown(text), found, "unihub.load('https://…')")
     if re.search(r"[\s\x00-\x1f\x7f]", url):
         fixed = "".join(url.split())
-        _refuse(repr(_shown(text)), "a URL with white space in it", _load(fixed))
+        _refuse(repr(shown(text)), "a URL with white space in it", _load(fixed))
     if not host:
-        _refuse(_shown(text), "a URL with no host", "unihub.load('https://host/path')")
+        _refuse(shown(text), "a URL with no host", "unihub.load('https://host/path')")
     if host in ("kaggle.com", "www.kaggle.com"):
         return _kaggle_page(text, [part for part in parts.path.split("/") if part])
     return HttpArchive(url) if is_archive(parts.path) else TfhubModel(url)
@@ -191,7 +199,7 @@ def _kaggle_page(text: str, parts: List[str]) -> Handle:
         parts = parts[2:]
     if parts[:1] != ["models"]:
         example = "https://www.kaggle.com/models/google/yamnet/tensorFlow2/yamnet/1"
-        _refuse(_shown(text), "a page of Kaggle that is no model's", _load(example))
+        _refuse(shown(text), "a page of Kaggle that is no model's", _load(example))
     words = ("frameworks", "variations", "versions")
     return _kaggle_model(text, [part for part in parts[1:] if part.lower() not in words])
 
@@ -204,6 +212,9 @@ def _kaggle_scheme(text: str) -> Optional[Handle]:
 
 
 def _kaggle_model(text: str, parts: List[str]) -> KaggleModel:
+    if "@" in text:
+        # No name has one: what is before it may be a password.
+        parts = []
     if parts[-1:] == ["download"] and len(parts) == 6:
         parts = parts[:-1]
     if len(parts) < 4 or not all(_KAGGLE_PART.fullmatch(part) for part in parts):
@@ -213,7 +224,7 @@ def _kaggle_model(text: str, parts: List[str]) -> KaggleModel:
         lacking = "a framework" if rest and not any(map(_framework, rest)) else "a variation"
         missing = lacking if rest else "a framework and a variation"
         _refuse(
-            _shown(text),
+            shown(text),
             f"a model of Kaggle that needs {missing}",
             _load(f"kaggle://{owner}/{model}/{framework}/{variation}"),
         )
@@ -227,7 +238,7 @@ def _kaggle_model(text: str, parts: List[str]) -> KaggleModel:
         )
         close = nearest(framework.lower(), [name.lower() for name in FRAMEWORKS])
         framework = known or next(name for name in FRAMEWORKS if name.lower() == close)
-        _refuse(_shown(text), found, _load(f"kaggle://{owner}/{model}/{framework}/{variation}"))
+        _refuse(shown(text), found, _load(f"kaggle://{owner}/{model}/{framework}/{variation}"))
     return KaggleModel(owner, model, known, variation, int(version[0]) if version else None)
 
 
@@ -235,8 +246,9 @@ def _gcs(text: str) -> Optional[Handle]:
     if _scheme(text) != "gs":
         return None
     bucket, _, path = text.split("://", 1)[1].partition("/")
-    if not bucket:
-        _refuse(repr(text), "a gs:// handle with no bucket", "unihub.load('gs://bucket/folder')")
+    if not _BUCKET.fullmatch(bucket):
+        found = f"a gs:// handle with no {'name for a ' if bucket else ''}bucket"
+        _refuse(repr(shown(text)), found, "unihub.load('gs://bucket/folder')")
     if is_archive(path):
         return GcsArchive(bucket, path)
     return GcsFolder(bucket, path.rstrip("/"))
@@ -247,7 +259,10 @@ def _file(text: str) -> Optional[Handle]:
         return None
     host, slash, path = text.split("://", 1)[1].partition("/")
     if host not in ("", "localhost"):
-        _refuse(_shown(text), f"a file:// handle of host {host!r}", _load("file:///" + host + path))
+        found, remedy = f"a file:// handle of host {host!r}", _load(f"file:///{host}{slash}{path}")
+        if "@" in text:
+            found, remedy = "a file:// handle with a user", "unihub.load('file:///path/to/folder')"
+        _refuse(shown(text), found, remedy)
     path = unquote(slash + path)
     _refuse_blank(path)
     return _local(path[1:] if re.match(r"/[A-Za-z]:", path) and os.name == "nt" else path)
@@ -258,15 +273,13 @@ def _gfile(text: str) -> Optional[Handle]:
     if scheme is None or os.path.lexists(text):
         return None
     if scheme in _NEVER_READ:
-        _refuse(_shown(text), f"a {scheme}:// handle", "download it, then unihub.load('folder')")
+        _refuse(shown(text), f"a {scheme}:// handle", "download it, then unihub.load('folder')")
     rest = text.split("://", 1)[1]
-    close = _close(scheme, OWN_SCHEMES[:5]) if len(scheme) > 3 else None
+    close = _close_scheme(scheme)
     if close and scheme not in OWN_SCHEMES + _OTHER_FILE_SYSTEMS:
-        _refuse(
-            _shown(text), f"{scheme}://, which is nearly {close}://", _load(f"{close}://{rest}")
-        )
+        _refuse(shown(text), f"{scheme}://, which is nearly {close}://", _load(f"{close}://{rest}"))
     if not rest.strip("/"):
-        _refuse(_shown(text), f"a {scheme}:// handle with no path", _load(f"{scheme}://…/folder"))
+        _refuse(shown(text), f"a {scheme}:// handle with no path", _load(f"{scheme}://…/folder"))
     uri = f"{scheme}://{rest}".rstrip("/")
     return GfileArchive(uri) if is_archive(uri) else GfileFolder(uri)
 
@@ -276,16 +289,19 @@ def _odd_spelling(text: str) -> Optional[Handle]:
     if os.path.lexists(text) or os.path.lexists(os.path.expanduser(text)):
         return None
     if text.strip() != text:
-        _refuse(repr(_shown(text)), "white space around it", _load(text.strip()))
+        _refuse(repr(shown(text)), "white space around it", _load(text.strip()))
     slash = _ONE_SLASH.fullmatch(text)
-    if slash:
-        scheme, rest = slash.groups()
-        shown = _shown(f"{scheme}://{rest}").replace("://", text[len(scheme) : -len(rest)], 1)
-        _refuse(shown, "a URL without its ://", _load(f"{scheme}://{rest}"))
+    scheme, rest = slash.groups() if slash else ("", "")
+    meant = scheme.lower() if scheme.lower() in _REMOTE_SCHEMES else _close_scheme(scheme)
+    if meant in _REMOTE_SCHEMES:
+        spelt = shown(f"{scheme}://{rest}").replace("://", text[len(scheme) : -len(rest)], 1)
+        _refuse(spelt, "a URL without its ://", _load(f"{meant}://{rest}"))
     drive, rest = ntpath.splitdrive(text)
     if os.name != "nt" and (re.fullmatch("[A-Za-z]:", drive) or text.startswith("\\\\")):
         fixed = rest.replace("\\", "/").lstrip("/")
         _refuse(text, f"a path of Windows, and this is {sys.platform}", _load(fixed or "folder"))
+    if _ONLY_USERINFO.fullmatch(text):
+        _refuse(shown(text), "a user and password without https://", _load("https://" + text))
     return None
 
 
@@ -333,7 +349,7 @@ def _refuse_blank(text: str) -> None:
     if not text.strip():
         _refuse(repr(text), "white space only", remedy)
     if "\0" in text:
-        _refuse(repr(text), "a NUL character", _load(text.replace("\0", "")))
+        _refuse(repr(shown(text)), "a NUL character", _load(text.replace("\0", "")))
 
 
 def _scheme(text: str) -> Optional[str]:
@@ -346,13 +362,15 @@ def _scheme_in_lower_case(text: str) -> str:
     return scheme.lower() + separator + rest
 
 
-def _shown(text: str) -> str:
-    """The handle without what may be secret in it."""
-    return _SECRET.sub("", text) if "://" in text else text
+def shown(text: str) -> str:
+    """The handle without what may be secret in it; a path of this machine as it is."""
+    return redacted(text) if "://" in text or _ONLY_USERINFO.fullmatch(text) else text
 
 
 def _load(handle: str) -> str:
-    return f"unihub.load({_shown(handle)!r})"
+    # A line to paste ends where the query, which is hidden, began.
+    text = shown(handle)
+    return f"unihub.load({text[:-2] if text.endswith('?…') else text!r})"
 
 
 def _close(word: str, choices: Any) -> Optional[str]:
@@ -361,6 +379,10 @@ def _close(word: str, choices: Any) -> Optional[str]:
 
     found = difflib.get_close_matches(word, choices, n=1, cutoff=0.75)
     return found[0] if found and found[0] != word else None
+
+
+def _close_scheme(scheme: str) -> Optional[str]:
+    return _close(scheme.lower(), OWN_SCHEMES[:5]) if len(scheme) > 3 else None
 
 
 def _framework(name: str) -> Optional[str]:

@@ -110,9 +110,9 @@ def _suggest(text: str) -> None:
 
         reason, handle = meant
         raise ModelNotFound(
-            path=text,
+            path=parsing.shown(text),
             reason=f"there is no such folder; {reason}.",
-            remedy=f"unihub.load({handle!r})",
+            remedy=f"unihub.load({parsing.shown(handle)!r})",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import os
 import shutil
 import subprocess
@@ -104,6 +105,20 @@ def test_a_secret_in_the_url_is_stored_nowhere(server, cache):
     found = [path for path in cache.rglob("*") if path.is_file()]
     assert len(found) >= 4
     assert [path for path in found if b"tip-top" in path.read_bytes()] == []
+    assert [path for path in cache.rglob("*") if "tip-top" in path.name] == []
+
+
+@pytest.mark.parametrize(
+    "userinfo",
+    ["ada:tip-top-secret", "ada:1/tip-top-secret", "ada@host:1/tip-top-secret", "a?tip-top-secret"],
+)
+def test_a_secret_is_in_no_message(server, cache, caplog, userinfo):
+    caplog.set_level(logging.DEBUG)
+    for path in ("/m.tar.gz?sig=tip-top-secret", "/model"):
+        with pytest.raises(UnihubError) as raised:
+            resolve(server.url(path, userinfo=userinfo))
+        assert "tip-top" not in str(raised.value)
+    assert [message for message in caplog.messages if "tip-top" in message] == []
     assert [path for path in cache.rglob("*") if "tip-top" in path.name] == []
 
 

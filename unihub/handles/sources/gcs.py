@@ -26,6 +26,7 @@ from unihub.handles.sources import gfile
 from unihub.handles.sources.archives import downloaded
 from unihub.handles.sources.context import Context
 from unihub.handles.sources.source_errors import BucketNotReadable, NothingInBucket, ObjectDiffers
+from unihub.redaction import redacted
 
 _log = logging.getLogger("unihub")
 
@@ -97,14 +98,14 @@ def public_or_by_gfile(
         refusal = error
     _log.warning(
         "%s is not public (%s): it is read by tf.io.gfile, with Google's credentials",
-        handle,
+        handle.shown,
         refusal.status,
     )
     try:
         return by_gfile()
     except UnihubError as error:
         raise BucketNotReadable(
-            handle=str(handle), http=f"status {refusal.status}", gfile=first_line(error)
+            handle=handle.shown, http=f"status {refusal.status}", gfile=first_line(error)
         ) from error
 
 
@@ -113,18 +114,18 @@ def public_folder(handle: GcsFolder, work: Workplace, context: Context) -> Facts
     prefix = handle.path + "/" if handle.path else ""
     objects = _listed(handle, prefix, work, context)
     if not objects:
-        raise _nothing(handle, f"no object's name begins with {prefix!r}", context)
+        raise _nothing(handle, f"no object's name begins with {redacted(prefix)!r}", context)
     total = sum(found.size for found in objects)
     work.needs(total)
     done = 0
-    with Destination(work.model, context.caps, str(handle)) as destination:
+    with Destination(work.model, context.caps, handle.shown) as destination:
         for found in objects:
             path = _download(handle, found, work, context)
             destination.add_file(found.name[len(prefix) :], found.size, _blocks(path))
             remove_part(work.part)
             done += found.size
             context.progress.advance(done, total)
-        return Facts(url=str(handle), files=destination.files)
+        return Facts(url=handle.shown, files=destination.files)
 
 
 def _listed(
@@ -149,7 +150,7 @@ def _listed(
             for item in page.get("items", ())
             if not item["name"].endswith("/")
         )
-        check_members(str(handle), context.caps, len(found))
+        check_members(handle.shown, context.caps, len(found))
         if not page.get("nextPageToken"):
             return tuple(found)
         query["pageToken"] = page["nextPageToken"]
@@ -169,11 +170,11 @@ def _download(handle: GcsFolder, found: Object, work: Workplace, context: Contex
         if got != expected:
             remove_part(work.part)
             raise ObjectDiffers(
-                object=f"gs://{handle.bucket}/{found.name}",
+                object=redacted(f"gs://{handle.bucket}/{found.name}"),
                 algorithm=algorithm,
                 found=got,
                 expected=expected,
-                quoted_handle=shlex.quote(str(handle)),
+                quoted_handle=shlex.quote(handle.shown),
             )
     return done.path
 
@@ -201,7 +202,7 @@ def _media(bucket: str, name: str, context: Context) -> str:
 
 def _nothing(handle: Any, reason: str, context: Context) -> NothingInBucket:
     return NothingInBucket(
-        handle=str(handle),
+        handle=handle.shown,
         reason=reason,
         endpoint=context.settings.gcs_endpoint,
         bucket=handle.bucket,

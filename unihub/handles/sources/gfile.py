@@ -24,16 +24,16 @@ def folder(handle: GfileFolder, work: Workplace, context: Context) -> Facts:
     """
     routes = _routes()
     found = routes.files(handle.uri)
-    check_members(handle.uri, context.caps, len(found))
+    check_members(handle.shown, context.caps, len(found))
     total = sum(size for _, size in found)
     work.needs(total)
     done = 0
-    with Destination(work.model, context.caps, handle.uri) as destination:
+    with Destination(work.model, context.caps, handle.shown) as destination:
         for path, size in found:
             destination.add_file(path, size, routes.blocks(f"{handle.uri}/{path}"))
             done += size
             context.progress.advance(done, total)
-        return Facts(url=handle.uri, files=destination.files)
+        return Facts(url=handle.shown, files=destination.files)
 
 
 def archive(handle: GfileArchive, work: Workplace, context: Context) -> Facts:
@@ -49,7 +49,7 @@ def archive(handle: GfileArchive, work: Workplace, context: Context) -> Facts:
                 done += len(block)
                 context.progress.advance(done, size)
             copy.seek(0)
-            return from_open_file(copy, handle.uri, work, context)
+            return from_open_file(copy, handle.shown, work, context)
     finally:
         os.remove(work.part)
 

@@ -41,7 +41,7 @@ from unihub.handles.sources.source_errors import (
     NotCached,
     ResolverAnswerNotUsable,
 )
-from unihub.redaction import redacted
+from unihub.redaction import redacted, scrubbed
 from unihub.settings import Settings
 
 _MOST_STEPS = 10
@@ -110,11 +110,11 @@ def fetch(handle: Handle, text: str, settings: Settings, sha256: Optional[str]) 
         text = str(handle)
     context = Context(text, settings, cache, _checked(sha256))
     if isinstance(handle, LocalFolder):
-        _refuse_hash(handle.path, "a folder of this machine", context)
+        _refuse_hash(handle, "a folder of this machine", context)
         return handle.path
     source = SOURCES[type(handle)]
     if source.comes_in:
-        _refuse_hash(str(handle), source.comes_in, context)
+        _refuse_hash(handle, source.comes_in, context)
     identity = _identity(handle)
     entry = _sound_entry(identity, source, context)
     if entry is not None:
@@ -239,21 +239,19 @@ def _checked(sha256: Optional[str]) -> Optional[str]:
     return match.group(1).lower()
 
 
-def _refuse_hash(handle: str, found: str, context: Context) -> None:
+def _refuse_hash(handle: Handle, found: str, context: Context) -> None:
     if context.sha256 is not None:
         raise HashOfFolder(
-            handle=redacted(handle),
+            handle=handle.shown,
             found=found,
-            remedy=f"unihub.load({redacted(handle)!r}) without sha256=; or load the archive it "
-            "came in",
+            remedy=f"unihub.load({handle.shown!r}) without sha256=; or load the archive it came in",
         )
 
 
 def _refuse_download(handle: Handle, context: Context) -> NoReturn:
-    shown_handle = redacted(str(handle))
     raise NotCached(
-        handle=shown_handle,
-        quoted_handle=shlex.quote(shown_handle),
+        handle=handle.shown,
+        quoted_handle=shlex.quote(handle.shown),
         setting="UNIHUB_OFFLINE=1 or configure(offline=True)",
         looked=context.cache.root,
     )
@@ -262,7 +260,7 @@ def _refuse_download(handle: Handle, context: Context) -> NoReturn:
 def _refuse_answer(text: str, resolver: Any, answer: Any, reason: str) -> NoReturn:
     name = f"{getattr(resolver, '__module__', '?')}.{getattr(resolver, '__qualname__', resolver)}"
     raise ResolverAnswerNotUsable(
-        handle=redacted(text), found=repr(answer), reason=reason, resolver=name
+        handle=redacted(text), found=scrubbed(repr(answer)), reason=reason, resolver=name
     )
 
 

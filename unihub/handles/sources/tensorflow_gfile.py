@@ -8,6 +8,7 @@ from typing import Iterator, List, NoReturn, Tuple
 import tensorflow as tf
 
 from unihub.errors import UnihubError, first_line
+from unihub.redaction import redacted, scrubbed
 
 _BLOCK = 1 << 20
 
@@ -97,17 +98,19 @@ def _explained(uri: str, wanted: str) -> Iterator[None]:
         yield
     except tf.errors.UnimplementedError as error:
         raise FileSystemNotAvailable(
-            uri=uri,
+            uri=redacted(uri),
             scheme=uri.partition("://")[0],
             version=tf.__version__,
-            reason=first_line(error),
+            reason=scrubbed(first_line(error)),
         ) from None
     except tf.errors.NotFoundError as error:
-        _raise_nothing(uri, wanted, first_line(error).rstrip("."))
+        _raise_nothing(uri, wanted, scrubbed(first_line(error)).rstrip("."))
     except tf.errors.OpError as error:
-        raise GfileFailed(uri=uri, kind=type(error).__name__, reason=first_line(error)) from None
+        reason = scrubbed(first_line(error))
+        raise GfileFailed(uri=redacted(uri), kind=type(error).__name__, reason=reason) from None
 
 
 def _raise_nothing(uri: str, wanted: str, reason: str) -> NoReturn:
+    uri = redacted(uri)
     parent = uri.rpartition("/")[0] + "/"
     raise NothingByGfile(uri=uri, wanted=wanted, reason=reason, parent=parent) from None

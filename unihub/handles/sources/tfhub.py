@@ -47,7 +47,7 @@ def model(handle: TfhubModel, work: Workplace, context: Context) -> Facts:
         if page is None:
             raise
         raise WebPageInsteadOfModel(
-            handle=redacted(handle.url), url=redacted(page.url), remedy=_remedy(page)
+            handle=handle.shown, url=redacted(page.url), remedy=_remedy(page)
         ) from error
 
 
@@ -63,14 +63,14 @@ def asking_for(url: str, form: str) -> str:
 def _uncompressed(handle: TfhubModel, work: Workplace, context: Context) -> Facts:
     if context.sha256:
         raise HashOfFolder(
-            handle=redacted(handle.url),
+            handle=handle.shown,
             found="read uncompressed, as many files",
             remedy="export UNIHUB_LOAD_FORMAT=COMPRESSED",
         )
     location = _location(handle, context)
     found = parsing.parse(location) if location.startswith("gs://") else None
     if not isinstance(found, GcsFolder):
-        raise UncompressedNotServed(handle=redacted(handle.url), found=redacted(location))
+        raise UncompressedNotServed(handle=handle.shown, found=redacted(location))
     return gcs.folder(found, work, context)
 
 
@@ -82,7 +82,7 @@ def _location(handle: TfhubModel, context: Context) -> str:
         return str(error.facts["target"])
     if answer.status != 303:
         raise UncompressedNotServed(
-            handle=redacted(handle.url), found=f"status {answer.status} of {redacted(answer.url)}"
+            handle=handle.shown, found=f"status {answer.status} of {redacted(answer.url)}"
         )
     return answer.body.decode("utf-8", "replace").strip()
 
