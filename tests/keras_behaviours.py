@@ -195,6 +195,20 @@ def json_round_trip(here: Here) -> None:
     assert len(again.trainable_weights) == 2
 
 
+@behaviour("a config that was written while the layer's module had another name", in_tf1=False)
+def config_of_earlier_module(here: Here) -> None:
+    model = here.trained()
+    config = model.to_json()
+    if here.keras3:
+        # Keras 2 writes no module of what is registered.
+        assert here.KerasLayer.__module__ in config
+    earlier = config.replace(here.KerasLayer.__module__, f"unihub.{here.flavour}.layer")
+    with here.trusting():
+        again = here.keras.models.model_from_json(earlier)
+    again.set_weights(model.get_weights())
+    assert_predicts(again, model.predict(X, verbose=0))
+
+
 def loaded(here: Here, path: Path, **options: Any) -> Any:
     if here.keras3:
         options["safe_mode"] = False
@@ -288,8 +302,9 @@ class Records(logging.Handler):
 
 @behaviour("mixed precision: stays in the model's dtype, says so once", in_tf1=False)
 def mixed_precision(here: Here) -> None:
-    said = sys.modules[here.KerasLayer.__module__]._say_once_that_dtypes_stay
-    said.cache_clear()
+    from unihub.apis.keras.layer import say_once_that_dtypes_stay
+
+    say_once_that_dtypes_stay.cache_clear()
     log, records = logging.getLogger("unihub"), Records()
     log.addHandler(records)
     try:

@@ -88,7 +88,7 @@ def belongs_here(name):
     """Whether a module imports in this stack: some need Keras 3, TensorFlow 2 or libcst."""
     if name == "unihub.checking.rewriting":
         return find_spec("libcst") is not None
-    if name.startswith("unihub.apis.keras3.") and not name.endswith(".errors"):
+    if name.startswith("unihub.apis.keras3."):
         return current_keras() is Keras.KERAS3
     if name.startswith("unihub.apis.lean."):
         return not tensorflow_version().startswith("1.")

@@ -6,11 +6,9 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
+from unihub.apis.traces import numbered_parts, sparse_parts
 from unihub.errors import UnihubError, first_line, listed
 from unihub.formats.model import Signature, TensorInfo
-
-# What tf.saved_model.load makes of one SparseTensor of a TF1 signature.
-_SPARSE_COMPONENTS = ("indices", "values", "dense_shape")
 
 _TENSOR = tf.Tensor
 _COMPOSITE = (tf.SparseTensor, tf.RaggedTensor)
@@ -134,10 +132,9 @@ class SignatureFunction:
         """An input that is not one dense tensor, as the tensors that the function takes."""
         info = self._signature.inputs[name]
         if info.kind == "sparse" and isinstance(value, tf.SparseTensor):
-            return {f"{name}_{part}": getattr(value, part) for part in _SPARSE_COMPONENTS}
+            return sparse_parts(name, value)
         if info.kind == "composite" and isinstance(value, _COMPOSITE):
-            parts = tf.nest.flatten(value, expand_composites=True)
-            return {f"{name}_component_{place}": part for place, part in enumerate(parts)}
+            return numbered_parts(name, value)
         if info.kind != "dense" or isinstance(value, _COMPOSITE):
             return {name: value}
         dtype, _ = self._expected[name]

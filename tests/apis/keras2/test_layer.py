@@ -13,8 +13,8 @@ if current_keras() is Keras.KERAS3:
 import tensorflow as tf
 from golden import check_golden
 
+from unihub.apis.keras import errors
 from unihub.apis.keras.serving import keras_layer_class
-from unihub.apis.keras2 import errors
 from unihub.apis.keras2.layer import KerasLayer
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.runtime import hub_release

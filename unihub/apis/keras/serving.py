@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import os
-from typing import Any, Dict, Iterable, Optional
+from typing import Any, Dict
 
 from unihub import runtime
 from unihub.apis.loading import explained
 from unihub.apis.operations import register_ops
 from unihub.apis.request import Request
 from unihub.formats import selection
-from unihub.matrix.values import Operation, Runtime
+from unihub.matrix.values import Runtime
 
 
 def keras_layer_class() -> Any:
@@ -45,33 +44,6 @@ def load_keras_layer(request: Request) -> Any:
         keywords["tags"] = list(request.meta_graph.tags)
     with explained(request.handle, request.meta_graph):
         return keras_layer_class()(request.handle, trainable=request.fine_tuning, **keywords)
-
-
-def layer_card(
-    handle: Any,
-    signature: Optional[str],
-    tags: Optional[Iterable[str]],
-    trainable: bool,
-    resolved: Any,
-) -> str:
-    """A KerasLayer for a notebook: a fragment of HTML.
-
-    Args:
-        handle: text, or the object that the layer wraps.
-        signature: that it calls; None for the object itself.
-        tags: of the MetaGraph; None for the evident one.
-        trainable: whether the layer is.
-        resolved: what ``handle`` stands for.
-    """
-    # A card shows a model that is perhaps still to be downloaded: few layers are shown.
-    from unihub.inspection import loaded
-
-    if not isinstance(handle, (str, os.PathLike)):
-        return loaded.object_card(f"KerasLayer of {type(resolved).__name__}", "keras")
-    operation = Operation.FINE_TUNING if trainable else Operation.INFERENCE
-    return loaded.card(
-        os.fspath(handle), "keras", signature=signature, tags=tags, operation=operation
-    )
 
 
 def _keras3_in_use() -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-import os
 from dataclasses import dataclass
 from typing import Any, Callable, Sequence
 
 import tensorflow as tf
 
-from unihub.apis.keras3 import errors
+from unihub.apis.keras import errors
+from unihub.apis.keras.layer import Arguments, nest_of_shapes
 from unihub.apis.keras3.inputs import Inputs, inputs_of
 from unihub.errors import listed, nearest
 
@@ -19,6 +19,7 @@ class Callee:
     """What a layer calls, and how; apart from the layer, where Keras would track it."""
 
     handle: str
+    loaded: Any
     function: Callable[..., Any]
     inputs: Inputs
     takes_training: bool
@@ -28,25 +29,17 @@ class Callee:
     outputs_as_dict: bool | None
     output_shape: Any
     is_tf1_hub: bool
-    callable_itself: bool
     regularization_losses: tuple[Callable[[], tf.Tensor], ...]
 
 
-def callee_of(
-    loaded: Any,
-    handle: str,
-    *,
-    arguments: dict[str, Any],
-    signature: str | None,
-    outputs_as_dict: bool | None,
-    output_key: str | None,
-    output_shape: Any,
-) -> Callee:
+def callee_of(loaded: Any, handle: str, given: Arguments) -> Callee:
     """Chooses what to call of a loaded object, and checks that the choice is sound.
 
     Raises:
         UnihubError: when there is no such thing, or its output is not chosen.
     """
+    signature, output_key = given.signature, given.output_key
+    outputs_as_dict = given.signature_outputs_as_dict
     is_tf1_hub = getattr(loaded, "_is_hub_module_v1", False)
     if is_tf1_hub:
         signature = signature or "default"
@@ -56,16 +49,16 @@ def callee_of(
     _check_output_choice(loaded, function, handle, signature, outputs_as_dict, output_key)
     return Callee(
         handle=handle,
+        loaded=loaded,
         function=function,
         inputs=inputs_of(function, handle),
         takes_training=_takes_training(function),
-        arguments=arguments,
+        arguments=given.arguments,
         signature=signature,
         output_key=output_key,
         outputs_as_dict=outputs_as_dict,
-        output_shape=output_shape,
+        output_shape=None if given.output_shape is None else nest_of_shapes(given.output_shape),
         is_tf1_hub=is_tf1_hub,
-        callable_itself=callable(loaded),
         regularization_losses=_regularization_losses(loaded, handle),
     )
 
@@ -146,7 +139,7 @@ def check_trainable(callee: Callee) -> None:
     if callee.is_tf1_hub:
         raise errors.TF1HubNotTrainable(handle=callee.handle, signature=callee.signature)
     if callee.signature:
-        if callee.callable_itself:
+        if callable(callee.loaded):
             found, instead = "has a __call__", "or leave signature= out to train its __call__"
         else:
             found, instead = "has no __call__", "or use a Reusable SavedModel, which has one"
@@ -171,13 +164,8 @@ def _regularization_losses(loaded: Any, handle: str) -> tuple[Callable[[], tf.Te
     return tuple(losses)
 
 
-def is_text(handle: Any) -> bool:
-    """Whether a handle says where a model is, rather than being one."""
-    return isinstance(handle, (str, os.PathLike))
-
-
 def handle_text(handle: Any) -> str:
     """A handle as messages name it."""
-    if is_text(handle):
-        return str(os.fspath(handle))
+    if isinstance(handle, str):
+        return str(handle)
     return f"the {getattr(handle, '__name__', type(handle).__name__)} object"

@@ -8,13 +8,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from unihub.apis.keras3 import errors
-from unihub.apis.keras3.mismatch import mismatch, same_structure
+from unihub.apis import traces
+from unihub.apis.keras import errors
+from unihub.apis.keras.kerases import check_keras
+from unihub.apis.keras.layer import nest_of_specs
+from unihub.apis.keras.mismatch import mismatch
 
 # What TensorFlow raises when inputs do not fit a function.
 _NOT_FITTING = (TypeError, ValueError, tf.errors.InvalidArgumentError)
-
-_SPARSE_COMPONENTS = ("indices", "values", "dense_shape")
 
 
 class PositionalInputs:
@@ -28,10 +29,9 @@ class PositionalInputs:
     def __init__(self, alternatives: Sequence[Any], handle: str) -> None:
         self._alternatives = tuple(alternatives)
         self._handle = handle
-        specs = [spec for nest in alternatives for spec in tf.nest.flatten(nest)]
-        self._floats = {spec.dtype for spec in specs if spec.dtype.is_floating}
-        self._float = next(iter(self._floats)) if len(self._floats) == 1 else None
-        self.dtype = _natural_dtype([tf.nest.flatten(nest) for nest in alternatives])
+        self._floats = traces.float_dtypes(alternatives)
+        self._float = self._floats[0] if len(self._floats) == 1 else None
+        self.dtype = traces.natural_dtype(alternatives)
 
     def cast_floats_to(self, dtype: str) -> None:
         """Sets what floating-point inputs become where the function does not tell."""
@@ -59,20 +59,15 @@ class PositionalInputs:
 
     def specs(self, shapes: Any) -> Any:
         """The nest of TensorSpec for a nest of TensorShape, with the accepted dtypes."""
-        for accepted in self._alternatives:
-            if same_structure(shapes, accepted):
-                return tf.nest.map_structure(
-                    lambda shape, spec: tf.TensorSpec(shape, spec.dtype), shapes, accepted
-                )
-        dtype = self._float or tf.as_dtype(keras.config.floatx())
-        return tf.nest.map_structure(lambda shape: tf.TensorSpec(shape, dtype), shapes)
+        fallback = self._float or tf.as_dtype(keras.config.floatx())
+        return nest_of_specs(shapes, self._alternatives, fallback)
 
     def _fitted(self, inputs: Any) -> Any:
         if isinstance(inputs, tf.Tensor):
             return self._cast(inputs)
         if len(self._floats) > 1:
             for accepted in self._alternatives:
-                if same_structure(inputs, accepted):
+                if traces.same_structure(inputs, accepted):
                     return tf.nest.map_structure(_cast_to_spec, inputs, accepted)
             return inputs
         return tf.nest.map_structure(self._cast, inputs)
@@ -105,14 +100,9 @@ class NamedInputs:
         self._specs = dict(specs)
         self._handle = handle
         self._expected = {name: (s.dtype, s.shape.rank) for name, s in self._specs.items()}
-        self._sparse = _sparse_inputs(self._specs)
-        self._composite = _composite_inputs(self._specs)
-        components = {f"{name}_{part}" for name in self._sparse for part in _SPARSE_COMPONENTS}
-        components.update(part for parts in self._composite.values() for part in parts)
-        whole = [*self._sparse, *self._composite]
-        whole += [name for name in self._specs if name not in components]
-        self._sole = whole[0] if len(whole) == 1 else None
-        self.dtype = _natural_dtype([tf.nest.flatten(self._specs)])
+        self._composites = traces.composites_of(specs)
+        self._sole = self._composites.sole
+        self.dtype = traces.natural_dtype([self._specs])
 
     def cast_floats_to(self, dtype: str) -> None:
         """A signature always tells its dtypes."""
@@ -139,14 +129,7 @@ class NamedInputs:
             named[self._sole] = inputs
         else:
             raise self._mismatch(inputs)
-        for name in self._sparse:
-            if isinstance(named.get(name), tf.SparseTensor):
-                value = named.pop(name)
-                named.update({f"{name}_{p}": getattr(value, p) for p in _SPARSE_COMPONENTS})
-        for name, parts in self._composite.items():
-            if isinstance(named.get(name), tf.RaggedTensor):
-                tensors = tf.nest.flatten(named.pop(name), expand_composites=True)
-                named.update(zip(parts, tensors))
+        named = self._composites.taken_apart(named)
         if named.keys() != self._expected.keys():
             raise self._mismatch(named)
         for name, (dtype, rank) in self._expected.items():
@@ -183,62 +166,15 @@ class NamedInputs:
         return found
 
 
-def _sparse_inputs(specs: Mapping[str, Any]) -> tuple[str, ...]:
-    """The inputs that are one SparseTensor each, which a loaded TF1 signature takes apart."""
-    suffix = "_indices"
-    names = [name[: -len(suffix)] for name in specs if name.endswith(suffix)]
-    return tuple(n for n in names if all(f"{n}_{part}" in specs for part in _SPARSE_COMPONENTS))
-
-
-def _composite_inputs(specs: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The inputs that are one RaggedTensor each, to the names of their components."""
-    infix = "_component_"
-    found: dict[str, list[str]] = {}
-    for part in sorted(specs):
-        name, _, place = part.rpartition(infix)
-        if name and place.isdigit():
-            found.setdefault(name, []).append(part)
-    return found
-
-
 Inputs = Union[PositionalInputs, NamedInputs]
 
 
 def inputs_of(function: Any, handle: str) -> Inputs:
     """What a TensorFlow function, signature or other callable takes, as far as it tells."""
-    alternatives: list[Any] = []
-    for args, keywords in _accepted_arguments(function):
-        if args:
-            if all(isinstance(leaf, tf.TypeSpec) for leaf in tf.nest.flatten(args[0])):
-                alternatives.append(args[0])
-        elif keywords:
+    for args, keywords in traces.accepted_arguments(function):
+        if keywords and not args:
             return NamedInputs(keywords, handle)
-    return PositionalInputs(alternatives, handle)
-
-
-def _accepted_arguments(function: Any) -> list[tuple[tuple[Any, ...], Mapping[str, Any]]]:
-    # A loaded object has its __call__ as an attribute, which knows what was traced.
-    candidates: list[Any] = [function, function.__call__]
-    for candidate in candidates:
-        if isinstance(candidate, tf.types.experimental.ConcreteFunction):
-            return [candidate.structured_input_signature]
-        concrete = getattr(candidate, "concrete_functions", None)
-        if concrete:
-            return [traced.structured_input_signature for traced in concrete]
-        if getattr(candidate, "input_signature", None):
-            return [(tuple(candidate.input_signature), {})]
-    return []
-
-
-def _natural_dtype(alternatives: Sequence[Sequence[Any]]) -> tf.DType | None:
-    """The dtype of the only input, or of the first floating-point one."""
-    for specs in alternatives:
-        if len(specs) == 1:
-            return specs[0].dtype
-        for spec in specs:
-            if spec.dtype.is_floating:
-                return spec.dtype
-    return None
+    return PositionalInputs(traces.accepted_inputs(function), handle)
 
 
 def _cast_to_spec(value: Any, spec: Any) -> Any:
@@ -263,9 +199,7 @@ def _tensors(value: Any, accepted: Any) -> Any:
 def _tensor(value: Any, dtype_hint: tf.DType | None) -> Any:
     if isinstance(value, keras.Variable):
         return value.value
-    if type(value).__name__ == "KerasTensor" and not isinstance(value, keras.KerasTensor):
-        other = type(value).__module__.partition(".")[0]
-        raise errors.MixedKeras(version=keras.__version__, other=other, found=str(value))
+    check_keras(value, "keras")
     if value is None or _is_tensor(value):
         return value
     # Python numbers become what the model takes; an array has a dtype of its own.
@@ -275,19 +209,3 @@ def _tensor(value: Any, dtype_hint: tf.DType | None) -> Any:
 
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, (keras.KerasTensor, keras.Variable)) or bool(tf.is_tensor(value))
-
-
-def nest_of_shapes(shapes: Any) -> Any:
-    """A nest of TensorShape from one of lists or tuples of int or None.
-
-    Raises:
-        BadOutputShape: when it is neither a shape nor a dict or list of shapes.
-    """
-    if isinstance(shapes, Mapping):
-        return {name: nest_of_shapes(shape) for name, shape in shapes.items()}
-    try:
-        return tf.TensorShape(shapes)
-    except (TypeError, ValueError):
-        if isinstance(shapes, (list, tuple)) and not all(isinstance(s, int) for s in shapes):
-            return type(shapes)(nest_of_shapes(shape) for shape in shapes)
-    raise errors.BadOutputShape(found=repr(shapes))

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import logging
-import os
-import sys
-from typing import Any, Iterable, Mapping, Sequence
+from typing import Any, Sequence
 
 import keras
 import tensorflow as tf
 from keras.src.saving.serialization_lib import in_safe_mode
 
-from unihub.apis.keras.serving import layer_card
-from unihub.apis.keras3 import errors
+from unihub.apis.keras import errors
+from unihub.apis.keras.layer import (
+    Arguments,
+    CommonLayer,
+    nest_of_shapes,
+    say_once_that_dtypes_stay,
+)
+from unihub.apis.keras.mismatch import described
 from unihub.apis.keras3.callee import (
     callee_of,
     check_trainable,
     handle_text,
-    is_text,
     unknown_output_key,
 )
-from unihub.apis.keras3.inputs import nest_of_shapes
-from unihub.apis.keras3.mismatch import described
 from unihub.apis.keras3.variables import SharedVariable, follow_layers, shared_variable
 from unihub.apis.loading import load_object
 
 _log = logging.getLogger(__name__)
+
+# Attributes of tensorflow_hub's layer that scripts reach for, to those of a Callee. They are
+# no properties: Keras would find a layer under their names, and save its weights there.
+_AS_IN_TENSORFLOW_HUB = {
+    "_arguments": "arguments",
+    "_callable": "function",
+    "_func": "loaded",
+    "_has_training_argument": "takes_training",
+    "_is_hub_module_v1": "is_tf1_hub",
+    "_output_key": "output_key",
+    "_output_shape": "output_shape",
+    "_signature": "signature",
+    "_signature_outputs_as_dict": "outputs_as_dict",
+}
 
 
 class _TrustedHandle(str):
@@ -35,7 +49,7 @@ class _TrustedHandle(str):
 
 
 @keras.saving.register_keras_serializable(package="unihub")
-class KerasLayer(keras.layers.Layer):
+class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
     """Wraps a SavedModel, or any callable, as a Keras 3 layer.
 
     The callable is called with one positional argument, the tensor or nest of
@@ -50,23 +64,8 @@ class KerasLayer(keras.layers.Layer):
     of dtype object, and refuses numpy's own string dtypes.
 
     Args:
-        handle: path or URL of a model, or an object to call: a loaded
-            SavedModel, a tf.Module, a function. A config needs text.
-        trainable: whether the layer is trainable. Not for signatures, nor for
-            models in TF1 Hub format.
-        arguments: further keyword arguments for the callable; plain Python
-            values, if the layer is to be saved.
-        tags: of the MetaGraph to load.
-        signature: name of the signature to call instead of the object itself;
-            "default" for models in TF1 Hub format.
-        signature_outputs_as_dict: True to return all outputs of a signature.
-        output_key: name of the output to return, where outputs are a dict.
-        output_shape: shape of the output without the batch size, or a nest of
-            shapes like the output, where tracing does not tell.
-        load_options: tf.saved_model.LoadOptions.
-        **kwargs: for keras.layers.Layer: name, dtype. The dtype is by default
-            that of the callable's inputs, whatever Keras' dtype policy says:
-            a SavedModel's dtypes are fixed when it is saved.
+        handle, trainable, arguments, tags, signature, signature_outputs_as_dict,
+            output_key, output_shape, load_options, **kwargs: see `CommonLayer`.
 
     Attributes:
         resolved_object: the callable or loaded object.
@@ -83,43 +82,26 @@ class KerasLayer(keras.layers.Layer):
         >>> model = keras.Sequential([keras.Input((), dtype="string"), embed])
     """
 
-    def __init__(
-        self,
-        handle: Any,
-        trainable: bool = False,
-        arguments: Mapping[str, Any] | None = None,
-        _sentinel: Any = None,
-        tags: Iterable[str] | None = None,
-        signature: str | None = None,
-        signature_outputs_as_dict: bool | None = None,
-        output_key: str | None = None,
-        output_shape: Any = None,
-        load_options: Any = None,
-        **kwargs: Any,
-    ) -> None:
+    _keras = "keras"
+
+    def _make(self, given: Arguments, kwargs: dict[str, Any]) -> None:
+        handle = given.handle
         text = handle_text(handle)
         check_backend(keras.config.backend(), text)
         if not tf.executing_eagerly() and not tf.inside_function():
             raise errors.GraphModeNotSupported(handle=text)
-        tags = _sorted_tags(tags)
-        loaded = _load(handle, tags, load_options)
-        callee = callee_of(
-            loaded,
-            text,
-            arguments=dict(arguments or {}),
-            signature=signature,
-            outputs_as_dict=signature_outputs_as_dict,
-            output_key=output_key,
-            output_shape=None if output_shape is None else nest_of_shapes(output_shape),
-        )
-        if trainable:
+        loaded = _load(handle, given.tags, given.load_options)
+        callee = callee_of(loaded, text, given)
+        if given.trainable:
             check_trainable(callee)
         input_shape = _pop_input_shape(kwargs)
         dtype = kwargs.pop("dtype", None)
         if dtype is None and callee.inputs.dtype is not None:
             dtype = callee.inputs.dtype.name
-            _say_once_that_dtypes_stay(keras.config.dtype_policy().name, dtype)
-        super().__init__(trainable=bool(trainable), dtype=dtype, autocast=False, **kwargs)
+            say_once_that_dtypes_stay(keras.config.dtype_policy().name, dtype)
+        keras.layers.Layer.__init__(
+            self, trainable=given.trainable, dtype=dtype, autocast=False, **kwargs
+        )
         callee.inputs.cast_floats_to(self.variable_dtype)
         if input_shape is not None:
             # Of a layer with this attribute, keras.Sequential takes compute_dtype as
@@ -130,7 +112,7 @@ class KerasLayer(keras.layers.Layer):
         # XLA compiles no lookup tables, which a model may hold.
         self.supports_jit = False
         self._handle = handle
-        self._tags = tags
+        self._tags = given.tags
         self._callee = callee
         self._loaded = loaded
         self._said_that_nothing_trains = False
@@ -154,6 +136,15 @@ class KerasLayer(keras.layers.Layer):
         for variable in self._trainable_variables:
             if isinstance(variable, SharedVariable):
                 follow_layers(variable)
+
+    def __getattr__(self, name: str) -> Any:
+        callee = vars(self).get("_callee")
+        if callee is not None and name in _AS_IN_TENSORFLOW_HUB:
+            value = getattr(callee, _AS_IN_TENSORFLOW_HUB[name])
+            # tensorflow_hub's has none where no shape was given.
+            if name != "_output_shape" or value is not None:
+                return value
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls the layer on a tensor or nest of tensors; Python values will do."""
@@ -213,7 +204,7 @@ class KerasLayer(keras.layers.Layer):
             ConfigNeedsTextHandle: when the handle is an object.
             ArgumentNotJson: when a value in ``arguments`` is no plain Python value.
         """
-        if not is_text(self._handle):
+        if not isinstance(self._handle, str):
             raise errors.ConfigNeedsTextHandle(found=self._callee.handle)
         callee = self._callee
         for key, value in callee.arguments.items():
@@ -230,7 +221,7 @@ class KerasLayer(keras.layers.Layer):
             "output_shape": shapes,
         }
         config: dict[str, Any] = super().get_config()
-        config["handle"] = _TrustedHandle(os.fspath(self._handle))
+        config["handle"] = _TrustedHandle(self._handle)
         config.update({name: value for name, value in optional.items() if value is not None})
         return config
 
@@ -255,19 +246,6 @@ class KerasLayer(keras.layers.Layer):
         if safe_mode is not False and not isinstance(handle, _TrustedHandle):
             raise errors.UnsafeDeserialization(handle=str(handle))
         return cls(**{**config, "handle": _TrustedHandle(handle)})
-
-    def _repr_html_(self) -> str:
-        return layer_card(
-            self._handle, self._callee.signature, self._tags, self.trainable, self._loaded
-        )
-
-    def __repr__(self) -> str:
-        # tf_keras shows this when it refuses the layer.
-        text: str = super().__repr__()
-        if "tf_keras" not in sys.modules:
-            return text
-        remedy = errors.MixedKeras.do
-        return f"{text[:-1]}, of keras (Keras 3), not of tf_keras (Keras 2): {remedy}>"
 
     def _outputs(self, inputs: Any, keywords: dict[str, Any]) -> Any:
         callee = self._callee
@@ -333,10 +311,10 @@ def check_backend(backend: str, handle: str) -> None:
 
 
 def _load(handle: Any, tags: Sequence[str] | None, options: Any) -> Any:
-    if is_text(handle):
+    if isinstance(handle, str):
         if in_safe_mode() and not isinstance(handle, _TrustedHandle):
-            raise errors.UnsafeDeserialization(handle=os.fspath(handle))
-        return load_object(os.fspath(handle), tags, options)
+            raise errors.UnsafeDeserialization(handle=handle)
+        return load_object(handle, tags, options)
     for argument, value in (("tags", tags), ("load_options", options)):
         if value is not None:
             raise errors.LoadedHandleTakesNoLoadArguments(
@@ -345,17 +323,6 @@ def _load(handle: Any, tags: Sequence[str] | None, options: Any) -> Any:
     if callable(handle) or hasattr(handle, "signatures"):
         return handle
     raise errors.BadHandle(handle=repr(handle), found=type(handle).__name__)
-
-
-@functools.lru_cache(maxsize=None)
-def _say_once_that_dtypes_stay(policy: str, dtype: str) -> None:
-    if policy.startswith("mixed_") and tf.as_dtype(dtype).is_floating:
-        _log.warning(
-            "The dtype policy %s has no effect inside a KerasLayer: a SavedModel's dtypes "
-            "are fixed when it is saved. This one takes %s; floating-point inputs are cast.",
-            policy,
-            dtype,
-        )
 
 
 def _set_shapes(inputs: Any, outputs: Any, shapes: Any) -> None:
@@ -391,12 +358,6 @@ def _pop_input_shape(keywords: dict[str, Any]) -> tuple[int | None, ...] | None:
     if batched is not None:
         return tuple(batched)
     return None if shape is None else (None, *shape)
-
-
-def _sorted_tags(tags: Iterable[str] | None) -> tuple[str, ...] | None:
-    if tags is None:
-        return None
-    return (tags,) if isinstance(tags, str) else tuple(sorted(tags))
 
 
 def _check_json(key: str, value: Any) -> None:

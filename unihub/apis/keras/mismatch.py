@@ -6,7 +6,8 @@ from typing import Any, Mapping
 
 import tensorflow as tf
 
-from unihub.apis.keras3 import errors
+from unihub.apis.keras import errors
+from unihub.apis.traces import same_structure
 from unihub.errors import listed, nearest
 
 _KINDS = (
@@ -145,15 +146,3 @@ def _leaves(inputs: Any, accepted: Any) -> list[tuple[str, Any, Any]]:
     if len(flat) == 1:
         return [(repr(spec.name or "inputs"), value, spec) for value, spec in flat]
     return [(str(place), value, spec) for place, (value, spec) in enumerate(flat)]
-
-
-def same_structure(inputs: Any, accepted: Any) -> bool:
-    """Whether two nests correspond leaf by leaf; a list may stand for a tuple."""
-    # Without check_types, tf.nest takes a dict and a list of one length for the same.
-    if isinstance(inputs, Mapping) != isinstance(accepted, Mapping):
-        return False
-    try:
-        tf.nest.assert_same_structure(inputs, accepted, check_types=False)
-    except (TypeError, ValueError):
-        return False
-    return True

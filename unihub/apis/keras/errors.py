@@ -1,4 +1,4 @@
-"""The errors of the Keras 3 layer."""
+"""The errors of the KerasLayers."""
 
 from __future__ import annotations
 
@@ -227,19 +227,16 @@ class BadOutputShape(UnihubError, TypeError):
     do = "unihub.KerasLayer(handle, output_shape=[20]) for outputs of shape [batch_size, 20]"
 
 
-class MixedKeras(UnihubError, ValueError):
-    """The input comes from another Keras than the one that unihub uses."""
+class OtherKeras(UnihubError, ValueError, TypeError):
+    """The input comes from another Keras than the layer."""
 
-    code = "keras-layer-mixed-keras"
-    what = "a KerasLayer of Keras {version} was called on a tensor of {other}."
+    code = "keras-layer-of-other-keras"
+    what = "a KerasLayer of {own} was called on a tensor of {other}."
     why = (
-        "tf_keras (Keras 2) and keras (Keras 3) do not share tensors, layers or models. "
-        "(found: {found})"
+        "tf_keras (Keras 2) and keras (Keras 3) do not share tensors, layers or models, "
+        "and unihub.KerasLayer is a layer of what tf.keras is: {own}. (found: {found})"
     )
-    do = (
-        "build the whole model with `import keras`; or, to stay with tf_keras, set the "
-        "environment variable TF_USE_LEGACY_KERAS=1 before tensorflow is imported."
-    )
+    do = "{remedy}"
 
 
 class WrongInputs(UnihubError, ValueError, TypeError):

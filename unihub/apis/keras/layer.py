@@ -1,0 +1,167 @@
+"""What the KerasLayers of all Kerases have in common: how they are made, what they show."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
+
+import tensorflow as tf
+
+from unihub.apis.keras.errors import BadOutputShape
+from unihub.apis.keras.kerases import told_apart
+from unihub.apis.traces import dtype_of, same_structure
+from unihub.matrix.values import Operation
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a layer is made with, apart from what is Keras' own; see `CommonLayer`."""
+
+    handle: Any
+    trainable: bool
+    arguments: Dict[str, Any]
+    tags: Optional[Tuple[str, ...]]
+    signature: Optional[str]
+    signature_outputs_as_dict: Optional[bool]
+    output_key: Optional[str]
+    output_shape: Any
+    load_options: Any
+
+
+class CommonLayer:
+    """A SavedModel, or any callable, as a layer: what does not depend on the Keras."""
+
+    # The package of the Keras that the layer is one of.
+    _keras: str
+
+    def __init__(
+        self,
+        handle: Any,
+        trainable: bool = False,
+        arguments: Optional[Mapping[str, Any]] = None,
+        _sentinel: Any = None,
+        tags: Optional[Iterable[str]] = None,
+        signature: Optional[str] = None,
+        signature_outputs_as_dict: Optional[bool] = None,
+        output_key: Optional[str] = None,
+        output_shape: Any = None,
+        load_options: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Makes a layer, as tensorflow_hub's constructor does.
+
+        Args:
+            handle: path or URL of a model, or an object to call: a loaded
+                SavedModel, a tf.Module, a function. A config needs text.
+            trainable: whether the layer is trainable. Not for signatures, nor for
+                models in TF1 Hub format.
+            arguments: further keyword arguments for the callable; plain Python
+                values, if the layer is to be saved.
+            tags: of the MetaGraph to load.
+            signature: name of the signature to call instead of the object itself;
+                "default" for models in TF1 Hub format.
+            signature_outputs_as_dict: True to return all outputs of a signature.
+            output_key: name of the output to return, where outputs are a dict.
+            output_shape: shape of the output without the batch size, or a nest of
+                shapes like the output, where tracing does not tell.
+            load_options: tf.saved_model.LoadOptions.
+            **kwargs: for Keras' Layer: name, dtype, input_shape. The dtype is by
+                default that of the callable's inputs, whatever Keras' dtype policy
+                says: a SavedModel's dtypes are fixed when it is saved.
+        """
+        if tags is not None:
+            tags = (tags,) if isinstance(tags, str) else tuple(sorted(tags))
+        self._make(
+            Arguments(
+                handle=os.fspath(handle) if isinstance(handle, os.PathLike) else handle,
+                trainable=bool(trainable),
+                arguments=dict(arguments or {}),
+                tags=tags,
+                signature=signature,
+                signature_outputs_as_dict=signature_outputs_as_dict,
+                output_key=output_key,
+                output_shape=output_shape,
+                load_options=load_options,
+            ),
+            kwargs,
+        )
+
+    def _make(self, given: Arguments, kwargs: Dict[str, Any]) -> None:
+        """Makes the layer that ``__init__`` was called for; ``kwargs`` are for Keras."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        apart = told_apart(self._keras)
+        if apart is None:
+            return super().__repr__()
+        return f"<KerasLayer name={self.name}, {apart}>"  # type: ignore[attr-defined]
+
+    def _repr_html_(self) -> str:
+        # Imported only here, for few layers are shown in a notebook.
+        from unihub.inspection import loaded
+
+        layer: Any = self
+        if not isinstance(layer._handle, str):
+            return loaded.object_card(f"KerasLayer of {type(layer._func).__name__}", "keras")
+        return loaded.card(
+            layer._handle,
+            "keras",
+            signature=layer._signature,
+            tags=layer._tags,
+            operation=Operation.FINE_TUNING if layer.trainable else Operation.INFERENCE,
+        )
+
+
+@functools.lru_cache(maxsize=None)
+def say_once_that_dtypes_stay(policy: str, dtype: str) -> None:
+    """Logs that a policy of mixed precision does not reach into a SavedModel.
+
+    Args:
+        policy: name of the dtype policy.
+        dtype: that the model takes.
+    """
+    if policy.startswith("mixed_") and tf.as_dtype(dtype).is_floating:
+        _log.warning(
+            "The dtype policy %s has no effect inside a KerasLayer: a SavedModel's dtypes "
+            "are fixed when it is saved. This one takes %s; floating-point inputs are cast.",
+            policy,
+            dtype,
+        )
+
+
+def nest_of_shapes(shapes: Any) -> Any:
+    """A nest of TensorShape from one of lists or tuples of int or None.
+
+    Raises:
+        BadOutputShape: when it is neither a shape nor a dict or list of shapes.
+    """
+    if isinstance(shapes, Mapping):
+        return {name: nest_of_shapes(shape) for name, shape in shapes.items()}
+    try:
+        return tf.TensorShape(shapes)
+    except (TypeError, ValueError):
+        if isinstance(shapes, (list, tuple)) and not all(isinstance(s, int) for s in shapes):
+            return type(shapes)(nest_of_shapes(shape) for shape in shapes)
+    raise BadOutputShape(found=repr(shapes))
+
+
+def nest_of_specs(shapes: Any, accepted: Sequence[Any], fallback: tf.DType) -> Any:
+    """A nest of TensorSpec from one of TensorShape.
+
+    Args:
+        shapes: of the inputs.
+        accepted: nests of TypeSpec that are taken; the dtypes are those of the first
+            that has the same structure.
+        fallback: the dtype where none has.
+    """
+    for nest in accepted:
+        if same_structure(shapes, nest):
+            return tf.nest.map_structure(
+                lambda shape, spec: tf.TensorSpec(shape, dtype_of(spec)), shapes, nest
+            )
+    return tf.nest.map_structure(lambda shape: tf.TensorSpec(shape, fallback), shapes)

@@ -1,0 +1,152 @@
+"""What a TensorFlow function takes, as far as it tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
+
+import tensorflow as tf
+
+# The endings of the tensors that tf.saved_model.load makes of one SparseTensor of a TF1
+# signature; those of another composite tensor are numbered.
+SPARSE_PARTS = ("indices", "values", "dense_shape")
+_NUMBERED = "_component_"
+
+
+def accepted_arguments(function: Any) -> List[Tuple[Tuple[Any, ...], Mapping[str, Any]]]:
+    """The arguments that a function was traced for, by position and by name.
+
+    Args:
+        function: a loaded object, restored function, tf.function, signature or any callable.
+
+    Returns:
+        One pair for each way to call it; none when the function does not tell.
+    """
+    # A loaded object has its __call__ as an attribute, which knows what was traced.
+    for candidate in (function, function.__call__):
+        # In this order: a concrete function has an input_signature in some releases.
+        traced = getattr(candidate, "structured_input_signature", None)
+        if traced is not None:
+            return [traced]
+        concrete = getattr(candidate, "concrete_functions", None)
+        if concrete:
+            return [each.structured_input_signature for each in concrete]
+        declared = getattr(candidate, "input_signature", None)
+        if declared:
+            return [(tuple(declared), {})]
+    return []
+
+
+def accepted_inputs(function: Any) -> List[Any]:
+    """The nests of TypeSpec that a function takes, one for each way to call it.
+
+    Returns:
+        Nests for the first argument; dicts by name for signatures.
+    """
+    nests = []
+    for args, keywords in accepted_arguments(function):
+        nest = args[0] if args else keywords
+        leaves = tf.nest.flatten(nest)
+        if leaves and all(isinstance(leaf, tf.TypeSpec) for leaf in leaves):
+            nests.append(nest)
+    return nests
+
+
+def natural_dtype(nests: Sequence[Any]) -> Optional[tf.DType]:
+    """The dtype of the only input, or of the first floating-point one."""
+    for nest in nests:
+        specs = tf.nest.flatten(nest)
+        if len(specs) == 1:
+            return dtype_of(specs[0])
+        for spec in specs:
+            if dtype_of(spec).is_floating:
+                return dtype_of(spec)
+    return None
+
+
+def float_dtypes(nests: Sequence[Any]) -> List[tf.DType]:
+    """The floating-point dtypes among the inputs, each once."""
+    found = {dtype_of(spec).name for nest in nests for spec in tf.nest.flatten(nest)}
+    return [tf.as_dtype(name) for name in sorted(found) if tf.as_dtype(name).is_floating]
+
+
+def dtype_of(spec: Any) -> tf.DType:
+    """The dtype of a tensor or TypeSpec; TensorFlow 1.15 hides that of a RaggedTensorSpec."""
+    return spec.dtype if hasattr(spec, "dtype") else spec._dtype
+
+
+def same_structure(inputs: Any, accepted: Any) -> bool:
+    """Whether two nests correspond leaf by leaf; a list may stand for a tuple."""
+    # Without check_types, tf.nest takes a dict and a list of one length for the same.
+    if isinstance(inputs, Mapping) != isinstance(accepted, Mapping):
+        return False
+    try:
+        tf.nest.assert_same_structure(inputs, accepted, check_types=False)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Composites:
+    """The inputs of a signature that are one sparse or ragged tensor each.
+
+    A loaded TF1 signature takes them apart: it has an input for each component.
+
+    Attributes:
+        sparse: names of those that are a SparseTensor.
+        ragged: of those that are a RaggedTensor, to the names of their components.
+        sole: name of the only input there is, whole; None where there are several.
+    """
+
+    sparse: Tuple[str, ...]
+    ragged: Mapping[str, Sequence[str]]
+    sole: Optional[str]
+
+    def taken_apart(self, inputs: Any) -> Any:
+        """Inputs, by name or the sole one, with components in the place of composite tensors."""
+        named: Dict[str, Any] = {}
+        if isinstance(inputs, Mapping):
+            named.update(inputs)
+        elif self.sole in self.sparse or self.sole in self.ragged:
+            named[str(self.sole)] = inputs
+        else:
+            return inputs
+        for name in self.sparse:
+            if isinstance(named.get(name), tf.SparseTensor):
+                named.update(sparse_parts(name, named.pop(name)))
+        for name in self.ragged:
+            if isinstance(named.get(name), tf.RaggedTensor):
+                named.update(numbered_parts(name, named.pop(name)))
+        return named
+
+    # Keras 2 has AutoGraph rewrite what is called within a layer's call().
+    taken_apart.autograph_info__ = {}  # type: ignore[attr-defined] # noqa: RUF012
+
+
+def composites_of(names: Iterable[str]) -> Composites:
+    """Which of a signature's inputs are the components of one tensor."""
+    names = sorted(names)
+    ending = f"_{SPARSE_PARTS[0]}"
+    stems = [name[: -len(ending)] for name in names if name.endswith(ending)]
+    sparse = [s for s in stems if all(f"{s}_{part}" in names for part in SPARSE_PARTS)]
+    ragged: Dict[str, List[str]] = {}
+    for name in names:
+        stem, _, place = name.rpartition(_NUMBERED)
+        if stem and place.isdigit():
+            ragged.setdefault(stem, []).append(name)
+    components = {f"{stem}_{part}" for stem in sparse for part in SPARSE_PARTS}
+    components.update(name for parts in ragged.values() for name in parts)
+    whole = [*sparse, *ragged, *(name for name in names if name not in components)]
+    return Composites(tuple(sparse), ragged, whole[0] if len(whole) == 1 else None)
+
+
+def sparse_parts(name: str, tensor: tf.SparseTensor) -> Dict[str, Any]:
+    """A SparseTensor as the tensors that a loaded TF1 signature takes for it."""
+    return {f"{name}_{part}": getattr(tensor, part) for part in SPARSE_PARTS}
+
+
+def numbered_parts(name: str, tensor: Any) -> Dict[str, Any]:
+    """Any other composite tensor as the tensors that a loaded TF1 signature takes for it."""
+    parts = tf.nest.flatten(tensor, expand_composites=True)
+    return {f"{name}{_NUMBERED}{place}": part for place, part in enumerate(parts)}
