@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import unihub
-from unihub.apis.module.serving import module_api
+from unihub.apis import module
 
 
 def test_every_name_is_there():
@@ -19,8 +19,8 @@ def test_dir_lists_them():
 
 
 def test_the_module_api_is_one_family():
-    assert unihub.Module is module_api().Module
-    assert unihub.create_module_spec is module_api().create_module_spec
+    assert unihub.Module is module.Module
+    assert unihub.create_module_spec is module.create_module_spec
 
 
 def test_the_keras_layer_is_of_the_keras_in_use():

@@ -13,7 +13,6 @@ from packaging.version import Version
 
 import unihub
 from unihub.apis.keras.serving import keras_layer_class
-from unihub.apis.module.serving import module_api
 from unihub.dispatch.load import chosen
 from unihub.errors import MatrixRefusal
 from unihub.matrix import Format, Operation, Runtime, Status
@@ -26,7 +25,7 @@ def model(name):
 
 
 def is_module(loaded):
-    return isinstance(loaded, module_api().Module)
+    return isinstance(loaded, unihub.Module)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +52,7 @@ class TestInAGraph:
     pytestmark = pytest.mark.usefixtures("graph")
 
     def test_a_module_is_returned_as_it_is(self):
-        assert type(unihub.load(model("tf1_hub_scalar"))) is module_api().Module
+        assert type(unihub.load(model("tf1_hub_scalar"))) is unihub.Module
 
     def test_fine_tuning_takes_the_train_graph(self):
         unihub.load(model("tf1_hub_image"), op="fine_tuning")(tf.zeros([1, 8, 8, 3]))
@@ -206,7 +205,7 @@ def test_save_reports_what_was_written(tmp_path):
 def test_save_of_a_module_fn(tmp_path):
     def module_fn():
         x = v1.placeholder(tf.float32, [None])
-        module_api().add_signature(inputs=x, outputs=x * 2.0)
+        unihub.add_signature(inputs=x, outputs=x * 2.0)
 
     with tf.Graph().as_default():
         written = unihub.save(module_fn, tmp_path / "m")

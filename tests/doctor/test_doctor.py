@@ -178,7 +178,7 @@ def test_cells_name_who_serves_them():
     legacy = providers(GOOD, variables=LEGACY)
     assert legacy["tf2", "keras"] == "tensorflow_hub 0.16.1 on tf_keras"
     older = providers(TF215)
-    assert older["tf1_compat", "module"] == "tensorflow_hub 0.15.0"
+    assert older["tf1_compat", "module"] == "unihub's hub.Module"
     assert older["tf2", "keras"] == "tensorflow_hub 0.15.0 on Keras 2"
     mixed = changed(TF215, keras="3.6.0", tensorflow_hub="0.16.1", tf_keras="2.15.1")
     assert providers(mixed)["tf2", "keras"] == "unihub's layer for Keras 3"
@@ -190,26 +190,25 @@ def test_cells_name_who_serves_them():
 
 
 @pytest.mark.parametrize(
-    ("packages", "variables", "graph", "eager", "module"),
+    ("packages", "variables", "graph", "eager"),
     [
-        (changed(GOOD, tensorflow_hub=None), (), "tensorflow_hub", "", ""),
-        (changed(GOOD, tensorflow_hub="0.15.0"), (), "tensorflow_hub 0.16", "", ""),
-        (changed(GOOD, tf_keras=None), (), "tf_keras", "", ""),
-        (changed(GOOD, tf_keras=None), LEGACY, "tf_keras", "tf_keras", ""),
-        (changed(GOOD, keras="2.15.0"), (), "Keras 3", "Keras 3", ""),
-        (changed(TF215, keras="3.6.0"), (), "tensorflow_hub 0.16", "", "tensorflow_hub 0.15.0"),
-        (TF215, LEGACY, "tf_keras", "tf_keras", ""),
-        (changed(TF215, tf_keras="2.15.1"), LEGACY, "", "", "tensorflow_hub 0.15.0"),
+        (changed(GOOD, tensorflow_hub=None), (), "tensorflow_hub", ""),
+        (changed(GOOD, tensorflow_hub="0.15.0"), (), "tensorflow_hub 0.16", ""),
+        (changed(GOOD, tf_keras=None), (), "tf_keras", ""),
+        (changed(GOOD, tf_keras=None), LEGACY, "tf_keras", "tf_keras"),
+        (changed(GOOD, keras="2.15.0"), (), "Keras 3", "Keras 3"),
+        (changed(TF215, keras="3.6.0"), (), "tensorflow_hub 0.16", ""),
+        (TF215, LEGACY, "tf_keras", "tf_keras"),
+        (changed(TF215, tf_keras="2.15.1"), LEGACY, "", ""),
         (
             changed(TF215, tensorflow="2.14.1", keras="3.6.0"),
             (),
             "Keras 2",
             "Keras 2",
-            "tensorflow_hub 0.15.0",
         ),
     ],
 )
-def test_cells_that_nothing_serves_say_what_they_need(packages, variables, graph, eager, module):
+def test_cells_that_nothing_serves_say_what_they_need(packages, variables, graph, eager):
     providers = {
         (here.cell.runtime.value, here.api): here.provider
         for here in cells_of(installed(packages, variables=variables))
@@ -218,7 +217,7 @@ def test_cells_that_nothing_serves_say_what_they_need(packages, variables, graph
     for runtime, lacks in (("tf1_compat", graph), ("tf2", eager)):
         said = providers[runtime, "keras"].partition("nothing: it needs ")[2]
         assert said == lacks
-    assert providers["tf1_compat", "module"] == (module or "unihub's hub.Module")
+    assert providers["tf1_compat", "module"] == "unihub's hub.Module"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from typing import Any, Callable, Optional
 
 import tensorflow as tf
 
-from unihub.apis.module.serving import module_api
 from unihub.errors import UnihubError, first_line
 
 
@@ -53,19 +52,27 @@ def save_tf1_hub(
     Args:
         target: a module_fn (its variables are initialised afresh), a
             ModuleSpec (with ``checkpoint_path``), or a Module (with the
-            ``session`` that holds its variables; the default one otherwise).
+            ``session`` that holds its variables; the default one otherwise);
+            those of tensorflow_hub as well.
         path: the folder to write.
         session: tf.compat.v1.Session.
         checkpoint_path: of the variables' values, for a ModuleSpec.
         **creation: ``tags_and_args`` and ``drop_collections`` for a module_fn.
     """
-    hub = module_api()
-    if isinstance(target, hub.Module):
+    # Only here, for a TF2 SavedModel is written without them.
+    from unihub.apis.module.compat import is_of_tensorflow_hub
+    from unihub.apis.module.create import create_module_spec
+    from unihub.apis.module.module import Module
+    from unihub.apis.module.spec import ModuleSpec, as_module_spec
+
+    if isinstance(target, Module) or is_of_tensorflow_hub(target, "module.Module"):
         target.export(path, _session_or_default(session, path))
         return
     if inspect.isfunction(target):
-        target = hub.create_module_spec(target, **creation)
-    elif not isinstance(target, hub.ModuleSpec):
+        target = create_module_spec(target, **creation)
+    elif isinstance(target, ModuleSpec) or is_of_tensorflow_hub(target, "module_spec.ModuleSpec"):
+        target = as_module_spec(target)
+    else:
         raise WrongThingToSave(
             given=type(target).__name__,
             format="TF1 Hub module",
@@ -76,7 +83,7 @@ def save_tf1_hub(
         target.export(path, checkpoint_path=checkpoint_path)
         return
     with tf.Graph().as_default():
-        module = hub.Module(target)
+        module = Module(target)
         with tf.compat.v1.Session() as fresh:
             fresh.run(tf.compat.v1.global_variables_initializer())
             module.export(path, fresh)

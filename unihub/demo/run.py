@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from unihub import matrix
 from unihub.apis.keras.serving import keras_module
-from unihub.apis.module.serving import module_api
+from unihub.apis.module.create import add_signature
 from unihub.dispatch.load import load
 from unihub.dispatch.save import save
 from unihub.errors import MatrixRefusal
@@ -177,12 +177,10 @@ def _train_layer(layer: Any, inputs: Tensors) -> Tuple[List[float], int, int]:
 
 
 def _create_tf1_hub(path: str) -> None:
-    hub = module_api()
-
     def triple() -> None:
         x = tf.compat.v1.placeholder(tf.float32, [None])
         factor = tf.compat.v1.get_variable("factor", initializer=3.0)
-        hub.add_signature(inputs=x, outputs={"output": x * factor, "default": x * factor})
+        add_signature(inputs=x, outputs={"output": x * factor, "default": x * factor})
 
     save(triple, path)
 

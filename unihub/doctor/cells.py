@@ -13,6 +13,8 @@ from unihub.matrix import tables
 from unihub.matrix.values import Cell, Operation, Runtime
 from unihub.runtime import Keras
 
+_MODULE = "unihub's hub.Module"
+
 
 @dataclass(frozen=True)
 class CellHere:
@@ -59,11 +61,11 @@ def _served(cell: Cell, installation: Installation, version: str) -> Iterator[Ce
 
 
 def _provider(api: str, cell: Cell, installation: Installation, version: str) -> str:
+    if api == "module":
+        return _MODULE
     if api in ("load", "save"):
         own_module = cell.operation is Operation.CREATION and cell.format is matrix.Format.TF1_HUB
-        return _module_provider(installation, version) if own_module else "tf.saved_model"
-    if api == "module":
-        return _module_provider(installation, version)
+        return _MODULE if own_module else "tf.saved_model"
     # Keras 3 has no graph mode: there the layer is one of tf_keras.
     if installation.tf_keras is Keras.KERAS3 and cell.runtime is Runtime.TF2:
         return "unihub's layer for Keras 3"
@@ -88,16 +90,6 @@ def _lacks(installation: Installation, version: str) -> str:
     if newer:
         return "Keras 3"
     return "Keras 2" if Version(packages.get("keras", "2")).release >= (3,) else ""
-
-
-def _module_provider(installation: Installation, version: str) -> str:
-    hub = _hub(installation)
-    # Importing tensorflow_hub imports tf.keras.
-    has_keras = installation.tf_keras is not Keras.TF_KERAS or "tf-keras" in installation.packages
-    newer = Version(version).release >= (2, 16)
-    if hub is None or Version(hub).release >= (0, 16) or newer or not has_keras:
-        return "unihub's hub.Module"
-    return f"tensorflow_hub {hub}"
 
 
 def _hub(installation: Installation) -> Optional[str]:

@@ -51,5 +51,5 @@ NAMES = tuple(sorted({name for names in SUBMODULES.values() for name in names} -
 # `from tensorflow_hub import *` leaves this one out.
 STAR_NAMES = tuple(name for name in NAMES if name != "eval_function_for_module")
 
-# Those of the hub.Module API: from tensorflow_hub where it has it, else ours.
+# Those of the hub.Module API.
 MODULE_API = tuple(name for name in NAMES if name not in ("KerasLayer", "load", "resolve"))

@@ -76,9 +76,9 @@ def write(hub: Any, words: Path) -> None:
 if __name__ == "__main__":
     import tempfile
 
-    import unihub.apis.module
+    import unihub
 
     with tempfile.TemporaryDirectory() as temporary:
         lines = Path(temporary) / "words.txt"
         lines.write_text("a\nb\n", encoding="utf-8")
-        write(unihub.apis.module, lines)
+        write(unihub, lines)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,13 @@ import pytest
 import tensorflow as tf
 from golden import check_golden
 
-import unihub.apis.module
+import unihub
 from unihub.apis.module import estimator as exporting
 from unihub.errors import UnihubError
 
 v1 = tf.compat.v1
 
 VERSION = tuple(int(part) for part in tf.__version__.split(".")[:2])
-OURS = SimpleNamespace(**{**vars(unihub.apis.module), **vars(exporting)})
 
 needs_estimator = pytest.mark.skipif(
     VERSION >= (2, 16), reason="TensorFlow 2.16 and later have no Estimator"
@@ -31,7 +29,7 @@ needs_none = pytest.mark.skipif(VERSION < (2, 16), reason="this TensorFlow has E
 def module_fn() -> None:
     x = v1.placeholder(tf.float32, [None, 3], name="x")
     w = v1.get_variable("w", initializer=np.ones([3, 2], np.float32))
-    unihub.apis.module.add_signature(inputs=x, outputs=tf.matmul(x, w))
+    unihub.add_signature(inputs=x, outputs=tf.matmul(x, w))
 
 
 def real_module_fn() -> None:
@@ -83,14 +81,14 @@ def files(folder: Any) -> Any:
 
 def weights(path: str) -> Any:
     with tf.Graph().as_default(), v1.Session() as session:
-        module = unihub.apis.module.Module(path)
+        module = unihub.Module(path)
         session.run(v1.global_variables_initializer())
         return session.run(module.variable_map["w"]).tolist()
 
 
 @needs_estimator
 def test_exports_the_trained_values(tmp_path):
-    estimator = estimator_of(OURS, module_fn, tmp_path / "run")
+    estimator = estimator_of(unihub, module_fn, tmp_path / "run")
     estimator.train(input_fn, steps=1)
     exporter = exporting.LatestModuleExporter("modules", serving_input_fn)
     folder = exporter.export(estimator, tmp_path / "out")
@@ -102,7 +100,7 @@ def test_exports_the_trained_values(tmp_path):
 def test_writes_what_tensorflow_hub_writes(tmp_path):
     real = importlib.import_module("tensorflow_hub")
     found = []
-    for hub, function, name in ((OURS, module_fn, "ours"), (real, real_module_fn, "theirs")):
+    for hub, function, name in ((unihub, module_fn, "ours"), (real, real_module_fn, "theirs")):
         estimator = estimator_of(hub, function, tmp_path / name, ["a", "b/c"])
         estimator.train(input_fn, steps=1)
         exporter = hub.LatestModuleExporter("modules", serving_input_fn)
@@ -116,7 +114,7 @@ def test_writes_what_tensorflow_hub_writes(tmp_path):
 
 @needs_estimator
 def test_in_train_and_evaluate(tmp_path):
-    estimator = estimator_of(OURS, module_fn, tmp_path / "run")
+    estimator = estimator_of(unihub, module_fn, tmp_path / "run")
     exporter = exporting.LatestModuleExporter("modules", serving_input_fn)
     v1.estimator.train_and_evaluate(
         estimator,
@@ -129,7 +127,7 @@ def test_in_train_and_evaluate(tmp_path):
 
 @needs_estimator
 def test_deletes_the_oldest(tmp_path):
-    estimator = estimator_of(OURS, module_fn, tmp_path / "run")
+    estimator = estimator_of(unihub, module_fn, tmp_path / "run")
     estimator.train(input_fn, steps=1)
     out = tmp_path / "out"
     for name in ("1500000001", "1500000002", "1500000003", "notes", "12"):
@@ -142,7 +140,7 @@ def test_deletes_the_oldest(tmp_path):
 
 @needs_estimator
 def test_exports_of_one_second_are_kept_apart(tmp_path):
-    estimator = estimator_of(OURS, module_fn, tmp_path / "run")
+    estimator = estimator_of(unihub, module_fn, tmp_path / "run")
     estimator.train(input_fn, steps=1)
     exporter = exporting.LatestModuleExporter("modules", serving_input_fn, exports_to_keep=None)
     folders = [exporter.export(estimator, str(tmp_path / "out")) for _ in range(3)]
@@ -152,7 +150,7 @@ def test_exports_of_one_second_are_kept_apart(tmp_path):
 
 @needs_estimator
 def test_nothing_registered(tmp_path, caplog):
-    estimator = estimator_of(OURS, module_fn, tmp_path / "run", names=())
+    estimator = estimator_of(unihub, module_fn, tmp_path / "run", names=())
     estimator.train(input_fn, steps=1)
     exporter = exporting.LatestModuleExporter("modules", serving_input_fn)
     with caplog.at_level(logging.WARNING, "unihub"):
@@ -163,7 +161,7 @@ def test_nothing_registered(tmp_path, caplog):
 
 @needs_estimator
 def test_no_checkpoint(tmp_path):
-    estimator = estimator_of(OURS, module_fn, tmp_path / "run")
+    estimator = estimator_of(unihub, module_fn, tmp_path / "run")
     exporter = exporting.LatestModuleExporter("modules", serving_input_fn)
     with pytest.raises(exporting.NoCheckpoint) as raised:
         exporter.export(estimator, str(tmp_path / "out"))
@@ -173,7 +171,7 @@ def test_no_checkpoint(tmp_path):
 
 @needs_estimator
 def test_name_taken(graph):
-    module = unihub.apis.module.Module(unihub.apis.module.create_module_spec(module_fn))
+    module = unihub.Module(unihub.create_module_spec(module_fn))
     exporting.register_module_for_export(module, "encoder")
     exporting.register_module_for_export(module, "other")
     with pytest.raises(exporting.ExportNameTaken) as raised:
@@ -208,7 +206,7 @@ def test_no_estimator():
 
 @needs_none
 def test_nothing_to_register_for(graph):
-    module = unihub.apis.module.Module(unihub.apis.module.create_module_spec(module_fn))
+    module = unihub.Module(unihub.create_module_spec(module_fn))
     with pytest.raises(exporting.EstimatorGone) as raised:
         exporting.register_module_for_export(module, "encoder")
     check_golden("estimator-gone-register", str(raised.value), version=tf.__version__)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib
-from types import SimpleNamespace
 from typing import Any, Dict
 
 import numpy as np
@@ -12,14 +11,13 @@ import pytest
 import tensorflow as tf
 from golden import check_golden
 
-import unihub.apis.module
+import unihub
 from unihub.apis.module import feature_columns as columns
 from unihub.errors import UnihubError
 
 v1 = tf.compat.v1
 
 VERSION = tuple(int(part) for part in tf.__version__.split(".")[:2])
-OURS = SimpleNamespace(**{**vars(unihub.apis.module), **vars(columns)})
 
 needs_real = pytest.mark.skipif(
     VERSION >= (2, 16), reason="no tensorflow_hub has hub.Module for TensorFlow 2.16 and later"
@@ -56,11 +54,11 @@ def plain_fn(hub: Any, input_name: str, dtype: Any, shape: Any, outputs: Any) ->
 
 
 def spec_of(module_fn: Any, *args: Any, **kwargs: Any) -> Any:
-    hub = kwargs.pop("hub", OURS)
+    hub = kwargs.pop("hub", unihub)
     return hub.create_module_spec(functools.partial(module_fn, hub, *args, **kwargs))
 
 
-def column_of(kind: str, hub: Any = OURS, trainable: bool = True) -> Any:
+def column_of(kind: str, hub: Any = unihub, trainable: bool = True) -> Any:
     if kind == "image":
         return hub.image_embedding_column("feature", spec_of(image_fn, hub=hub))
     spec = spec_of(text_fn, hub=hub)
@@ -184,7 +182,7 @@ def test_input_layer_as_of_tensorflow_hub(kind, real):
             trainable = names(v1.trainable_variables())
             return run(output).tolist(), output.name, output.shape.as_list(), variables, trainable
 
-    assert observed(OURS) == observed(real)
+    assert observed(unihub) == observed(real)
 
 
 @needs_real
@@ -197,7 +195,7 @@ def test_dense_features_as_of_tensorflow_hub(kind, real):
             variables = names(v1.global_variables())
             return run(output).tolist(), output.name, variables, names(layer.trainable_weights)
 
-    assert observed(OURS) == observed(real)
+    assert observed(unihub) == observed(real)
 
 
 @needs_real
@@ -214,7 +212,7 @@ def test_estimator(tmp_path, real):
         estimator.train(lambda: (features_of("text"), tf.constant([[0], [1]])), steps=2)
         return {name: estimator.get_variable_value(name) for name in estimator.get_variable_names()}
 
-    ours, theirs = trained(OURS, "ours"), trained(real, "theirs")
+    ours, theirs = trained(unihub, "ours"), trained(real, "theirs")
     assert sorted(ours) == sorted(theirs)
     for name, value in theirs.items():
         np.testing.assert_allclose(ours[name], value, rtol=1e-6, err_msg=name)

@@ -7,7 +7,6 @@ import functools
 import gc
 import importlib
 import weakref
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,13 @@ import pytest
 import tensorflow as tf
 from golden import check_golden
 
-import unihub.apis.module
+import unihub
 from unihub.apis.module import initialize as initializing
 from unihub.apis.module.initialize import Initialized, initialize
 
 v1 = tf.compat.v1
 
 VERSION = tuple(int(part) for part in tf.__version__.split(".")[:2])
-OURS = SimpleNamespace(**vars(unihub.apis.module))
 
 NOTHING = Initialized(variables=(), tables=())
 
@@ -38,7 +36,7 @@ def lookup_fn(hub: Any) -> None:
     hub.add_signature(inputs=words, outputs=tf.cast(numbers, tf.float32) * w)
 
 
-def lookup_module(hub: Any = OURS) -> Any:
+def lookup_module(hub: Any = unihub) -> Any:
     return hub.Module(hub.create_module_spec(functools.partial(lookup_fn, hub)), trainable=True)
 
 
@@ -50,7 +48,7 @@ def session(graph):
 
 def libraries() -> Any:
     """Ours, and tensorflow_hub where it has a Module."""
-    return [OURS, importlib.import_module("tensorflow_hub")] if VERSION < (2, 16) else [OURS]
+    return [unihub, importlib.import_module("tensorflow_hub")] if VERSION < (2, 16) else [unihub]
 
 
 @pytest.mark.parametrize("hub", libraries(), ids=lambda hub: getattr(hub, "__name__", "unihub"))
@@ -64,7 +62,7 @@ def test_module(hub, session):
 
 def test_module_of_tensorflow_1(models, session):
     """Gives the values that TensorFlow's own initializers give."""
-    module = unihub.apis.module.Module(str(models / "tf1_hub_text"))
+    module = unihub.Module(str(models / "tf1_hub_text"))
     output = module(["the cat sat", ""])
     initialize(session)
     with v1.Session() as other:

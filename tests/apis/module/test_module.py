@@ -12,7 +12,7 @@ import tensorflow as tf
 from apis.module import module_fns as fns
 from fixtures.expected import MODELS, expected_file, read_cases
 
-from unihub.apis import module as hub
+import unihub as hub
 
 v1 = tf.compat.v1
 

@@ -13,7 +13,7 @@ from golden import check_golden
 from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from unihub.apis import module as hub
+import unihub as hub
 from unihub.errors import UnihubError
 
 v1 = tf.compat.v1

@@ -21,7 +21,7 @@ from apis.module import recording
 from apis.module.observe import differences
 from apis.module.scenarios import INTERCHANGED, MODES, SCENARIOS, Scenario, observed
 
-import unihub.apis.module
+import unihub
 
 VERSION = tuple(int(part) for part in tf.__version__.split(".")[:2])
 REAL = importlib.import_module("tensorflow_hub") if VERSION < (2, 16) else None
@@ -55,7 +55,7 @@ def outcome(tmp_path_factory: Any) -> Any:
 
     @functools.lru_cache(maxsize=None)
     def run_once(position: int, real: bool) -> Any:
-        library = REAL if real else unihub.apis.module
+        library = REAL if real else unihub
         return observed(SCENARIOS[position], library, tmp_path_factory.mktemp("scenario"))
 
     def run(scenario: Scenario, real: bool) -> Any:
@@ -153,9 +153,7 @@ def crossed(writer: Any, reader: Any) -> Any:
 @each(INTERCHANGED if REAL else [])
 def test_exports_are_interchangeable(scenario: Scenario, direction: str, tmp_path: Any) -> None:
     real_reads_ours = direction == "real_reads_ours"
-    library = crossed(
-        *((unihub.apis.module, REAL) if real_reads_ours else (REAL, unihub.apis.module))
-    )
+    library = crossed(*((unihub, REAL) if real_reads_ours else (REAL, unihub)))
     found = observed(scenario, library, tmp_path)
     assert differences(improved(scenario, recorded(HERE)[scenario.id]), found) == []
 

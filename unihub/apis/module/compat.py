@@ -5,7 +5,7 @@ Written for TensorFlow 1.15 to 2.21; each function says why it is needed.
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Set
+from typing import Any, List, Optional, Set, Tuple
 
 import tensorflow as tf
 
@@ -28,9 +28,11 @@ __all__ = [
     "StructuredValue",
     "VariableDef",
     "add_to_control_flow",
+    "content_of_hub_spec",
     "decode_type_spec",
     "drop_newer_attributes",
     "in_replicated_function",
+    "is_of_tensorflow_hub",
     "set_colocation",
     "spec_dtype",
     "spec_shape",
@@ -40,6 +42,38 @@ __all__ = [
 # By op: attributes that change no result. The one is for messages, the other
 # checks once more what the shapes in the graph say.
 _NEWER_ATTRIBUTES = {"VarHandleOp": ("debug_name",), "AssignVariableOp": ("validate_shape",)}
+
+
+def is_of_tensorflow_hub(value: Any, name: str) -> bool:
+    """Whether an object is of a class of the installed tensorflow_hub.
+
+    Told by name, so that nothing is imported for it, and so that it is known
+    while unihub is in tensorflow_hub's place as well.
+
+    Args:
+        value: the object.
+        name: the class, such as "module.Module".
+    """
+    bases = type(value).__mro__
+    return any(f"{one.__module__}.{one.__name__}" == f"tensorflow_hub.{name}" for one in bases)
+
+
+def content_of_hub_spec(spec: Any) -> Optional[Tuple[SavedModel, Optional[str]]]:
+    """What a ModuleSpec of the installed tensorflow_hub holds.
+
+    It keeps the same as ours, to itself.
+
+    Returns:
+        The SavedModel, the paths of its assets in its constants, and the prefix
+        of the checkpoint or None; None for a spec of somebody's own class.
+    """
+    if not is_of_tensorflow_hub(spec, "native_module._ModuleSpec"):
+        return None
+    checkpoint = spec._checkpoint_variables_path
+    return (
+        spec._saved_model_handler._proto,
+        None if checkpoint is None else tf.compat.as_str_any(checkpoint),
+    )
 
 
 def drop_newer_attributes(meta_graph: MetaGraphDef, known_here: bool = True) -> None:

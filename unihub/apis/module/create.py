@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from unihub.apis.module.colocation import check_input_colocation, check_state_colocation
 from unihub.apis.module.compat import MetaGraphDef, SavedModel
-from unihub.apis.module.marker import attachment, write_attachments
+from unihub.apis.module.marker import Attachment, write_attachments
 from unihub.apis.module.spec import ModuleSpec
 from unihub.apis.module.tensors import SUPPORTED_TYPES
 from unihub.apis.module.variant import DEFAULT_SIGNATURE, tags_text
@@ -19,9 +19,10 @@ from unihub.errors import UnihubError, listed
 _log = logging.getLogger(__name__)
 
 # Collections of the graph that module_fn builds. Their keys are not str, so
-# that neither module_fn nor export_meta_graph comes across them.
-_SIGNATURES = ("unihub.apis.module", "signatures")
-_ATTACHMENTS = ("unihub.apis.module", "attachments")
+# that neither module_fn nor export_meta_graph comes across them. They are those
+# of tensorflow_hub: module_fn may declare by either library.
+_SIGNATURES = ("__saved_model_lib_signatures",)
+_ATTACHMENTS = ("__hub_module_attachments",)
 
 _KEY_PATTERN = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*$")
 
@@ -153,7 +154,7 @@ def attach_message(key: str, message: Any) -> None:
     """
     if not (isinstance(key, str) and _KEY_PATTERN.match(key)):
         raise AttachmentKeyMalformed(key=repr(key))
-    attached = attachment(key, message.SerializeToString())
+    attached = Attachment(key, message.SerializeToString())
     tf.compat.v1.add_to_collection(_ATTACHMENTS, attached)
 
 

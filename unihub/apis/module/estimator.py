@@ -15,8 +15,9 @@ from unihub.errors import UnihubError, listed
 _log = logging.getLogger(__name__)
 
 # A collection of pairs (name, Module). The key is not a str, so that it stays
-# out of exported graphs.
-_REGISTERED = ("unihub.apis.module", "modules to export")
+# out of exported graphs. It is that of tensorflow_hub: either library exports what
+# the other one registers.
+_REGISTERED = ("__tfhub_export_modules",)
 
 # Seconds since 1970 have as many digits from 2001 to 2286. TensorFlow's own
 # exporters tell their folders by it as well.
@@ -76,7 +77,7 @@ def register_module_for_export(module: Module, export_name: str) -> None:
     """Marks a module for LatestModuleExporter; to be called in model_fn.
 
     Args:
-        module: a Module of the current graph.
+        module: a Module of the current graph, ours or tensorflow_hub's.
         export_name: the subfolder to export it to.
 
     Raises:

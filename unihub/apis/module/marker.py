@@ -11,6 +11,7 @@ module_attachment.proto; tensorflow_hub 0.16 no longer ships them.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Dict, Iterable
 
 import tensorflow as tf
@@ -68,18 +69,28 @@ def marker_bytes() -> bytes:
     return bytes([_FORMAT_KEY, _FORMAT])
 
 
-def attachment(key: str, value: bytes) -> AnyMessage:
-    """One attached message.
+@dataclass(frozen=True)
+class Attachment:
+    """One attached message, as tensorflow_hub's ModuleAttachment.
 
-    google.protobuf.Any has the fields of ModuleAttachment under other names:
-    a string numbered 1 and bytes numbered 2.
+    Attributes:
+        key: the name that it is attached under.
+        value: the message, serialized.
     """
-    return AnyMessage(type_url=key, value=value)
+
+    key: str
+    value: bytes
+
+    def SerializeToString(self) -> bytes:
+        # google.protobuf.Any has the fields of ModuleAttachment under other names:
+        # a string numbered 1 and bytes numbered 2.
+        serialized: bytes = AnyMessage(type_url=self.key, value=self.value).SerializeToString()
+        return serialized
 
 
-def write_attachments(meta_graph: MetaGraphDef, attachments: Iterable[AnyMessage]) -> None:
+def write_attachments(meta_graph: MetaGraphDef, attachments: Iterable[Attachment]) -> None:
     """Stores attached messages in a graph; the last one of each key stays."""
-    by_key = {one.type_url: one for one in attachments}
+    by_key = {one.key: one for one in attachments}
     if by_key:
         collection = meta_graph.collection_def[ATTACHMENTS_COLLECTION]
         collection.bytes_list.value[:] = [one.SerializeToString() for one in by_key.values()]

@@ -53,7 +53,7 @@ class Module:
         """Imports the module's state into the current graph.
 
         Args:
-            spec: a ModuleSpec, or the handle of a module.
+            spec: a ModuleSpec, ours or tensorflow_hub's, or the handle of a module.
             trainable: whether its variables are to be trained; then pass the
                 tags of its train graph as well, if it has one.
             name: the scope of its state, made unique with a number.
@@ -168,7 +168,7 @@ class Module:
             raise OtherGraph(action="exported", which="the current graph")
         if session.graph is not self._graph:
             raise OtherGraph(action="exported", which="the session's graph")
-        self._spec.write(os.fspath(path), functools.partial(self._state.save, session))
+        self._spec.write(os.fsdecode(path), functools.partial(self._state.save, session))
 
     def _repr_html_(self) -> str:
         from unihub.inspection import loaded

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 from typing import Any, Set
 
-from unihub import runtime
 from unihub.apis.loading import explained
 from unihub.apis.module.advice import advise_on_fine_tuning
+from unihub.apis.module.module import Module
+from unihub.apis.module.spec import create_module_spec_from_saved_model, load_module_spec
 from unihub.apis.operations import register_ops
 from unihub.apis.proxy import CallableObject
 from unihub.apis.request import Request
 from unihub.apis.surroundings import check_strategy
-from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.formats import selection
 from unihub.matrix.values import Format
 
@@ -33,17 +31,6 @@ _MODULE_COLLECTIONS = {
 }
 
 
-def module_api() -> Any:
-    """Where Module and its companions come from: tensorflow_hub's, or ours.
-
-    tensorflow_hub had them up to 0.15, which works up to TensorFlow 2.15.
-    """
-    release = runtime.hub_release()
-    if release is not None and release.has_module:
-        return import_tensorflow_hub("hub.Module")
-    return importlib.import_module("unihub.apis.module")
-
-
 def load_module(request: Request) -> Any:
     """Serves a cell of the matrix by a Module, in the default graph.
 
@@ -56,15 +43,12 @@ def load_module(request: Request) -> Any:
     if request.fine_tuning:
         advise_on_fine_tuning(request)
     path = request.model.path
-    # tensorflow_hub reads saved_model.pb only, ours saved_model.pbtxt as well.
-    binary = os.path.exists(os.path.join(path, "saved_model.pb"))
-    hub = module_api() if binary else importlib.import_module("unihub.apis.module")
     with explained(request.handle, request.meta_graph):
         if request.model.format is Format.TF1_HUB:
-            spec = hub.load_module_spec(path)
+            spec = load_module_spec(path)
         else:
-            spec = hub.create_module_spec_from_saved_model(path, _foreign_collections(request))
-        module = hub.Module(
+            spec = create_module_spec_from_saved_model(path, _foreign_collections(request))
+        module = Module(
             spec,
             trainable=request.fine_tuning,
             tags=set(request.meta_graph.tags) or None,

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Typ
 
 import tensorflow as tf
 
-from unihub.apis.module.compat import SavedModel
+from unihub.apis.module.compat import SavedModel, content_of_hub_spec
 from unihub.apis.module.errors import (
     CollectionsNotSupported,
     FolderMissing,
@@ -199,7 +199,7 @@ class ModuleSpec:
             >>> spec.export("module", checkpoint_path="training/model.ckpt-1000")
         """
         if not checkpoint_path:
-            raise NoCheckpointPath(path=os.fspath(path))
+            raise NoCheckpointPath(path=os.fsdecode(path))
         with tf.Graph().as_default() as graph:
             state = create_state(self.variant(), fresh_scope("module"), False, self.checkpoint)
             in_checkpoint = name_transform_fn or (lambda name: name)
@@ -210,7 +210,7 @@ class ModuleSpec:
             initializer = tf.compat.v1.global_variables_initializer()
             with tf.compat.v1.Session(graph=graph) as session:
                 session.run(initializer)
-                self.write(os.fspath(path), functools.partial(state.save, session))
+                self.write(os.fsdecode(path), functools.partial(state.save, session))
 
     def variant(self, tags: Optional[Iterable[str]] = None) -> GraphVariant:
         """The graph variant with exactly these tags.
@@ -326,7 +326,7 @@ def create_module_spec_from_saved_model(
 
 
 def as_module_spec(spec: Any) -> ModuleSpec:
-    """The spec itself, or the one that a handle names.
+    """The spec itself, one of tensorflow_hub as one of ours, or the one that a handle names.
 
     Raises:
         NotAModuleSpec: for anything else.
@@ -335,6 +335,9 @@ def as_module_spec(spec: Any) -> ModuleSpec:
         return spec
     if isinstance(spec, (str, os.PathLike)):
         return load_module_spec(spec)
+    content = content_of_hub_spec(spec)
+    if content is not None:
+        return ModuleSpec(*content)
     raise NotAModuleSpec(found=repr(spec), kind=type(spec).__name__)
 
 
