@@ -1,4 +1,4 @@
-"""Whether a model can be read without a download, and how its handle is shown."""
+"""Whether a model can be read without a download."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from unihub.handles.cache.cache_errors import DamagedEntry
 from unihub.handles.kinds import LocalArchive, LocalFolder
 from unihub.handles.sources.source_errors import NotCached
 from unihub.handles.sources.sources import fetch
-from unihub.redaction import redacted
 
 
 def is_at_hand(handle: Union[str, os.PathLike[str]]) -> bool:
@@ -31,8 +30,3 @@ def is_at_hand(handle: Union[str, os.PathLike[str]]) -> bool:
     except (NotCached, DamagedEntry):
         return False
     return True
-
-
-def shown(handle: str) -> str:
-    """A handle without the secrets that a URL may have."""
-    return redacted(handle) if "://" in handle else handle

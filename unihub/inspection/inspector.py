@@ -81,14 +81,14 @@ def inspect(
     text = os.fsdecode(handle) if isinstance(handle, (str, os.PathLike)) else ""
     if not (text and os.path.isdir(text)):
         # Imported only here, for it takes longer than inspecting most models.
-        from unihub.handles import resolving
-        from unihub.inspection.at_hand import is_at_hand, shown
+        from unihub.handles import parsing, resolving
+        from unihub.inspection.at_hand import is_at_hand
 
         if not download and not is_at_hand(handle):
             from unihub.inspection import remote
 
             return remote.known(handle)
-        folder, text = resolving.locate(handle), shown(text)
+        folder, text = resolving.locate(handle), parsing.shown(text)
     else:
         folder = text
     with open_saved_model(folder) as (model, file):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Iterable, Optional
 
 from unihub.errors import UnihubError
-from unihub.inspection.at_hand import is_at_hand, shown
+from unihub.handles.parsing import shown
+from unihub.inspection.at_hand import is_at_hand
 from unihub.inspection.facts import MetaGraphInfo, ModelFacts
 from unihub.inspection.inspector import inspect
 from unihub.matrix.rows import CELLS
