@@ -4,6 +4,7 @@ import importlib
 import pickle
 import pkgutil
 import re
+import string
 from importlib.util import find_spec
 
 import pytest
@@ -140,3 +141,40 @@ def golden_folder():
     from conftest import ROOT
 
     return ROOT / "tests" / "golden"
+
+
+SECRETS = ("pa55word", "s1gnature")
+HANDLE = "https://me:pa55word@example.org/m.tar.gz?X-Goog-Signature=s1gnature"
+FACTS = {
+    "a handle": HANDLE,
+    "a line of code": f"unihub.load({HANDLE!r}, op='fine_tuning')",
+    "two in a sentence": f"it is at {HANDLE}, or at {HANDLE}; see there.",
+    "beyond the longest": "x" * 380 + HANDLE,
+}
+
+
+def filled_with(template, fact):
+    """Facts for a template: numbers where they are formatted as such."""
+    names = {}
+    for text in template:
+        for _, name, spec, _ in string.Formatter().parse(text):
+            if name:
+                names[name] = 7 if spec or names.get(name) == 7 else fact
+    return names
+
+
+@pytest.mark.parametrize("fact", FACTS.values(), ids=FACTS)
+def test_no_error_shows_a_secret(fact):
+    from unihub.matrix import ROWS
+
+    parts = [(cls.code, cls.what, cls.why, cls.do) for cls in all_error_classes()]
+    parts += [(r.code, r.what, r.why, r.do) for row in ROWS for r in [row.refusal] if r]
+    assert len(parts) > 200
+    told = [str(Message(*part).filled(**filled_with(part, fact))) for part in parts]
+    assert [text for text in told if any(secret in text for secret in SECRETS)] == []
+
+
+def test_a_pickled_error_carries_no_secret():
+    sent = pickle.dumps(LampBroken(lamp=HANDLE))
+    assert b"pa55word" not in sent
+    assert b"s1gnature" not in sent

@@ -32,7 +32,6 @@ BY_NAME = {
     "apis/lean/capability.py",
     "apis/module/__init__.py",
     "apis/module/feature_columns.py",
-    "apis/module/serving.py",
     "handles/sources/gfile.py",
     "handles/sources/sources.py",
 }

@@ -11,6 +11,8 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Sequence, Tuple, Type
 
+from unihub.redaction import without_secrets
+
 _LONGEST_FACT = 400
 _MOST_CHOICES = 12
 
@@ -35,7 +37,7 @@ class Message:
         """Returns the message with each fact in its place.
 
         Facts may come from a hostile model: control characters are escaped
-        and long text is cut.
+        and long text is cut. URLs in them are shown without userinfo and query.
         """
         shown = {name: _presentable(fact) for name, fact in facts.items()}
         return Message(
@@ -77,6 +79,8 @@ class UnihubError(Exception):
         self._set(Message(cls.code, cls.what, cls.why, cls.do), facts)
 
     def _set(self, message: Message, facts: Dict[str, Any]) -> None:
+        # An error is kept, pickled and sent: it has no secret to give away.
+        facts = {name: _without_secrets(fact) for name, fact in facts.items()}
         filled = message.filled(**facts)
         self.code = filled.code
         self.what, self.why, self.do = filled.what, filled.why, filled.do
@@ -143,9 +147,15 @@ def warn(text: str, category: Type[Warning]) -> None:
     warnings.warn(text, category, stacklevel=level)
 
 
+def _without_secrets(fact: Any) -> Any:
+    return without_secrets(fact) if isinstance(fact, str) and "://" in fact else fact
+
+
 def _presentable(fact: Any) -> Any:
     if not isinstance(fact, str):
         return fact
+    # Before it is cut, for half a password is one too.
+    fact = _without_secrets(fact)
     if len(fact) > _LONGEST_FACT:
         fact = fact[:_LONGEST_FACT] + "…"
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in fact)

@@ -70,6 +70,11 @@ def scrubbed(text: str) -> str:
     return _WORD.sub(_scrubbed, text)
 
 
+def without_secrets(text: str) -> str:
+    """Text of our own, such as a line of code, with every URL in it redacted."""
+    return _WORD.sub(lambda word: _scrubbed(word) if "://" in word.group() else word.group(), text)
+
+
 def _scrubbed(word: Match[str]) -> str:
     text, closing = word.groups()
     return (redacted(text) if _WORTH_A_LOOK.search(text) else text) + closing
