@@ -25,7 +25,7 @@ from unihub.formats.message import UnreadableFile as UnreadableFile
 from unihub.formats.object_graph import ObjectGraph as ObjectGraph
 from unihub.formats.object_graph import read_object_graph
 from unihub.formats.saved_model import SavedModelFile, is_folder, saved_model_file
-from unihub.formats.schema import DTYPE_NAMES
+from unihub.formats.schema import dtype_name
 from unihub.matrix.values import Format
 
 DENSE, SPARSE, COMPOSITE = "dense", "sparse", "composite"
@@ -367,8 +367,8 @@ def _tensor(message: Message) -> TensorInfo:
     if encoding == "composite_tensor":
         return _composite_tensor(message.message("composite_tensor"))
     facts: Dict[str, Any] = {
-        "dtype": _dtype(message.number("dtype")),
-        "shape": _shape(message.message("tensor_shape")),
+        "dtype": dtype_name(message.number("dtype")),
+        "shape": read_shape(message.message("tensor_shape")),
     }
     if encoding == "coo_sparse":
         parts = message.message("coo_sparse")
@@ -391,20 +391,17 @@ def _composite_tensor(message: Message) -> TensorInfo:
     components = tuple(part.text("name") for part in message.messages("components"))
     return TensorInfo(
         name=components[0] if components else "",
-        dtype=_dtype(next(filter(None, dtypes), 0)),
-        shape=_shape(shapes[0]) if shapes else None,
+        dtype=dtype_name(next(filter(None, dtypes), 0)),
+        shape=read_shape(shapes[0]) if shapes else None,
         kind=COMPOSITE,
         components=components,
         type_spec=spec.text("type_spec_class_name"),
     )
 
 
-def _dtype(number: int) -> str:
-    return DTYPE_NAMES.get(number, f"unknown ({number})")
-
-
-def _shape(message: Message) -> Shape:
+def read_shape(message: Message) -> Shape:
+    """Decodes a TensorShapeProto."""
     if message.number("unknown_rank"):
         return None
-    sizes = (dim.number("size") for dim in message.messages("dim"))
+    sizes = (size for (size,) in message.rows("dim", "size"))
     return tuple(None if size < 0 else size for size in sizes)

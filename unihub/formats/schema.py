@@ -304,4 +304,9 @@ def _with_references() -> Tuple[Dict[str, int], Dict[int, str]]:
     return numbers, names
 
 
-DATA_TYPE_NUMBERS, DTYPE_NAMES = _with_references()
+DATA_TYPE_NUMBERS, _DTYPE_NAMES = _with_references()
+
+
+def dtype_name(number: int) -> str:
+    """The name of a tf.DType, such as ``"float32"``, by its number in files."""
+    return _DTYPE_NAMES.get(number, f"unknown ({number})")

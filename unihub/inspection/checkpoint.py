@@ -15,7 +15,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from unihub.formats import wire
 from unihub.formats.message import Data, MalformedFile, file_content
-from unihub.formats.schema import DTYPE_NAMES
+from unihub.formats.schema import dtype_name
 
 _FOOTER = 48
 _MAGIC = bytes.fromhex("57fb808b247547db")
@@ -128,7 +128,7 @@ def read_checkpoint(prefix: str) -> Optional[Checkpoint]:
 
 
 def _tensor(name: str, number: int, shape: Tuple[int, ...], size: int) -> Tensor:
-    dtype = DTYPE_NAMES.get(number, f"unknown ({number})")
+    dtype = dtype_name(number)
     return Tensor(name, dtype, shape, size or byte_size(dtype, shape))
 
 

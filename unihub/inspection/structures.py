@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, Tuple, Union
 
 from unihub.formats.message import Message
-from unihub.formats.model import Shape
-from unihub.formats.schema import DTYPE_NAMES
+from unihub.formats.model import Shape, read_shape
+from unihub.formats.schema import dtype_name
 
 _KINDS = (
     "none_value",
@@ -116,7 +116,11 @@ def sequence(value: Value) -> Tuple[Any, ...]:
 
 
 def _tensor_spec(message: Message) -> Spec:
-    return Spec(_dtype(message), _shape(message.message("shape")), message.text("name"))
+    return Spec(
+        dtype_name(message.number("dtype")),
+        read_shape(message.message("shape")),
+        message.text("name"),
+    )
 
 
 def _type_spec(message: Message, depth: int) -> Value:
@@ -125,17 +129,6 @@ def _type_spec(message: Message, depth: int) -> Value:
     dtype = next((part.kind for part in parts if isinstance(part, Unknown)), "")
     shape = next((part for part in parts if isinstance(part, tuple)), None)
     return Spec(dtype, shape, type_spec=message.text("type_spec_class_name"))
-
-
-def _dtype(message: Message) -> str:
-    return DTYPE_NAMES.get(message.number("dtype"), f"unknown ({message.number('dtype')})")
-
-
-def _shape(message: Message) -> Shape:
-    if message.number("unknown_rank"):
-        return None
-    sizes = (size for (size,) in message.rows("dim", "size"))
-    return tuple(None if size < 0 else size for size in sizes)
 
 
 def _size(size: Any) -> str:
@@ -148,9 +141,7 @@ _SCALARS: Dict[str, Any] = {
     "int64_value": lambda message: message.number("int64_value"),
     "string_value": lambda message: message.text("string_value"),
     "bool_value": lambda message: bool(message.number("bool_value")),
-    "tensor_shape_value": lambda message: _shape(message.message("tensor_shape_value")),
+    "tensor_shape_value": lambda message: read_shape(message.message("tensor_shape_value")),
     # A dtype is kept by name, for only the specs that hold it have a use for it.
-    "tensor_dtype_value": lambda message: Unknown(
-        DTYPE_NAMES.get(message.number("tensor_dtype_value"), "unknown")
-    ),
+    "tensor_dtype_value": lambda message: Unknown(dtype_name(message.number("tensor_dtype_value"))),
 }

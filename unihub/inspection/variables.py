@@ -6,9 +6,9 @@ from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from unihub.formats import wire
 from unihub.formats.message import Message
-from unihub.formats.model import Shape
+from unihub.formats.model import Shape, read_shape
 from unihub.formats.object_graph import list_elements
-from unihub.formats.schema import DTYPE_NAMES
+from unihub.formats.schema import dtype_name
 from unihub.inspection.checkpoint import Checkpoint, byte_size
 
 _VARIABLE_COLLECTIONS = ("variables", "trainable_variables")
@@ -84,19 +84,12 @@ def _of_object(
     name, number, encoded, is_trainable = variable.row("name", "dtype", "shape", "trainable")
     # Most variables share their shape with others.
     if not encoded or encoded not in shapes:
-        shapes[encoded] = _shape(variable.message("shape"))
-    dtype, shape = DTYPE_NAMES.get(number, f"unknown ({number})"), shapes[encoded]
+        shapes[encoded] = read_shape(variable.message("shape"))
+    dtype, shape = dtype_name(number), shapes[encoded]
     size = byte_size(dtype, shape) if shape is not None else 0
     return Variable(
         name, dtype, shape, size, bool(is_trainable) if trainable is None else trainable
     )
-
-
-def _shape(message: Message) -> Shape:
-    if message.number("unknown_rank"):
-        return None
-    sizes = (size for (size,) in message.rows("dim", "size"))
-    return tuple(None if size < 0 else size for size in sizes)
 
 
 def _names(collection: Message, path: str) -> List[str]:
