@@ -8,17 +8,17 @@ import socket
 import ssl
 import warnings
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 
 import requests
 import urllib3
 from requests.utils import default_user_agent, get_netrc_auth
 
+from unihub.handles.download.retrying import Failed, Failure, Limits
 from unihub.handles.download.transfer_errors import (
     CertificateRejected,
     TooManyRedirects,
-    TransferError,
     TransferFailed,
     TransferStalled,
     UnsafeRedirect,
@@ -31,69 +31,11 @@ _warned = False
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a download may cost.
-
-    Attributes:
-        connect_timeout: seconds until a connection must stand.
-        read_timeout: seconds that the server may keep silent.
-        retries: how often a failure that may pass is tried again in a row.
-        max_redirects: how many redirects are followed.
-        max_bytes: the largest file, or None for any.
-        verify: True, False for no verification of certificates, or the path of a CA bundle.
-        proxies: by scheme as in requests; None for those of the environment.
-        backoff: seconds before the second try; doubled for each further one.
-        longest_wait: the most seconds between two tries, whatever Retry-After says.
-        total_wait: the most seconds of such waits in one download.
-    """
-
-    connect_timeout: float = 10
-    read_timeout: float = 60
-    retries: int = 5
-    max_redirects: int = 10
-    max_bytes: Optional[int] = None
-    verify: Union[bool, str] = True
-    proxies: Optional[Mapping[str, str]] = field(default=None, repr=False)
-    backoff: float = 1
-    longest_wait: float = 60
-    total_wait: float = 300
-
-
-@dataclass(frozen=True)
 class Secrets:
     """What only the origin of the given URL is sent."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     auth: Any = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why one try failed, as a value: exceptions of requests hold the URL with its secrets.
-
-    Attributes:
-        error: the class to raise when it is not tried again.
-        facts: what its message is filled with.
-        short: a few words for the list of tries.
-        may_pass: whether another try may succeed.
-        wait: seconds to wait, if the server says.
-        anew: whether it only means that the file must be begun anew, at once.
-    """
-
-    error: Type[TransferError]
-    facts: Mapping[str, Any]
-    short: str
-    may_pass: bool = True
-    wait: Optional[float] = None
-    anew: bool = False
-
-
-class Failed(Exception):
-    """Carries a Failure out of one try."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.short)
-        self.failure = failure
 
 
 @dataclass(frozen=True)

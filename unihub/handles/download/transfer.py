@@ -19,9 +19,16 @@ import requests
 
 from unihub.handles.download import hops
 from unihub.handles.download.digests import Digest, promised
-from unihub.handles.download.hops import Answer, Failed, Failure, Limits, Secrets
+from unihub.handles.download.hops import Answer, Secrets
 from unihub.handles.download.part import Part, hashed, remove_part
 from unihub.handles.download.progress import Progress
+from unihub.handles.download.retrying import (
+    Failed,
+    Failure,
+    Limits,
+    retried,
+    seconds_of_retry_after,
+)
 from unihub.handles.download.transfer_errors import (
     BadStatus,
     DownloadTooLarge,
@@ -29,7 +36,6 @@ from unihub.handles.download.transfer_errors import (
     TransferFailed,
     TransferStalled,
 )
-from unihub.handles.download.waiting import Tries, seconds_of_retry_after
 from unihub.handles.download.watching import Watcher
 from unihub.redaction import redacted, scrubbed_logs
 
@@ -146,27 +152,21 @@ class _Transfer:
     received: int = 0
 
     def run(self) -> Transferred:
-        tries = Tries(self.limits)
         if self.part.size:
             self.watcher.kept(self.part.path, self.part.size)
-        while True:
-            self.received = 0
-            outcome = self._outcome()
-            self.watcher.check()
-            if isinstance(outcome, Transferred):
-                self.part.finished = True
-                return outcome
-            tries.add(outcome, self.received)
-            wait = tries.next_wait(outcome)
-            if wait is None:
-                break
-            if wait > 0:
-                self.progress.announce(f"retrying in {wait:.2g} s: {outcome.short}")
-                self.watcher.wait(wait)
-        # Raised here, where no exception of requests is its context.
-        raise outcome.error(url=redacted(self.url), tried=str(tries), **outcome.facts)
+        done = retried(
+            self._outcome,
+            self.url,
+            self.limits,
+            self.progress.announce,
+            self.watcher.wait,
+            lambda: self.received,
+        )
+        self.part.finished = True
+        return done
 
     def _outcome(self) -> Union[Transferred, Failure]:
+        self.received = 0
         if self.part.version is not None and not self.part.is_ours():
             size = self.part.size
             self.part.move_aside()
@@ -175,6 +175,7 @@ class _Transfer:
         try:
             return self._attempt()
         except Failed as failed:
+            self.watcher.check()
             return failed.failure
 
     def _attempt(self) -> Transferred:

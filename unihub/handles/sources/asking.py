@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import dataclass
-from typing import Mapping, Optional
+from typing import Mapping, Optional, Union
 
 from unihub.handles.download import hops
-from unihub.handles.download.hops import Failed, Failure
+from unihub.handles.download.retrying import Failed, Failure, retried, seconds_of_retry_after
 from unihub.handles.download.transfer_errors import TransferFailed
-from unihub.handles.download.waiting import Tries, seconds_of_retry_after
 from unihub.handles.sources.context import Context
-from unihub.redaction import redacted, scrubbed_logs
+from unihub.redaction import scrubbed_logs
 
 _MOST = 1 << 20
 _MAY_PASS = (408, 429)
@@ -61,32 +59,20 @@ def probe(url: str, context: Context) -> Answer:
 def _asked(url: str, context: Context, method: str, headers: Mapping[str, str]) -> Answer:
     hops.require_usable(url)
     bare, userinfo = hops.without_secrets(url)
-    limits, tries = context.limits, Tries(context.limits)
+    limits = context.limits
     with contextlib.ExitStack() as stack:
         stack.enter_context(scrubbed_logs())
         session = stack.enter_context(hops.new_session(limits))
-        while True:
-            failure, answer = None, None
+
+        def attempt() -> Union[Answer, Failure]:
             try:
                 secrets = hops.Secrets(auth=userinfo)
-                got = hops.follow(session, bare, limits, headers, secrets, method)
-                answer = _read(got)
-                failure = _busy(answer)
+                answer = _read(hops.follow(session, bare, limits, headers, secrets, method))
             except Failed as failed:
-                failure = failed.failure
-            if failure is None and answer is not None:
-                return answer
-            assert failure is not None
-            tries.add(failure, 0)
-            wait = tries.next_wait(failure)
-            if wait is None:
-                break
-            context.progress.announce(f"retrying in {wait:.2g} s: {failure.short}")
-            time.sleep(wait)
-    if answer is not None:
-        return answer
-    # Raised here, where no exception of requests is its context.
-    raise failure.error(url=redacted(bare), tried=str(tries), **failure.facts)
+                return failed.failure
+            return _busy(answer) or answer
+
+        return retried(attempt, bare, limits, context.progress.announce)
 
 
 def _read(answer: hops.Answer) -> Answer:
@@ -99,4 +85,4 @@ def _busy(answer: Answer) -> Optional[Failure]:
     if answer.status not in _MAY_PASS and answer.status < 500:
         return None
     wait = seconds_of_retry_after(answer.headers.get("Retry-After"))
-    return Failure(TransferFailed, {}, str(answer.status), wait=wait)
+    return Failure(TransferFailed, {}, str(answer.status), wait=wait, instead=answer)

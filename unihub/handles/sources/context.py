@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Optional, Union
+from typing import Optional, Union
 
 from unihub.handles.archive.members import Caps
 from unihub.handles.cache.cache import Cache
 from unihub.handles.download.progress import Progress
+from unihub.handles.download.retrying import Limits
 from unihub.settings import Settings
-
-if TYPE_CHECKING:
-    from unihub.handles.download.hops import Limits
 
 
 @dataclass(frozen=True)
@@ -45,9 +43,6 @@ class Context:
     @property
     def limits(self) -> Limits:
         """What a download may cost."""
-        # Not at the top: a model that is cached needs no HTTP library.
-        from unihub.handles.download.hops import Limits
-
         verify: Union[bool, str] = self.settings.verify_certificates
         return Limits(
             connect_timeout=self.settings.connect_timeout,

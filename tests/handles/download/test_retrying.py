@@ -5,9 +5,8 @@ from email.utils import formatdate
 
 import pytest
 
-from unihub.handles.download.hops import Failure, Limits
+from unihub.handles.download.retrying import Failure, Limits, Tries, seconds_of_retry_after
 from unihub.handles.download.transfer_errors import TransferFailed
-from unihub.handles.download.waiting import Tries, seconds_of_retry_after
 
 
 def failure(short="503", **kwargs):
