@@ -1,9 +1,12 @@
-"""The kinds of handle, each a frozen value whose text is a handle again."""
+"""The kinds of handle, each a frozen value whose text is a handle again.
+
+`kind` is what it is, for people; `shown` its text without secrets.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import ClassVar, Optional, Union
 
 from unihub.redaction import redacted
 
@@ -11,7 +14,7 @@ from unihub.redaction import redacted
 class _Remote:
     @property
     def shown(self) -> str:
-        """The handle without what may be secret in it, to be printed and stored."""
+        """The handle without what may be secret in it."""
         return redacted(str(self))
 
 
@@ -31,9 +34,13 @@ class _AtPath:
 class LocalFolder(_AtPath):
     """A path of this machine; whether there is a model is for its reader to say."""
 
+    kind = "a folder of this machine"
+
 
 class LocalArchive(_AtPath):
     """An archive file of this machine."""
+
+    kind = "an archive of this machine"
 
 
 @dataclass(frozen=True)
@@ -47,14 +54,20 @@ class _AtUrl(_Remote):
 class HttpArchive(_AtUrl):
     """The URL of an archive."""
 
+    kind = "an archive by HTTP"
+
 
 class TfhubModel(_AtUrl):
     """A URL that answers in TF Hub's hosting protocol."""
+
+    kind = "a model by TF Hub's hosting protocol"
 
 
 @dataclass(frozen=True)
 class KaggleModel(_Remote):
     """A variation of a model on Kaggle; version None is the newest there is."""
+
+    kind: ClassVar[str] = "a model of Kaggle"
 
     owner: str
     model: str
@@ -84,9 +97,13 @@ class _InBucket(_Remote):
 class GcsFolder(_InBucket):
     """A folder in a bucket of Google Cloud Storage."""
 
+    kind = "a folder in a bucket of Google Cloud Storage"
+
 
 class GcsArchive(_InBucket):
     """An archive in a bucket of Google Cloud Storage."""
+
+    kind = "an archive in a bucket of Google Cloud Storage"
 
 
 @dataclass(frozen=True)
@@ -100,14 +117,20 @@ class _AtUri(_Remote):
 class GfileFolder(_AtUri):
     """A folder of a file system that TensorFlow may be able to read."""
 
+    kind = "a folder of another file system"
+
 
 class GfileArchive(_AtUri):
     """An archive in a file system that TensorFlow may be able to read."""
+
+    kind = "an archive of another file system"
 
 
 @dataclass(frozen=True)
 class CustomHandle(_Remote):
     """A handle that a registered resolver takes."""
+
+    kind: ClassVar[str] = "a handle of a registered resolver"
 
     text: str
 

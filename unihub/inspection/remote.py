@@ -64,16 +64,15 @@ def known(handle: Union[str, os.PathLike[str]]) -> RemoteInfo:
           ...
     """
     given = parsing.parse(handle)
-    if type(given) not in _KINDS:
+    if type(given) not in _ASKED:
         raise ValueError(f"{given} is of this machine: unihub.inspect reads it")
-    kind, ask = _KINDS[type(given)]
-    info = RemoteInfo(handle=redacted(str(given)), kind=kind, parts=_parts(given))
+    info = RemoteInfo(handle=given.shown, kind=given.kind, parts=_parts(given))
     now = settings.current()
     if now.offline:
         return replace(info, problem="unihub is offline, so that nobody was asked")
     context = Context(os.fspath(handle), now, Cache(now.cache))
     try:
-        return ask(given, info, context)
+        return _ASKED[type(given)](given, info, context)
     except TransferError as error:
         return replace(info, asked=True, problem=error.why)
 
@@ -162,16 +161,15 @@ def _of_resolver(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
     return replace(info, problem="a registered resolver says where it is, when it is loaded")
 
 
-# By kind of handle: what it is, and how it is asked for.
-_KINDS: Mapping[type, Tuple[str, Callable[[Any, RemoteInfo, Context], RemoteInfo]]] = {
-    HttpArchive: ("an archive by HTTP", _of_url),
-    TfhubModel: ("a model by TF Hub's hosting protocol", _of_tfhub),
-    KaggleModel: ("a model of Kaggle", _of_kaggle),
-    GcsFolder: ("a folder in a bucket of Google Cloud Storage", _of_bucket),
-    GcsArchive: ("an archive in a bucket of Google Cloud Storage", _of_bucket),
-    GfileFolder: ("a folder of another file system", _of_gfile),
-    GfileArchive: ("an archive of another file system", _of_gfile),
-    CustomHandle: ("a handle of a registered resolver", _of_resolver),
+_ASKED: Mapping[type, Callable[[Any, RemoteInfo, Context], RemoteInfo]] = {
+    HttpArchive: _of_url,
+    TfhubModel: _of_tfhub,
+    KaggleModel: _of_kaggle,
+    GcsFolder: _of_bucket,
+    GcsArchive: _of_bucket,
+    GfileFolder: _of_gfile,
+    GfileArchive: _of_gfile,
+    CustomHandle: _of_resolver,
 }
 
 

@@ -25,7 +25,8 @@ from unihub.errors import UnihubError
 from unihub.handles.archive.extract_errors import DamagedArchive, NotAnArchive
 from unihub.handles.download.transfer_errors import BadStatus, HashMismatch, TransferFailed
 from unihub.handles.kinds import CustomHandle, Handle, LocalFolder
-from unihub.handles.sources.sources import SOURCES, DamagedEntryReplaced
+from unihub.handles.sources import sources
+from unihub.handles.sources.sources import DamagedEntryReplaced
 
 pytestmark = pytest.mark.usefixtures("cache")
 __all__ = ["cache"]
@@ -55,8 +56,14 @@ def refused(error, handle, **kwargs):
     return raised.value
 
 
-def test_every_kind_has_a_source():
-    assert set(SOURCES) | {LocalFolder, CustomHandle} == set(Handle.__args__)
+@pytest.mark.parametrize("kind", Handle.__args__)
+def test_every_kind_has_a_source_and_says_what_it_is(kind):
+    assert kind.kind
+    handle = kind.__new__(kind)
+    if kind not in (LocalFolder, CustomHandle):
+        # The source is there, and finds no field in the empty handle.
+        with pytest.raises(AttributeError):
+            sources._build(handle, None, None)
 
 
 # --- archives by http(s)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from typing import Any
+from types import ModuleType
 
 from unihub.handles.archive.members import Destination, check_members
 from unihub.handles.cache.manifest import Facts
@@ -22,15 +21,14 @@ def folder(handle: GfileFolder, work: Workplace, context: Context) -> Facts:
         TensorFlowMissing, TensorFlowTooOld: without one that can read it.
         And what `tensorflow_gfile` and `members.Destination` raise.
     """
-    routes = _routes()
-    found = routes.files(handle.uri)
+    found = _reader().files(handle.uri)
     check_members(handle.shown, context.caps, len(found))
     total = sum(size for _, size in found)
     work.needs(total)
     done = 0
     with Destination(work.model, context.caps, handle.shown) as destination:
         for path, size in found:
-            destination.add_file(path, size, routes.blocks(f"{handle.uri}/{path}"))
+            destination.add_file(path, size, _reader().blocks(f"{handle.uri}/{path}"))
             done += size
             context.progress.advance(done, total)
         return Facts(url=handle.shown, files=destination.files)
@@ -38,13 +36,12 @@ def folder(handle: GfileFolder, work: Workplace, context: Context) -> Facts:
 
 def archive(handle: GfileArchive, work: Workplace, context: Context) -> Facts:
     """Builds the model of an archive that tf.io.gfile reads; it is copied first."""
-    routes = _routes()
-    size = routes.size(handle.uri)
+    size = _reader().size(handle.uri)
     work.needs(size)
     done = 0
     try:
         with open(work.part, "w+b") as copy:
-            for block in routes.blocks(handle.uri):
+            for block in _reader().blocks(handle.uri):
                 copy.write(block)
                 done += len(block)
                 context.progress.advance(done, size)
@@ -54,7 +51,9 @@ def archive(handle: GfileArchive, work: Workplace, context: Context) -> Facts:
         os.remove(work.part)
 
 
-def _routes() -> Any:
+def _reader() -> ModuleType:
+    """What imports TensorFlow, where there is one that can read models."""
     tensorflow_version()
-    # By name: this layer is below the routes, and needs TensorFlow here only.
-    return importlib.import_module("unihub.handles.sources.tensorflow_gfile")
+    from unihub.handles.sources import tensorflow_gfile
+
+    return tensorflow_gfile

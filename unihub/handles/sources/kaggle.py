@@ -163,7 +163,8 @@ def _downloaded(
 @contextlib.contextmanager
 def _explained(handle: KaggleModel, api: Any) -> Iterator[None]:
     """Says what kagglehub's errors mean."""
-    requests = importlib.import_module("requests")
+    import requests
+
     try:
         with scrubbed_logs():
             yield
@@ -219,7 +220,8 @@ def _nearest(handle: KaggleModel, api: Any) -> Tuple[str, str]:
 
 
 def _variations(handle: KaggleModel, api: Any) -> List[Tuple[str, str, int]]:
-    requests = importlib.import_module("requests")
+    import requests
+
     try:
         with scrubbed_logs():
             return list(api.variations(handle))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import shlex
 import stat
 import time
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, NoReturn, Optional
+from typing import Any, Iterable, NoReturn, Optional, Union
 
 from unihub.errors import warn
 from unihub.formats.not_a_model import require_folder
@@ -48,36 +46,6 @@ _MOST_STEPS = 10
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
 
 
-@dataclass(frozen=True)
-class Source:
-    """How models of a kind of handle come into the cache.
-
-    Attributes:
-        build: "module:function", which fills a workplace; imported when needed, since
-            a model that is cached needs no HTTP library.
-        comes_in: what such a model comes in, where that is no archive with a hash.
-        is_local: whether it needs no network.
-    """
-
-    build: str
-    comes_in: str = ""
-    is_local: bool = False
-
-
-SOURCES: Dict[type, Source] = {
-    LocalArchive: Source("unihub.handles.sources.archives:from_file", is_local=True),
-    HttpArchive: Source("unihub.handles.sources.archives:from_url"),
-    TfhubModel: Source("unihub.handles.sources.tfhub:model"),
-    KaggleModel: Source("unihub.handles.sources.kaggle:model"),
-    GcsFolder: Source("unihub.handles.sources.gcs:folder", comes_in="a folder in a bucket"),
-    GcsArchive: Source("unihub.handles.sources.gcs:archive"),
-    GfileFolder: Source(
-        "unihub.handles.sources.gfile:folder", comes_in="a folder of another file system"
-    ),
-    GfileArchive: Source("unihub.handles.sources.gfile:archive"),
-}
-
-
 class DamagedEntryReplaced(UserWarning):
     """A cached model was damaged, and is fetched again."""
 
@@ -109,26 +77,25 @@ def fetch(handle: Handle, text: str, settings: Settings, sha256: Optional[str]) 
         handle = _resolved(handle)
         text = str(handle)
     context = Context(text, settings, cache, _checked(sha256))
+    if isinstance(handle, (LocalFolder, GcsFolder, GfileFolder)) and context.sha256:
+        _refuse_hash(handle)
     if isinstance(handle, LocalFolder):
-        _refuse_hash(handle, "a folder of this machine", context)
         return handle.path
-    source = SOURCES[type(handle)]
-    if source.comes_in:
-        _refuse_hash(handle, source.comes_in, context)
+    is_local = isinstance(handle, LocalArchive)
     identity = _identity(handle)
-    entry = _sound_entry(identity, source, context)
+    entry = _sound_entry(identity, settings.offline and not is_local, context)
     if entry is not None:
         return _of_hash(entry, context).path
-    found = None if source.is_local or context.sha256 else _mounted_or_foreign(handle, context)
+    found = None if is_local or context.sha256 else _mounted_or_foreign(handle, context)
     if found is not None:
         return found
-    if settings.offline and not source.is_local:
+    if settings.offline and not is_local:
         _refuse_download(handle, context)
     before = cache.recorded(identity)
     with shown(settings.progress, redacted(identity)) as progress:
         entry = cache.publish(
             identity,
-            lambda work: _builder(source)(handle, work, context.showing(progress)),
+            lambda work: _build(handle, work, context.showing(progress)),
             settings.lock_timeout,
             lambda wait: progress.announce(str(wait)),
             by_content=context.sha256 is not None,
@@ -143,11 +110,11 @@ def fetch(handle: Handle, text: str, settings: Settings, sha256: Optional[str]) 
     return _of_hash(entry, context).path
 
 
-def _sound_entry(identity: str, source: Source, context: Context) -> Optional[Entry]:
+def _sound_entry(identity: str, must_serve: bool, context: Context) -> Optional[Entry]:
     try:
         return context.cache.find(identity, by_content=context.sha256 is not None)
     except DamagedEntry as error:
-        if context.settings.offline and not source.is_local:
+        if must_serve:
             raise
         warn(f"{error.what} {error.why} It is fetched again.", DamagedEntryReplaced)
         return None
@@ -185,8 +152,9 @@ def _mounted_or_foreign(handle: Handle, context: Context) -> Optional[str]:
             )
             if entry is not None:
                 return entry.path
-        mounted: Optional[str] = _named("unihub.handles.sources.kaggle:mounted")(handle)
-        return mounted
+        from unihub.handles.sources.kaggle import mounted
+
+        return mounted(handle)
     if isinstance(handle, (TfhubModel, HttpArchive, GcsArchive)):
         entry = legacy.tensorflow_hub_entry(context.text, settings.tfhub_cache)
         return entry.path if entry is not None else None
@@ -239,13 +207,12 @@ def _checked(sha256: Optional[str]) -> Optional[str]:
     return match.group(1).lower()
 
 
-def _refuse_hash(handle: Handle, found: str, context: Context) -> None:
-    if context.sha256 is not None:
-        raise HashOfFolder(
-            handle=handle.shown,
-            found=found,
-            remedy=f"unihub.load({handle.shown!r}) without sha256=; or load the archive it came in",
-        )
+def _refuse_hash(handle: Union[LocalFolder, GcsFolder, GfileFolder]) -> NoReturn:
+    raise HashOfFolder(
+        handle=handle.shown,
+        found=handle.kind,
+        remedy=f"unihub.load({handle.shown!r}) without sha256=; or load the archive it came in",
+    )
 
 
 def _refuse_download(handle: Handle, context: Context) -> NoReturn:
@@ -264,11 +231,39 @@ def _refuse_answer(text: str, resolver: Any, answer: Any, reason: str) -> NoRetu
     )
 
 
-def _builder(source: Source) -> Callable[[Any, Workplace, Context], Facts]:
-    build: Callable[[Any, Workplace, Context], Facts] = _named(source.build)
-    return build
+def _build(handle: Handle, work: Workplace, context: Context) -> Facts:
+    """Fills a workplace with a handle's model.
 
+    What does so is imported here: a model that is cached needs no HTTP library.
+    """
+    if isinstance(handle, LocalArchive):
+        from unihub.handles.sources import archives
 
-def _named(name: str) -> Any:
-    module, _, function = name.partition(":")
-    return getattr(importlib.import_module(module), function)
+        return archives.from_file(handle, work, context)
+    if isinstance(handle, HttpArchive):
+        from unihub.handles.sources import archives
+
+        return archives.from_url(handle, work, context)
+    if isinstance(handle, TfhubModel):
+        from unihub.handles.sources import tfhub
+
+        return tfhub.model(handle, work, context)
+    if isinstance(handle, KaggleModel):
+        from unihub.handles.sources import kaggle
+
+        return kaggle.model(handle, work, context)
+    if isinstance(handle, GcsFolder):
+        from unihub.handles.sources import gcs
+
+        return gcs.folder(handle, work, context)
+    if isinstance(handle, GcsArchive):
+        from unihub.handles.sources import gcs
+
+        return gcs.archive(handle, work, context)
+    from unihub.handles.sources import gfile
+
+    if isinstance(handle, GfileFolder):
+        return gfile.folder(handle, work, context)
+    if isinstance(handle, GfileArchive):
+        return gfile.archive(handle, work, context)
+    raise TypeError(f"no source has {type(handle).__name__}")
