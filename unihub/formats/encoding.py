@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Tuple
 
-from unihub.formats.message import DEEPEST_NESTING, MOST_STEPS, Source
+from unihub.formats.message import DEEPEST_NESTING, MOST_STEPS, Data, Source
 
 VARINT, FIXED64, LENGTH, GROUP, GROUP_END, FIXED32 = range(6)
 # Of a key: that it is of one byte, and that a length follows.
@@ -15,6 +15,23 @@ KIND, PLAIN = 0x87, 0x02
 
 _LONGEST_VARINT = 10
 _HIGHEST_KEY = (1 << 32) - 1
+
+
+def varint(data: Data, pos: int) -> Tuple[int, int]:
+    """A number of up to 64 bits without its sign, and where it ends.
+
+    Raises:
+        IndexError: the data end before it does.
+        OverflowError: it is longer than any such number.
+    """
+    value = 0
+    for shift in range(0, 7 * _LONGEST_VARINT, 7):
+        byte = data[pos]
+        pos += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value & 0xFFFFFFFFFFFFFFFF, pos
+    raise OverflowError(pos)
 
 
 class EncodedSource(Source):
@@ -39,15 +56,11 @@ class EncodedSource(Source):
         return key, pos
 
     def varint(self, pos: int) -> Tuple[int, int]:
-        """A number of up to 64 bits without its sign, and where it ends."""
-        value = shift = 0
-        for shift in range(0, 7 * _LONGEST_VARINT, 7):
-            byte = self.data[pos]
-            pos += 1
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value & 0xFFFFFFFFFFFFFFFF, pos
-        raise self.malformed("a number does not end", pos)
+        """As `varint`, of this file."""
+        try:
+            return varint(self.data, pos)
+        except OverflowError:
+            raise self.malformed("a number does not end", pos + _LONGEST_VARINT) from None
 
     def after_field(self, key: int, pos: int, end: int) -> int:
         """Where a field ends that is neither a number nor of a given length."""

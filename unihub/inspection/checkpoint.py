@@ -14,6 +14,7 @@ import os
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from unihub.formats import wire
+from unihub.formats.encoding import varint
 from unihub.formats.message import Data, MalformedFile, file_content
 from unihub.formats.schema import dtype_name
 
@@ -164,12 +165,12 @@ class _Table:
         if size < _FOOTER or self.data[size - len(_MAGIC) : size] != _MAGIC:
             raise self.malformed("its last bytes are not those of a table", size - len(_MAGIC))
         start = size - _FOOTER
-        _, pos = self._handle(start, start + 40)
-        (offset, length), _ = self._handle(pos, start + 40)
+        _, pos = self._handle(start)
+        (offset, length), _ = self._handle(pos)
         count = 0
         last_end = -1
         for _, handle in self._block(offset, length):
-            (offset, length), _ = _Table(handle, self.path)._handle(0, len(handle))
+            (offset, length), _ = _Table(handle, self.path)._handle(0)
             # Blocks follow one another, so that no table is larger than its file.
             if offset <= last_end:
                 raise self.malformed("its blocks overlap", offset)
@@ -180,9 +181,9 @@ class _Table:
                     raise self.malformed("it has too many tensors", offset)
                 yield entry
 
-    def _handle(self, pos: int, end: int) -> Tuple[Tuple[int, int], int]:
-        offset, pos = self._varint(pos, end)
-        length, pos = self._varint(pos, end)
+    def _handle(self, pos: int) -> Tuple[Tuple[int, int], int]:
+        offset, pos = self._varint(pos)
+        length, pos = self._varint(pos)
         return (offset, length), pos
 
     def _block(self, start: int, length: int) -> Iterator[Tuple[bytes, bytes]]:
@@ -204,9 +205,9 @@ class _Table:
             raise self.malformed("a block's restart points lie beyond it", 0)
         key, pos = b"", 0
         while pos < limit:
-            shared, pos = self._varint(pos, limit)
-            more, pos = self._varint(pos, limit)
-            value, pos = self._varint(pos, limit)
+            shared, pos = self._varint(pos)
+            more, pos = self._varint(pos)
+            value, pos = self._varint(pos)
             stop = pos + more + value
             if shared > len(key) or shared + more > _LONGEST_KEY or stop > limit:
                 raise self.malformed("an entry lies beyond its block", pos)
@@ -217,7 +218,7 @@ class _Table:
     def _uncompressed(self, block: bytes, start: int) -> bytes:
         """Snappy: https://github.com/google/snappy/blob/main/format_description.txt."""
         source = _Table(block, self.path)
-        size, pos = source._varint(0, len(block))
+        size, pos = source._varint(0)
         if size > _MOST_SNAPPY_RATIO * len(block):
             raise self.malformed("a compressed block gives an impossible size", start)
         out = bytearray()
@@ -251,19 +252,11 @@ class _Table:
             raise self.malformed("a compressed block is damaged", start)
         return bytes(out)
 
-    def _varint(self, pos: int, end: int) -> Tuple[int, int]:
-        if pos < end and self.data[pos] < 128:
-            return self.data[pos], pos + 1
-        value = 0
-        for shift in range(0, 70, 7):
-            if pos >= end:
-                break
-            byte = self.data[pos]
-            pos += 1
-            value |= (byte & 127) << shift
-            if byte < 128:
-                return value, pos
-        raise self.malformed("a number does not end", pos)
+    def _varint(self, pos: int) -> Tuple[int, int]:
+        try:
+            return varint(self.data, pos)
+        except (IndexError, OverflowError):
+            raise self.malformed("a number does not end", pos) from None
 
     def malformed(self, reason: str, offset: int) -> MalformedFile:
         size = len(self.data)

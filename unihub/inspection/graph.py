@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import AbstractSet, Dict, FrozenSet, Iterable, Iterator, List, Optional, Set, Tuple
 
 from unihub.formats import wire
+from unihub.formats.encoding import varint
 from unihub.formats.message import MalformedFile, Message
 
 _MOST_STRINGS = 10_000
@@ -237,14 +238,11 @@ def _string_list(content: bytes, shape: Message) -> List[bytes]:
         return []
     lengths, pos = [], 0
     for _ in range(count):
-        length = shift = 0
-        while pos < len(content) and shift < 35:
-            byte = content[pos]
-            pos += 1
-            length |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                break
+        try:
+            length, pos = varint(content, pos)
+        except (IndexError, OverflowError):
+            # TensorFlow refuses it; whoever looks for strings is to see what there is.
+            return [content]
         lengths.append(length)
     strings = []
     for length in lengths:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
+from unihub.formats.encoding import varint
 from unihub.formats.message import Message
 from unihub.inspection.graph import Function, Node, node_of
 from unihub.inspection.reachability import Reachability
@@ -170,11 +172,10 @@ def _packed(pieces: List[bytes]) -> List[int]:
     """The numbers of a packed field."""
     numbers: List[int] = []
     for piece in pieces:
-        value = shift = 0
-        for byte in piece:
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                numbers.append(value)
-                value = shift = 0
+        pos = 0
+        # A number that does not end is of no node.
+        with suppress(IndexError, OverflowError):
+            while pos < len(piece):
+                number, pos = varint(piece, pos)
+                numbers.append(number)
     return numbers
