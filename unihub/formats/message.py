@@ -75,6 +75,27 @@ class Source:
         self._messages_left = MOST_MESSAGES
         self._text_left = MOST_TEXT
 
+    @classmethod
+    def read(cls, data: Data, path: str, message_type: str, kind: str = "SavedModel") -> Message:
+        """A message that takes up the whole of ``data``.
+
+        Args:
+            data: bytes, or a memory map of a file.
+            path: the file's path, for messages of errors.
+            message_type: its name in `unihub.formats.schema`.
+            kind: what the file should be, for messages of errors.
+
+        Returns:
+            The message; what is wrong in it is found when it is asked for a field.
+
+        Example:
+            >>> WireSource.read(b"\\x08\\x03", "tfhub_module.pb", "ModuleDef").number("format")
+            3
+            >>> TextSource.read(b"format: 3", "module.pbtxt", "ModuleDef").number("format")
+            3
+        """
+        return cls(data, path, kind).child(((0, len(data)),), message_type)
+
     def fields(self, places: Sequence[Place], message_type: str) -> Dict[str, List[Any]]:
         """Decodes the fields of one message, whose parts may lie in several places.
 

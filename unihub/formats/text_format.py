@@ -31,7 +31,6 @@ from unihub.formats.message import (
     LONGEST_TEXT,
     MOST_REPEATED,
     MOST_STEPS,
-    Data,
     Message,
     Place,
     Source,
@@ -93,25 +92,6 @@ _ESCAPED = {
     b"'": b"'",
     b'"': b'"',
 }
-
-
-def read_message(data: Data, path: str, message_type: str, kind: str = "SavedModel") -> Message:
-    """A message that takes up the whole of ``data``.
-
-    Args:
-        data: bytes, or a memory map of a file.
-        path: the file's path, for messages of errors.
-        message_type: its name in `unihub.formats.schema`.
-        kind: what the file should be, for messages of errors.
-
-    Returns:
-        The message; what is wrong in it is found when it is asked for a field.
-
-    Example:
-        >>> read_message(b"format: 3", "module.pbtxt", "ModuleDef").number("format")
-        3
-    """
-    return TextSource(data, path, kind).child(((0, len(data)),), message_type)
 
 
 class TextSource(Source):
@@ -334,6 +314,9 @@ class TextSource(Source):
         self.steps_left -= 1
         if self.steps_left < 0:
             raise self.over_limit("too many fields", MOST_STEPS)
+
+
+read_message = TextSource.read
 
 
 def _integer(token: bytes) -> Optional[int]:

@@ -17,8 +17,6 @@ from unihub.formats.message import (
     LONGEST_TEXT,
     MOST_REPEATED,
     MOST_STEPS,
-    Data,
-    Message,
     Place,
 )
 from unihub.formats.schema import (
@@ -47,25 +45,6 @@ _SCALAR_WIRE_TYPES = {
 
 # By key (field number and wire type): what to do with a field found there.
 Plan = Mapping[int, Any]
-
-
-def read_message(data: Data, path: str, message_type: str, kind: str = "SavedModel") -> Message:
-    """A message that takes up the whole of ``data``.
-
-    Args:
-        data: bytes, or a memory map of a file.
-        path: the file's path, for messages of errors.
-        message_type: its name in `unihub.formats.schema`.
-        kind: what the file should be, for messages of errors.
-
-    Returns:
-        The message; what is wrong in it is found when it is asked for a field.
-
-    Example:
-        >>> read_message(b"\\x08\\x03", "tfhub_module.pb", "ModuleDef").number("format")
-        3
-    """
-    return WireSource(data, path, kind).child(((0, len(data)),), message_type)
 
 
 class WireSource(EncodedSource):
@@ -305,6 +284,9 @@ class WireSource(EncodedSource):
             else:
                 pos = self.after_field(key, pos, end)
         raise self.over_limit("too many fields", MOST_STEPS)
+
+
+read_message = WireSource.read
 
 
 def _number(value: int, kind: str) -> int:
