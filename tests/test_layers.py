@@ -32,8 +32,6 @@ BY_NAME = {
     "apis/lean/capability.py",
     "apis/module/__init__.py",
     "apis/module/feature_columns.py",
-    "handles/sources/gfile.py",
-    "handles/sources/sources.py",
 }
 _IMPORTERS = ("import_module", "__import__")
 _TARGET = re.compile(r"unihub(\.\w+)*:\w+")
