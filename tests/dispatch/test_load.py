@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -148,19 +146,6 @@ class TestEagerly:
     def test_a_tilde_is_expanded(self, monkeypatch):
         monkeypatch.setenv("HOME", str(MODELS))
         assert callable(unihub.load("~/tf2_reusable"))
-
-
-@pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("fast", [True, False])
-@pytest.mark.parametrize(
-    ("name", "x"), [("tf2_reusable", [[1.0, 2.0, 3.0]]), ("tf1_hub_scalar", [1.0])]
-)
-def test_a_load_in_tf2_imports_no_module(name, x, fast):
-    script = (
-        f"import sys, unihub; unihub.load({model(name)!r}, fast={fast})({x});"
-        "print([name for name in sys.modules if name.startswith('unihub.apis.module')])"
-    )
-    assert subprocess.check_output([sys.executable, "-c", script]).split() == [b"[]"]
 
 
 @pytest.mark.skipif(Version(tf.__version__) < Version("2.6"), reason="needs TensorFlow 2.6")

@@ -348,6 +348,95 @@ def test_handle_is_no_handle():
     assert isinstance(raised.value, UnihubError)
 
 
+# What a column is asked of instead of a module, and the line that makes one of it.
+MAKERS = {
+    "text": lambda given: unihub.text_embedding_column("f", given, trainable=True),
+    "sparse": lambda given: unihub.sparse_text_embedding_column("f", given, "mean", None),
+    "image": lambda given: unihub.image_embedding_column("f", given, image_size=[2, 2]),
+}
+IN_ITS_PLACE = {
+    "text": "unihub.text_embedding_column('f', {}, trainable=True)",
+    "sparse": "unihub.sparse_text_embedding_column('f', {}, combiner='mean', default_value=None)",
+    "image": "unihub.image_embedding_column('f', {}, image_size=(2, 2))",
+}
+every_maker = pytest.mark.parametrize("maker", sorted(MAKERS))
+
+
+def line_of(make: Any, *given: Any) -> str:
+    with pytest.raises((ValueError, OSError)) as raised:
+        make(*given)
+    assert isinstance(raised.value, UnihubError)
+    return raised.value.do
+
+
+@every_maker
+def test_a_tf2_model_is_no_module(maker, models, graph):
+    path = str(models / "tf2_text")
+    line = line_of(MAKERS[maker], path)
+    names = {"unihub": unihub, "inputs": tf.constant(["so easy"])}
+    if maker == "text" and columns._HAS_RESOURCES:
+        assert line == f"unihub.text_embedding_column_v2('f', {path!r}, trainable=True)"
+        assert eval(line, names).trainable
+    else:
+        assert line == f"m = unihub.load({path!r}); m(inputs)"
+        exec(line, names)
+
+
+@every_maker
+@pytest.mark.parametrize(
+    ("given", "argument"),
+    [
+        (3, "'path/to/module'"),
+        (text_fn, "unihub.create_module_spec(module_fn)"),
+    ],
+)
+def test_something_else_is_no_module(maker, given, argument):
+    assert line_of(MAKERS[maker], given) == IN_ITS_PLACE[maker].format(argument)
+
+
+@every_maker
+@pytest.mark.parametrize("name", ["tf1_hub_text", "tf2_text"])
+def test_a_loaded_model_is_no_module(maker, name, models, eager):
+    path = str(models / name)
+    line = line_of(MAKERS[maker], unihub.load(path))
+    if name == "tf1_hub_text":
+        assert line == IN_ITS_PLACE[maker].format(repr(path))
+    elif maker == "text":
+        assert line == f"unihub.text_embedding_column_v2('f', {path!r}, trainable=True)"
+    else:
+        assert line == f"m = unihub.load({path!r}); m(inputs)"
+
+
+@needs_tf2
+def test_a_model_that_does_not_know_its_handle(models, eager):
+    model = unihub.load(str(models / "tf2_text"), fast=False)
+    line = line_of(MAKERS["text"], model)
+    assert line == "unihub.text_embedding_column_v2('f', model, trainable=True)"
+    column = eval(line, {"unihub": unihub, "model": model})
+    layer = dense_features()([column])
+    assert layer({"f": tf.constant(["so easy"])}).shape.as_list() == [1, 4]
+
+
+@needs_tf2
+@pytest.mark.parametrize("fast", [True, False])
+def test_v2_takes_a_loaded_model(fast, text_models, eager):
+    model = unihub.load(f"{text_models}/tensor", fast=fast)
+    column = unihub.text_embedding_column_v2("feature", model)
+    assert embed_v2(column)[1].numpy().tolist() == EMBEDDED["text"]
+    assert column == unihub.text_embedding_column_v2("feature", model)
+    with pytest.raises(columns.ColumnWithoutConfig):
+        column.get_config()
+
+
+@needs_tf2
+@pytest.mark.parametrize("case", ["spec", "number"])
+def test_v2_takes_nothing_else(case):
+    given = spec_of(text_fn) if case == "spec" else 3
+    with pytest.raises(ValueError, match="column-model-not-understood") as raised:
+        unihub.text_embedding_column_v2("feature", given)
+    check_golden(f"column-model-not-understood-{case}", str(raised.value))
+
+
 NUMBERS = functools.partial(
     plain_fn, input_name="x", dtype=tf.float32, shape=[None], outputs=lambda x: x
 )

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Tuple
 import pytest
 import tensorflow as tf
 from apis.module import module_fns as fns
+from conftest import MODELS
 from golden import check_golden
 from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
@@ -192,6 +193,8 @@ def takes_indexed_slices(saved_model: SavedModel) -> None:
 
 CASES: Dict[str, Case] = {
     "module-spec-not-understood": (ValueError, lambda folder: hub.Module(42)),
+    "module-spec-not-understood-module": (ValueError, lambda folder: hub.Module(signatures())),
+    "module-spec-not-understood-function": (ValueError, lambda folder: hub.Module(fns.scale)),
     "module-no-such-variant": (
         (ValueError, KeyError),
         lambda folder: hub.Module(train_spec(), tags={"training"}),
@@ -250,6 +253,18 @@ CASES: Dict[str, Case] = {
     "module-marker-missing": (
         (OSError, NotFound),
         lambda folder: hub.load_module_spec(exported(folder) / "variables"),
+    ),
+    "module-marker-missing-tf2": (
+        (OSError, NotFound),
+        lambda folder: hub.Module(MODELS / "tf2_text"),
+    ),
+    "module-marker-missing-tf2-parts": (
+        (OSError, NotFound),
+        lambda folder: hub.load_module_spec(MODELS / "tf2_sub_objects"),
+    ),
+    "module-marker-missing-tf1-saved-model": (
+        (OSError, NotFound),
+        lambda folder: hub.load_module_spec(str(MODELS / "tf1_saved_model_table")),
     ),
     "module-format-unknown": (ValueError, functools.partial(with_marker, b"\x08\x04")),
     "module-feature-unknown": (ValueError, functools.partial(with_marker, b"\x08\x03\x12\x01x")),
@@ -320,15 +335,73 @@ def test_says(name: str, graph: tf.Graph, tmp_path: Path) -> None:
     # What protobuf and TensorFlow say differs by release.
     said = error.facts.get("cause") or "nothing"
     check_golden(
-        name, str(error), folder=tmp_path, tensorflow=tf.__version__, here=Path.cwd(), cause=said
+        name,
+        str(error),
+        folder=tmp_path,
+        tensorflow=tf.__version__,
+        here=Path.cwd(),
+        cause=said,
+        models=MODELS,
     )
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("module-marker-m")])
+def test_a_line_for_another_format_works(name: str, graph: tf.Graph, tmp_path: Path) -> None:
+    with pytest.raises(UnihubError) as caught:
+        CASES[name][1](tmp_path / "m")
+    inputs = {
+        "module-marker-missing-tf2-parts": [[1.0, 2.0, 3.0]],
+        "module-marker-missing-tf1-saved-model": ["the"],
+    }.get(name, ["so easy"])
+    exec(caught.value.do, {"unihub": hub, "tf": tf, "inputs": tf.constant(inputs)})
+
+
+# Nobody answers there, nor is asked.
+URL = "https://ada:secret@nobody.invalid/module.tar.gz?key=secret"
 
 
 def test_says_in_eager_execution(eager: None) -> None:
     spec = scale_spec()
-    with pytest.raises(RuntimeError) as caught:
-        hub.Module(spec)
-    check_golden("module-in-eager-mode", str(caught.value))
+    for name, given in (("module-in-eager-mode", spec), ("module-in-eager-mode-handle", URL)):
+        with pytest.raises(RuntimeError) as caught:
+            hub.Module(given)
+        check_golden(name, str(caught.value))
+
+
+def test_lines_for_eager_execution_work(eager: None) -> None:
+    names = {"unihub": hub, "tf": tf, "spec": scale_spec(), "inputs": 3.0}
+    for given in (names["spec"], MODELS / "tf1_hub_scalar"):
+        with pytest.raises(RuntimeError) as caught:
+            hub.Module(given)
+        eager_line, graph_line, _ = caught.value.do.split("; or ")
+        exec(eager_line, names)
+        exec(graph_line, names)
+    assert names["outputs"] == 6.0
+    assert names["m"].get_signature_names()
+
+
+def test_a_loaded_model_is_no_spec(eager: None) -> None:
+    """What was loaded knows its handle, and the line says how that one is used."""
+    for name, wanted in {
+        "tf1_hub_text": "unihub.Module('{}')",
+        "tf2_text": "m = unihub.load('{}'); m(inputs)",
+    }.items():
+        path = str(MODELS / name)
+        with pytest.raises(
+            ValueError, match="module-spec-not-understood: a loaded model"
+        ) as caught:
+            hub.Module(hub.load(path))
+        assert caught.value.do == wanted.format(path)
+    with pytest.raises(ValueError, match="module-spec-not-understood: a model") as caught:
+        hub.Module(hub.load(path, fast=False))
+    assert caught.value.do == "unihub.Module('path/to/module')"
+
+
+def test_what_is_no_handle_is_not_loaded() -> None:
+    for given in (42, scale_spec(), None):
+        with pytest.raises(ValueError) as caught:
+            hub.load_module_spec(given)
+        assert isinstance(caught.value, UnihubError)
 
 
 def test_errors_of_tensorflow_keep_their_fields(tmp_path: Path) -> None:

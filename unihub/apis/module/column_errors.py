@@ -89,6 +89,15 @@ class OutputNotSingle(UnihubError, ValueError):
     do = "unihub.text_embedding_column_v2({key}, {handle}, output_key={choice})"
 
 
+class ColumnModelNotUnderstood(UnihubError, TypeError, ValueError):
+    """A column for TF2 SavedModels was asked for with something that is none."""
+
+    code = "column-model-not-understood"
+    what = "the column of the feature {key} cannot be made of what was given."
+    why = "text_embedding_column_v2 takes the handle of a model, or a callable. (found: {kind})"
+    do = "{remedy}"
+
+
 class ColumnNotBuilt(UnihubError, AttributeError):
     """The size of a column was asked for before its model was loaded."""
 

@@ -21,7 +21,7 @@ class NotAModuleSpec(UnihubError, ValueError):
     code = "module-spec-not-understood"
     what = "{found} is neither a ModuleSpec nor a handle."
     why = "a Module is made from a ModuleSpec or from a str that names one. (found: {kind})"
-    do = 'unihub.Module("path/to/module")'
+    do = "{remedy}"
 
 
 class NotInGraphMode(UnihubError, RuntimeError):
@@ -34,9 +34,8 @@ class NotInGraphMode(UnihubError, RuntimeError):
         "execution has none."
     )
     do = (
-        'with tf.Graph().as_default(): m = unihub.Module("path/to/module"); or call '
-        "tf.compat.v1.disable_v2_behavior() first; or, for values without a graph, "
-        "unihub.eval_function_for_module(spec)"
+        "{remedy}; or with tf.Graph().as_default(): m = unihub.Module({spec}); or call "
+        "tf.compat.v1.disable_v2_behavior() first"
     )
 
 
@@ -285,13 +284,13 @@ class FolderMissing(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type
 
 
 class NotAModule(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type: ignore[misc]
-    """A folder has no tfhub_module.pb."""
+    """A folder has no tfhub_module.pb; it may be a model of another format."""
 
     error_code = tf.errors.NOT_FOUND
     code = "module-marker-missing"
-    what = "{folder} is not in TF1 Hub format."
-    why = "it has no file tfhub_module.pb. (found: {found})"
-    do = "unihub.load({folder!r}) for any other format"
+    what = "{folder} is {kind}, not a TF1 Hub module."
+    why = "it has no file tfhub_module.pb{reason}. (found: {found})"
+    do = "{remedy}"
 
 
 class SavedModelMissing(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type: ignore[misc]
@@ -328,7 +327,7 @@ class NotAFolder(  # type: ignore[misc]
         "a module is made of tfhub_module.pb, saved_model.pb and the folders variables/ "
         "and assets/."
     )
-    do = "mkdir module && tar xzf {file!r} -C module"
+    do = "{remedy}"
 
 
 class OpsMissing(_TensorFlowError, ValueError, tf.errors.NotFoundError):  # type: ignore[misc]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, fields
-from importlib import import_module
-from typing import Any, ClassVar, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, ClassVar, Dict, List, Optional, Tuple, Union
 
 import tensorflow as tf
 
@@ -15,6 +14,7 @@ from tensorflow.python.feature_column.feature_column_v2 import DenseColumn, Stat
 
 from unihub.apis.module.column_errors import (
     ColumnImageSizeUnknown,
+    ColumnModelNotUnderstood,
     ColumnNeedsGraph,
     ColumnNotBuilt,
     ColumnWithoutConfig,
@@ -24,13 +24,21 @@ from unihub.apis.module.column_errors import (
     OutputNotSingle,
     StateManagerTooOld,
 )
+from unihub.apis.module.errors import NotAModule, NotAModuleSpec
 from unihub.apis.module.image import ImageSizeUnknown, get_expected_image_size
+from unihub.apis.module.instead import argument_for, is_loaded, model_of
 from unihub.apis.module.module import Module
 from unihub.apis.module.spec import ModuleSpec, as_module_spec
+from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.errors import listed, nearest
+from unihub.formats.selection import is_callable
 from unihub.handles import resolving
+from unihub.matrix.values import Format
 
 _COMBINERS = ("mean", "sqrtn", "sum")
+
+# From TensorFlow 2.2 on the columns of a layer may keep a layer.
+_HAS_RESOURCES = hasattr(StateManager, "has_resource")
 
 # The name of a column's state in the StateManager of a DenseFeatures layer.
 _STATE = "module"
@@ -144,7 +152,7 @@ def image_embedding_column(
 
 def text_embedding_column_v2(
     key: Any,
-    module_path: Union[str, os.PathLike[str]],
+    module_path: Union[str, os.PathLike[str], Callable[..., Any]],
     output_key: Optional[str] = None,
     trainable: bool = False,
 ) -> Any:
@@ -153,7 +161,8 @@ def text_embedding_column_v2(
     Args:
         key: the feature's name; its values are strings of shape [batch] or
             [batch, 1].
-        module_path: the handle of a model that a KerasLayer can load.
+        module_path: the handle of a model that a KerasLayer can load, or a
+            callable that is loaded already.
         output_key: which output to take of a model that returns a dict.
         trainable: whether to train the model's variables.
 
@@ -162,6 +171,7 @@ def text_embedding_column_v2(
 
     Raises:
         StateManagerTooOld: before TensorFlow 2.2.
+        ColumnModelNotUnderstood: for anything else, such as a ModuleSpec.
 
     Source: tensorflow_hub 0.15's hub.text_embedding_column_v2.
 
@@ -170,9 +180,14 @@ def text_embedding_column_v2(
         >>> layer = tf_keras.layers.DenseFeatures([comment])
         >>> layer({"comment": tf.constant(["so easy", "very bad"])})
     """
-    if not hasattr(StateManager, "has_resource"):
+    if not _HAS_RESOURCES:
         raise StateManagerTooOld(version=tf.__version__, key=repr(key))
-    return TextEmbeddingColumnV2(key, os.fspath(module_path), output_key, trainable)
+    if hasattr(type(module_path), "get_signature_names"):
+        raise _not_understood(key, module_path, f"unihub.text_embedding_column({key!r}, spec)")
+    if not (callable(module_path) or isinstance(module_path, (str, os.PathLike))):
+        remedy = f"unihub.text_embedding_column_v2({key!r}, 'path/to/model')"
+        raise _not_understood(key, module_path, remedy)
+    return TextEmbeddingColumnV2(key, _hashable(module_path), output_key, trainable)
 
 
 @dataclass(frozen=True)
@@ -237,8 +252,28 @@ class _ModuleColumn(_Column, _DenseColumn, DenseColumn):  # type: ignore[misc]
     module_spec: ModuleSpec = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "module_spec", as_module_spec(self.module_spec_path))
+        try:
+            spec = as_module_spec(self.module_spec_path)
+        except (NotAModule, NotAModuleSpec) as error:
+            remedy = self._line_instead() or error.facts["remedy"]
+            raise type(error)(**{**error.facts, "remedy": remedy}) from None
+        object.__setattr__(self, "module_spec", spec)
         self._check()
+
+    def _line_instead(self) -> str:
+        """The line that makes a column, where no module was given; "" if there is none."""
+        given = self.module_spec_path
+        if isinstance(given, str):
+            return ""
+        model = model_of(given)
+        if model is not None and model.format is not Format.TF1_HUB:
+            return ""
+        return f"unihub.{self._MAKER}({self.key!r}, {argument_for(given)}{self._options})"
+
+    @property
+    def _options(self) -> str:
+        """The arguments behind the spec, as one would write them."""
+        return ", trainable=True" if self._is_trainable else ""
 
     def _check(self) -> None:
         """Raises for a module that cannot serve this column."""
@@ -309,6 +344,17 @@ class TextEmbeddingColumn(_ModuleColumn):
 
     _MAKER = "text_embedding_column"
 
+    def _line_instead(self) -> str:
+        given = self.module_spec_path
+        argument, model = argument_for(given), model_of(given)
+        if model is None and is_loaded(given):
+            argument, called = "model", callable(given)
+        else:
+            called = model is not None and is_callable(model.meta_graphs[0])
+        if not (called and _HAS_RESOURCES):
+            return super()._line_instead()
+        return f"unihub.text_embedding_column_v2({self.key!r}, {argument}{self._options})"
+
     def _check(self) -> None:
         _check_text_embedding(self.module_spec, self.key)
 
@@ -333,6 +379,11 @@ class SparseTextEmbeddingColumn(_ModuleColumn):
     trainable: bool
 
     _MAKER = "sparse_text_embedding_column"
+
+    @property
+    def _options(self) -> str:
+        combined = f", combiner={self.combiner!r}, default_value={self.default_value!r}"
+        return combined + super()._options
 
     def _check(self) -> None:
         _check_text_embedding(self.module_spec, self.key)
@@ -373,6 +424,10 @@ class ImageEmbeddingColumn(_ModuleColumn):
 
     _MAKER = "image_embedding_column"
 
+    @property
+    def _options(self) -> str:
+        return f", image_size={self.image_size}" if self.image_size else ""
+
     def _check(self) -> None:
         inputs = self.module_spec.get_input_info_dict()
         takes = set(inputs) == {"images"} and inputs["images"].dtype == tf.float32
@@ -404,7 +459,7 @@ class ImageEmbeddingColumn(_ModuleColumn):
 class TextEmbeddingColumnV2(_Column, DenseColumn):  # type: ignore[misc]
     """What text_embedding_column_v2 returns."""
 
-    module_path: str
+    module_path: Union[str, Callable[..., Any]]
     output_key: Optional[str]
     trainable: bool
     _shape: Optional[tf.TensorShape] = field(init=False, repr=False, compare=False, default=None)
@@ -420,12 +475,20 @@ class TextEmbeddingColumnV2(_Column, DenseColumn):  # type: ignore[misc]
             raise ColumnNotBuilt(key=repr(self.key))
         return self._shape
 
+    def get_config(self) -> Dict[str, Any]:
+        if not isinstance(self.module_path, str):
+            raise ColumnWithoutConfig(
+                key=repr(self.key),
+                kind=type(self.module_path).__name__,
+                maker="text_embedding_column_v2",
+            )
+        return super().get_config()
+
     def create_state(self, state_manager: Any) -> None:
-        # By name: the routes are above this layer. A DenseFeatures layer is one
-        # of Keras 2 or tf_keras, as tensorflow_hub's KerasLayer is.
-        hub = import_module("unihub.apis.tensorflow_hub").import_tensorflow_hub("a column")
-        layer = hub.KerasLayer(
-            resolving.resolve(self.module_path),
+        # A DenseFeatures layer is one of Keras 2 or tf_keras, as tensorflow_hub's KerasLayer is.
+        model = self.module_path
+        layer = import_tensorflow_hub("a column").KerasLayer(
+            resolving.resolve(model) if isinstance(model, str) else model,
             output_key=self.output_key,
             trainable=self.trainable and state_manager._trainable,
         )
@@ -445,7 +508,7 @@ class TextEmbeddingColumnV2(_Column, DenseColumn):  # type: ignore[misc]
         names = sorted(shapes) if isinstance(shapes, dict) else []
         raise OutputNotSingle(
             key=repr(self.key),
-            handle=repr(self.module_path),
+            handle=repr(self.module_path) if isinstance(self.module_path, str) else "model",
             found=listed(names) if names else str(shapes),
             choice=repr(nearest("default", names)),
         )
@@ -486,5 +549,10 @@ def _shape_text(info: Any) -> str:
     return "of unknown rank" if shape.rank is None else str(shape.as_list())
 
 
-def _hashable(spec: Spec) -> Union[ModuleSpec, str]:
+def _not_understood(key: Any, given: Any, remedy: str) -> ColumnModelNotUnderstood:
+    return ColumnModelNotUnderstood(key=repr(key), kind=type(given).__name__, remedy=remedy)
+
+
+def _hashable(spec: Any) -> Any:
+    """A handle as text; anything else as it is."""
     return os.fspath(spec) if isinstance(spec, os.PathLike) else spec

@@ -19,12 +19,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
 
 from unihub.apis.module.compat import MetaGraphDef
-from unihub.apis.module.errors import (
-    AttachmentsBroken,
-    FeatureUnknown,
-    FormatUnknown,
-    NotAModule,
-)
+from unihub.apis.module.errors import AttachmentsBroken, FeatureUnknown, FormatUnknown
+from unihub.apis.module.instead import not_a_module
 from unihub.errors import listed
 from unihub.formats.wire import read_message
 
@@ -41,8 +37,12 @@ def marker_path(folder: str) -> str:
     return os.path.join(folder, MARKER_FILE)
 
 
-def check_marker(folder: str) -> None:
+def check_marker(folder: str, handle: str) -> None:
     """Makes sure that a folder holds a module in the version that is known.
+
+    Args:
+        folder: where it is.
+        handle: what led there, as it may be shown.
 
     Raises:
         NotAModule: if tfhub_module.pb is not there.
@@ -52,8 +52,7 @@ def check_marker(folder: str) -> None:
     """
     path = marker_path(folder)
     if not tf.io.gfile.exists(path):
-        found = sorted(tf.io.gfile.listdir(folder)) if tf.io.gfile.isdir(folder) else []
-        raise NotAModule(folder=folder, found=listed(found))
+        raise not_a_module(folder, handle)
     with tf.io.gfile.GFile(path, "rb") as file:
         data = file.read()
     module_def = read_message(data, path, "ModuleDef", "TF1 Hub module's description")

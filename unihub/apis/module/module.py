@@ -12,6 +12,7 @@ import tensorflow as tf
 from unihub.apis.module.apply import apply_signature
 from unihub.apis.module.errors import EvaluationOver, NoDefaultOutput, NotInGraphMode, OtherGraph
 from unihub.apis.module.function_graph import is_inside
+from unihub.apis.module.instead import pasteable
 from unihub.apis.module.spec import ModuleSpec, as_module_spec
 from unihub.apis.module.state import VariableMap, create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, check_supported, fit_inputs, name_inputs
@@ -66,12 +67,13 @@ class Module:
                 is not.
             OpsMissing: if this TensorFlow does not have an op of the module.
         """
+        if tf.executing_eagerly():
+            # Before anything is fetched.
+            raise _not_in_graph_mode(spec)
         self._graph = tf.compat.v1.get_default_graph()
         self._spec = as_module_spec(spec)
         self._trainable = trainable
         self._variant = self._spec.variant(tags)
-        if tf.executing_eagerly():
-            raise NotInGraphMode()
         if trainable:
             self._spec.warn_of_training_without_train_tag(self._variant.tags)
         scope = fresh_scope(name)
@@ -266,6 +268,16 @@ def eval_function_for_module(
     finally:
         is_over = True
         session.close()
+
+
+def _not_in_graph_mode(spec: Any) -> NotInGraphMode:
+    if isinstance(spec, (str, os.PathLike)):
+        handle = pasteable(os.fspath(spec))
+        return NotInGraphMode(remedy=f"m = unihub.load({handle})", spec=handle)
+    # Raises for what no graph would help.
+    as_module_spec(spec)
+    remedy = "with unihub.eval_function_for_module(spec) as evaluate: outputs = evaluate(inputs)"
+    return NotInGraphMode(remedy=remedy, spec="spec")
 
 
 def _returned(outputs: Dict[str, Any], signature: str, as_dict: Optional[bool]) -> Any:

@@ -17,10 +17,9 @@ from unihub.apis.module.errors import (
     NoAttachedMessage,
     NoCheckpointPath,
     NoSuchVariant,
-    NotAFolder,
-    NotAModuleSpec,
     RepeatedTags,
 )
+from unihub.apis.module.instead import not_a_folder, not_a_spec
 from unihub.apis.module.marker import (
     ATTACHMENTS_COLLECTION,
     check_marker,
@@ -37,7 +36,7 @@ from unihub.apis.module.state import create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, infos_of
 from unihub.apis.module.variant import GraphVariant, tags_text
 from unihub.errors import listed, nearest
-from unihub.handles import resolving
+from unihub.handles import parsing, resolving
 
 _log = logging.getLogger(__name__)
 
@@ -281,7 +280,7 @@ def load_module_spec(path: Union[str, os.PathLike[str]]) -> ModuleSpec:
         ['default']
     """
     folder = _local_folder(path)
-    check_marker(folder)
+    check_marker(folder, parsing.shown(os.fsdecode(path)))
     return ModuleSpec(saved_model_proto(folder), variables_path(folder))
 
 
@@ -338,17 +337,18 @@ def as_module_spec(spec: Any) -> ModuleSpec:
     content = content_of_hub_spec(spec)
     if content is not None:
         return ModuleSpec(*content)
-    raise NotAModuleSpec(found=repr(spec), kind=type(spec).__name__)
+    raise not_a_spec(spec)
 
 
 def _local_folder(handle: Union[str, os.PathLike[str]]) -> str:
-    folder = os.fsdecode(handle)
-    if folder:
+    # What is neither text nor a path is for the resolver to refuse.
+    folder = os.fsdecode(handle) if isinstance(handle, (bytes, os.PathLike)) else handle
+    if folder != "":
         folder = resolving.locate(folder)
     if not folder or not tf.io.gfile.exists(folder):
         raise FolderMissing(folder=repr(folder), path=folder or ".", current=os.getcwd())
     if not tf.io.gfile.isdir(folder):
-        raise NotAFolder(file=folder)
+        raise not_a_folder(folder)
     return folder
 
 
