@@ -64,7 +64,9 @@ def test_defaults(monkeypatch):
         ("UNIHUB_CACHE", "~/c", "cache", os.path.expanduser("~/c")),
         ("TFHUB_CACHE_DIR", "/c", "cache", "/c/unihub"),
         ("TFHUB_CACHE_DIR", "/c", "tfhub_cache", "/c"),
-        ("TFHUB_CACHE_DIR", "gs://b/c", "tfhub_cache", "gs://b/c"),
+        ("TFHUB_CACHE_DIR", "file:///a%20b/c", "cache", "/a b/c/unihub"),
+        ("TFHUB_CACHE_DIR", "file:///a/c", "tfhub_cache", "/a/c"),
+        ("UNIHUB_TFHUB_CACHE", "gs://b/c", "tfhub_cache", "gs://b/c"),
         ("UNIHUB_OFFLINE", "1", "offline", True),
         ("UNIHUB_OFFLINE", "No", "offline", False),
         ("UNIHUB_OFFLINE", "", "offline", False),
@@ -97,10 +99,18 @@ def test_a_variable_sets_it(monkeypatch, variable, text, field, expected):
     assert getattr(current(), field) == expected
 
 
-def test_a_cache_of_tensorflow_hub_in_a_bucket_is_not_ours(monkeypatch):
-    before = current().cache
+def test_a_cache_in_a_bucket_is_refused(monkeypatch):
     monkeypatch.setenv("TFHUB_CACHE_DIR", "gs://bucket/cache")
-    assert current().cache == before
+    with pytest.raises(SettingNotUnderstood) as raised:
+        current()
+    check_golden("setting-not-understood-bucket", str(raised.value))
+    # As the remedy has it; tensorflow_hub's cache in the bucket is not looked into.
+    monkeypatch.setenv("UNIHUB_CACHE", "/data/models")
+    assert (current().cache, current().tfhub_cache) == ("/data/models", "gs://bucket/cache")
+    for cache in ("gs://bucket/cache", "s3://bucket", "file://host/c"):
+        monkeypatch.setenv("UNIHUB_CACHE", cache)
+        with pytest.raises(SettingNotUnderstood):
+            current()
 
 
 def test_our_own_variable_goes_first(monkeypatch):
