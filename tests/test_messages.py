@@ -78,9 +78,10 @@ WHERE_EAGER = {
     "unknown-signature": (load(MULTI, signature="pear"), ValueError),
     "unknown-output-key": (load(MULTI, signature="pair", output_key="smaller"), ValueError),
     "nothing-to-call": (load("tf2_sub_objects", api="keras"), ValueError),
-    "wrong-inputs": (call(MULTI, {"left": 1, "rihgt": 2}, signature="pair"), TypeError),
+    "wrong-input-names": (call(MULTI, {"left": 1, "rihgt": 2}, signature="pair"), TypeError),
+    "wrong-input-structure": (call(MULTI, [1, 2], signature="pair"), TypeError),
     "wrong-input-dtype": (call(SCALAR, tf.constant([1, 2]) if EAGER else None), TypeError),
-    "wrong-input-value": (call(SCALAR, ["a"]), (TypeError, ValueError)),
+    "wrong-input-value": (call(SCALAR, [[1.0], [2.0, 3.0]]), (TypeError, ValueError)),
     "wrong-input-shape": (call(SCALAR, [[1.0], [2.0]]), ValueError),
 }
 

@@ -97,6 +97,14 @@ def test_a_wrong_rank_never_passes(sides):
         scalar(tf.ones([2, 2]))
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float16])
+def test_floats_of_another_precision_are_cast_as_in_a_layer(dtype):
+    scalar = loaded("tf1_hub_scalar")
+    x = np.array([1.0, 2.0], dtype)
+    for given in (x, tf.constant(x)):
+        np.testing.assert_array_equal(scalar(given), scalar(x.astype(np.float32)))
+
+
 def test_errors_that_inputs_do_not_explain_stay_tensorflows(tmp_path):
     root = tf.Module()
     root.call = tf.function(

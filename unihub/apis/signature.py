@@ -6,48 +6,20 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
+from unihub.apis.inputs import (
+    Call,
+    Leaf,
+    leaf_mismatch,
+    variables,
+    wrong_names,
+    wrong_structure,
+    wrong_value,
+)
 from unihub.apis.traces import numbered_parts, sparse_parts
-from unihub.errors import UnihubError, first_line, listed
-from unihub.formats.model import Signature, TensorInfo
+from unihub.formats.model import Signature
 
 _TENSOR = tf.Tensor
 _COMPOSITE = (tf.SparseTensor, tf.RaggedTensor)
-
-
-class WrongInputs(UnihubError, TypeError):
-    """The inputs' names are not the signature's."""
-
-    code = "wrong-inputs"
-    what = "signature {signature!r} of {handle} was called with the inputs {given}."
-    why = "it takes {accepted}."
-    do = "{remedy}"
-
-
-class WrongInputDtype(UnihubError, TypeError):
-    """An input's dtype is not the signature's."""
-
-    code = "wrong-input-dtype"
-    what = "input {name!r} of signature {signature!r} of {handle} is {given}."
-    why = "the signature takes {accepted}."
-    do = "m(tf.cast(x, tf.{dtype}))"
-
-
-class WrongInputValue(UnihubError, TypeError, ValueError):
-    """An input cannot be made a tensor of the signature's dtype."""
-
-    code = "wrong-input-value"
-    what = "input {name!r} of signature {signature!r} of {handle} cannot be made a tensor."
-    why = "the signature takes {accepted}, and TensorFlow says: {reason}"
-    do = "m(tf.constant(x, tf.{dtype}))"
-
-
-class WrongInputShape(UnihubError, ValueError):
-    """An input's shape does not fit the signature's."""
-
-    code = "wrong-input-shape"
-    what = "input {name!r} of signature {signature!r} of {handle} is {given}."
-    why = "the signature takes {accepted}; ? stands for any size."
-    do = "{remedy}"
 
 
 class SignatureFunction:
@@ -76,6 +48,7 @@ class SignatureFunction:
             for name, info in signature.inputs.items()
             if info.kind == "dense"
         }
+        self._call = Call(f"signature {signature.name!r} of {handle}", by_keyword=True)
         names = list(signature.inputs)
         self._sole_input = names[0] if len(names) == 1 else None
         self._names = frozenset(names)
@@ -97,7 +70,8 @@ class SignatureFunction:
         try:
             outputs = self._function(**inputs)
         except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
-            self._check_shapes(inputs, error)
+            for name in self._expected:
+                self._check(name, inputs[name], error)
             raise
         return outputs if self._output_key is None else outputs[self._output_key]
 
@@ -110,92 +84,50 @@ class SignatureFunction:
             elif self._sole_input and not kwargs:
                 return {self._sole_input: args[0]}
             else:
-                raise self._wrong_inputs("1 by position")
+                raise wrong_structure(args[0], self._accepted(), self._call)
         elif args:
-            raise self._wrong_inputs(f"{len(args)} by position")
+            raise wrong_structure(args, self._accepted(), self._call)
         if given.keys() != self._names:
-            raise self._wrong_inputs(listed(sorted(given, key=str)))
+            raise wrong_names(given, self._accepted(), self._call)
         return given
 
     def _checked(self, name: str, value: Any) -> Dict[str, Any]:
-        """One input as the tensors that the function takes."""
-        if name not in self._expected or not isinstance(value, _TENSOR):
-            return self._converted(name, value)
-        dtype, rank = self._expected[name]
-        if value.dtype != dtype:
-            raise WrongInputDtype(dtype=dtype.name, **self._about(name, value))
-        if None not in (rank, value.shape.rank) and value.shape.rank != rank:
-            raise self._wrong_shape(name, value)
-        return {name: value}
+        """One input as the tensors that the function takes.
 
-    def _converted(self, name: str, value: Any) -> Dict[str, Any]:
-        """An input that is not one dense tensor, as the tensors that the function takes."""
+        Raises:
+            WrongInputs: when it does not fit.
+        """
         info = self._signature.inputs[name]
         if info.kind == "sparse" and isinstance(value, tf.SparseTensor):
             return sparse_parts(name, value)
         if info.kind == "composite" and isinstance(value, _COMPOSITE):
             return numbered_parts(name, value)
-        if info.kind != "dense" or isinstance(value, _COMPOSITE):
+        if info.kind != "dense":
             return {name: value}
-        dtype, _ = self._expected[name]
-        try:
-            tensor = tf.convert_to_tensor(value, dtype=dtype)
-        except (ValueError, TypeError) as error:
-            raise WrongInputValue(
-                name=name,
-                signature=self._signature.name,
-                handle=self._handle,
-                accepted=str(info),
-                dtype=dtype.name,
-                reason=first_line(error),
-            ) from error
-        return self._checked(name, tensor)
+        if not isinstance(value, (_TENSOR, *_COMPOSITE)):
+            try:
+                value = tf.convert_to_tensor(value, dtype=self._expected[name][0])
+            except (ValueError, TypeError) as error:
+                self._check(name, value, error)
+                raise wrong_value(*self._place(name, value), self._call, error) from error
+        self._check(name, value)
+        return {name: tf.cast(value, self._expected[name][0])}
 
-    def _check_shapes(self, inputs: Mapping[str, Any], error: Exception) -> None:
-        """Raises the clear error when the inputs' shapes explain TensorFlow's."""
-        for name in self._expected:
-            accepted = tf.TensorShape(self._signature.inputs[name].shape)
-            if not inputs[name].shape.is_compatible_with(accepted):
-                raise self._wrong_shape(name, inputs[name]) from error
+    def _check(self, name: str, value: Any, error: Optional[Exception] = None) -> None:
+        found = leaf_mismatch(*self._place(name, value), self._call)
+        if found is not None:
+            raise found from error
 
-    def _wrong_shape(self, name: str, value: Any) -> WrongInputShape:
-        info = self._signature.inputs[name]
-        return WrongInputShape(remedy=_reshaping(info, value), **self._about(name, value))
+    def _place(self, name: str, value: Any) -> Tuple[Leaf, Any]:
+        """One input, and all that is accepted: a sole input goes without its name."""
+        accepted = self._accepted()
+        if self._sole_input is not None:
+            return Leaf(repr(name), "x", value, accepted[name]), accepted[name]
+        return Leaf(repr(name), variables(accepted)[name], value, accepted[name]), accepted
 
-    def _about(self, name: str, value: Any) -> Dict[str, Any]:
-        shape = value.shape.as_list() if value.shape.rank is not None else None
-        shown = TensorInfo("", value.dtype.name, None if shape is None else tuple(shape), "dense")
+    def _accepted(self) -> Dict[str, Any]:
+        """What each input is to be, for messages."""
         return {
-            "name": name,
-            "signature": self._signature.name,
-            "handle": self._handle,
-            "given": str(shown),
-            "accepted": str(self._signature.inputs[name]),
+            name: tf.TensorSpec(info.shape, info.dtype, name) if info.kind == "dense" else info
+            for name, info in self._signature.inputs.items()
         }
-
-    def _wrong_inputs(self, given: str) -> WrongInputs:
-        accepted = self._signature.inputs
-        described = ", ".join(f"{name}: {info}" for name, info in accepted.items())
-        example = ", ".join(f"{name}={name}" for name in accepted)
-        return WrongInputs(
-            signature=self._signature.name,
-            handle=self._handle,
-            given=given,
-            accepted=described or "no inputs",
-            remedy=f"m({example})",
-        )
-
-
-def _reshaping(info: TensorInfo, value: Any) -> str:
-    """The line that most likely gives the value the accepted rank."""
-    if info.shape is None or value.shape.rank is None:
-        return f"m(tf.ensure_shape(x, {info.shape}))"
-    missing = len(info.shape) - value.shape.rank
-    if missing == 1:
-        return "m(tf.expand_dims(x, axis=0))"
-    if missing == -1 and value.shape[-1] == 1:
-        return "m(tf.squeeze(x, axis=-1))"
-    wanted = [-1 if size is None else size for size in info.shape]
-    if wanted.count(-1) <= 1:
-        return f"m(tf.reshape(x, {wanted}))"
-    return "pass inputs of the shape that the signature takes"

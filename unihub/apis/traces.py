@@ -75,6 +75,11 @@ def dtype_of(spec: Any) -> tf.DType:
     return spec.dtype if hasattr(spec, "dtype") else spec._dtype
 
 
+def shape_of(spec: Any) -> tf.TensorShape:
+    """The shape of a tensor or TypeSpec; TensorFlow 1.15 hides that of a RaggedTensorSpec."""
+    return spec.shape if hasattr(spec, "shape") else tf.TensorShape(spec._shape)
+
+
 def same_structure(inputs: Any, accepted: Any) -> bool:
     """Whether two nests correspond leaf by leaf; a list may stand for a tuple."""
     # Without check_types, tf.nest takes a dict and a list of one length for the same.

@@ -43,8 +43,8 @@ class UnknownSignature(UnihubError, ValueError):
 
     code = "unknown-signature"
     what = "{handle} has no signature {wanted!r}."
-    why = "the MetaGraph with tags {tags} has these signatures: {found}."
-    do = "unihub.load({handle!r}, signature={example!r})"
+    why = "it has these signatures: {found}.{tags}"
+    do = "{remedy}"
 
 
 class AmbiguousSignature(UnihubError, ValueError):
@@ -66,12 +66,12 @@ class NothingToCall(UnihubError, ValueError):
 
 
 class UnknownOutputKey(UnihubError, ValueError):
-    """The signature has no output of that name."""
+    """There is no output of that name."""
 
     code = "unknown-output-key"
-    what = "signature {signature!r} of {handle} has no output {wanted!r}."
+    what = "{model} has no output {wanted!r}."
     why = "it has these outputs: {found}."
-    do = "unihub.load({handle!r}, signature={signature!r}, output_key={example!r})"
+    do = "{remedy}"
 
 
 class OutputOfCallable(UnihubError, ValueError):
@@ -130,13 +130,8 @@ def choose_signature(
     if wanted is not None:
         if wanted in signatures:
             return signatures[wanted]
-        raise UnknownSignature(
-            handle=handle,
-            wanted=wanted,
-            tags=_shown(meta_graph.tags),
-            found=listed(names),
-            example=nearest(wanted, names),
-        )
+        call = f"unihub.load({handle!r}"
+        raise unknown_signature(handle, wanted, names, call=call, tags=meta_graph.tags)
     if is_callable(meta_graph):
         return None
     if len(names) == 1:
@@ -147,10 +142,7 @@ def choose_signature(
     if names:
         raise AmbiguousSignature(handle=handle, found=listed(names), example=names[0])
     parts = meta_graph.object_graph.callables if meta_graph.object_graph else ()
-    remedy = "tf.saved_model.save(obj, path, signatures=obj.call)  # to save it with a signature"
-    if parts:
-        remedy = f"unihub.load({handle!r}).{parts[0]}(inputs)"
-    raise NothingToCall(handle=handle, parts=listed(parts), remedy=remedy)
+    raise nothing_to_call(handle, parts, f"unihub.load({handle!r}).{{part}}(inputs)")
 
 
 def choose_output(
@@ -183,18 +175,71 @@ def choose_output(
     if output_key is not None:
         if output_key in names:
             return output_key
-        raise UnknownOutputKey(
-            signature=signature.name,
-            handle=handle,
-            wanted=output_key,
-            found=listed(names),
-            example=nearest(output_key, names),
+        raise unknown_output_key(
+            handle, signature.name, output_key, names, call=f"unihub.load({handle!r}"
         )
     if as_dict:
         return None
     if _PREFERRED_OUTPUT in names:
         return _PREFERRED_OUTPUT
     return names[0] if len(names) == 1 else None
+
+
+def unknown_signature(
+    handle: str,
+    wanted: str,
+    names: Sequence[str],
+    *,
+    call: str,
+    further: str = "",
+    tags: Optional[Iterable[str]] = None,
+) -> UnknownSignature:
+    """The error for a signature that is not among ``names``.
+
+    Args:
+        call: what to call instead, up to its further arguments.
+        further: arguments that go with a signature.
+        tags: of the MetaGraph that has these signatures, where that is known.
+    """
+    example = f"{call}, signature={nearest(wanted, names)!r}{further})"
+    return UnknownSignature(
+        handle=handle,
+        wanted=wanted,
+        found=listed(names),
+        tags="" if tags is None else f" (tags: {_shown(tags)})",
+        remedy=example if names else f"{call})",
+    )
+
+
+def nothing_to_call(handle: str, parts: Sequence[str], line: str) -> NothingToCall:
+    """The error for a model without a ``__call__`` and without signatures.
+
+    Args:
+        parts: names of what can be called in it.
+        line: calls one of them, ``{part}``.
+    """
+    remedy = "tf.saved_model.save(obj, path, signatures=obj.call)  # to save it with a signature"
+    if parts:
+        remedy = line.replace("{part}", parts[0])
+    return NothingToCall(handle=handle, parts=listed(parts), remedy=remedy)
+
+
+def unknown_output_key(
+    handle: str, signature: Optional[str], wanted: str, names: Sequence[str], *, call: str
+) -> UnknownOutputKey:
+    """The error for an output key that is not among ``names``.
+
+    Args:
+        signature: that gives the outputs; None for the model's own ``__call__``.
+        call: what to call instead, up to its further arguments.
+    """
+    chosen = "" if signature is None else f", signature={signature!r}"
+    return UnknownOutputKey(
+        model=handle if signature is None else f"signature {signature!r} of {handle}",
+        wanted=wanted,
+        found=listed(names),
+        remedy=f"{call}{chosen}, output_key={nearest(wanted, names)!r})",
+    )
 
 
 def is_callable(meta_graph: MetaGraph) -> bool:

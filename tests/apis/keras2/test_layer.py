@@ -13,10 +13,12 @@ if current_keras() is Keras.KERAS3:
 import tensorflow as tf
 from golden import check_golden
 
+import unihub
 from unihub.apis.keras import errors
 from unihub.apis.keras.serving import keras_layer_class
 from unihub.apis.keras2.layer import KerasLayer
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
+from unihub.formats.selection import UnknownSignature
 from unihub.runtime import hub_release
 
 IN_TF1 = tf.__version__.startswith("1.")
@@ -82,6 +84,13 @@ def test_an_output_shape_is_for_each_output(models):
         "scores": (7,),
         "total": (7, 2),
     }
+
+
+def test_an_unknown_signature(models):
+    with pytest.raises(UnknownSignature) as refused:
+        KerasLayer(str(models / "tf2_signatures_only"), signature="statistic")
+    handle = str(models / "tf2_signatures_only")
+    assert eval(refused.value.do, {"unihub": unihub, "handle": handle}) is not None
 
 
 def test_an_error_of_the_model_itself_passes():

@@ -21,6 +21,7 @@ import tensorflow as tf
 from conftest import ROOT
 from golden import check_golden
 
+from unihub.apis.inputs import WrongInputShape
 from unihub.apis.keras import errors
 from unihub.apis.keras3.layer import KerasLayer, check_backend
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
@@ -641,16 +642,16 @@ REFUSED = {
     "keras-layer-handle": lambda models: KerasLayer(3),
     "keras-layer-already-loaded": lambda models: KerasLayer(Scaled(), tags=["serve"]),
     "keras-layer-signature-required": signatures_only,
-    "keras-layer-unknown-signature": lambda models: signatures_only(models, signature="statistic"),
-    "keras-layer-nothing-to-call": lambda models: KerasLayer(str(models / "tf2_sub_objects")),
+    "unknown-signature-of-layer": lambda models: signatures_only(models, signature="statistic"),
+    "nothing-to-call-in-layer": lambda models: KerasLayer(str(models / "tf2_sub_objects")),
     "keras-layer-output-choice": lambda models: signatures_only(models, signature="statistics"),
     "keras-layer-output-choice-both": lambda models: signatures_only(
         models, signature="statistics", output_key="mean", signature_outputs_as_dict=True
     ),
-    "keras-layer-as-dict-without-signature": lambda models: reusable(
+    "output-key-without-signature-of-layer": lambda models: reusable(
         models, signature_outputs_as_dict=True
     ),
-    "keras-layer-unknown-output-key": lambda models: signatures_only(
+    "unknown-output-key-of-layer": lambda models: signatures_only(
         models, signature="statistics", output_key="men"
     ),
     "keras-layer-output-key-without-dict": lambda models: reusable(models, output_key="x")(X),
@@ -668,27 +669,27 @@ REFUSED = {
     ).get_config(),
     "keras-layer-output-shape": lambda models: reusable(models, output_shape="two"),
     "keras-layer-of-other-keras-3": on_a_tf_keras_tensor,
-    "keras-layer-input-names": lambda models: pair_layer(models)({"lefft": X, "right": X}),
-    "keras-layer-input-names-missing": lambda models: pair_layer(models)({"left": X}),
-    "keras-layer-input-structure": lambda models: pair_layer(models)([X, X]),
-    "keras-layer-input-structure-dict": lambda models: reusable(models)({"x": X}),
-    "keras-layer-input-structure-ragged": lambda models: reusable(models)(
+    "wrong-input-names-of-layer": lambda models: pair_layer(models)({"lefft": X, "right": X}),
+    "wrong-input-names-missing": lambda models: pair_layer(models)({"left": X}),
+    "wrong-input-structure-of-layer": lambda models: pair_layer(models)([X, X]),
+    "wrong-input-structure-dict": lambda models: reusable(models)({"x": X}),
+    "wrong-input-structure-ragged": lambda models: reusable(models)(
         tf.ragged.constant([[1.0], [2.0, 3.0]])
     ),
-    "keras-layer-input-rank": lambda models: text_layer(models)(np.array([["hub"], ["fox"]])),
-    "keras-layer-input-rank-symbolic": lambda models: text_layer(models)(
+    "wrong-input-shape-rank": lambda models: text_layer(models)(np.array([["hub"], ["fox"]])),
+    "wrong-input-shape-rank-symbolic": lambda models: text_layer(models)(
         keras.Input((1,), dtype="string")
     ),
-    "keras-layer-input-rank-signature": lambda models: pair_layer(models)(
+    "wrong-input-shape-rank-signature": lambda models: pair_layer(models)(
         {"left": X[0], "right": X}
     ),
-    "keras-layer-input-shape": lambda models: reusable(models)(X[:, :2]),
-    "keras-layer-input-shape-image": lambda models: KerasLayer(str(models / "tf1_hub_image"))(
+    "wrong-input-shape-of-layer": lambda models: reusable(models)(X[:, :2]),
+    "wrong-input-shape-image": lambda models: KerasLayer(str(models / "tf1_hub_image"))(
         keras.Input((16, 16, 3))
     ),
-    "keras-layer-input-dtype": lambda models: reusable(models)(X.astype(np.int64)),
-    "keras-layer-input-dtype-string": lambda models: text_layer(models)(np.arange(3)),
-    "keras-layer-input-dtype-symbolic": lambda models: pair_layer(models)(
+    "wrong-input-dtype-of-layer": lambda models: reusable(models)(X.astype(np.int64)),
+    "wrong-input-dtype-string": lambda models: text_layer(models)(np.arange(3)),
+    "wrong-input-dtype-symbolic": lambda models: pair_layer(models)(
         {"left": keras.Input((3,), dtype="int32"), "right": keras.Input((3,))}
     ),
 }
@@ -725,11 +726,11 @@ def test_tf_keras_names_both_kerases_when_it_refuses_the_layer(models):
 
 def test_an_error_keeps_its_class_inside_fit_and_traced_functions(models):
     layer = reusable(models)
-    with pytest.raises(errors.WrongInputShape):
+    with pytest.raises(WrongInputShape):
         tf.function(lambda x: layer(x))(X[:, :2])
     model = MadeOfHandle(str(models / "tf2_reusable"))
     model.compile("sgd", "mse")
-    with pytest.raises(errors.WrongInputShape):
+    with pytest.raises(WrongInputShape):
         model.fit(X[:, :2], Y, verbose=0)
 
 

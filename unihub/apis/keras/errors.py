@@ -83,24 +83,6 @@ class SignatureRequired(UnihubError, ValueError):
     do = "unihub.KerasLayer(handle, signature={nearest!r}, signature_outputs_as_dict=True)"
 
 
-class UnknownSignature(UnihubError, ValueError):
-    """There is no signature of that name."""
-
-    code = "keras-layer-unknown-signature"
-    what = "{handle} has no signature {signature!r}."
-    why = "its signatures are: {choices}."
-    do = "{fix}"
-
-
-class NothingToCall(UnihubError, ValueError):
-    """The object has neither __call__ nor signatures."""
-
-    code = "keras-layer-nothing-to-call"
-    what = "{handle} has nothing that KerasLayer could call."
-    why = "the loaded object has neither a __call__ nor signatures. (callable parts: {choices})"
-    do = "loaded = tf.saved_model.load(path); unihub.KerasLayer(loaded.{nearest})"
-
-
 class SignatureOutputNotChosen(UnihubError, ValueError):
     """A signature returns a dict, and what to return of it is not clear."""
 
@@ -114,24 +96,6 @@ class SignatureOutputNotChosen(UnihubError, ValueError):
         "signature_outputs_as_dict={as_dict!r})"
     )
     do = "unihub.KerasLayer(handle, signature={signature!r}, output_key={nearest!r})"
-
-
-class OutputsAsDictWithoutSignature(UnihubError, ValueError):
-    """signature_outputs_as_dict goes without a signature."""
-
-    code = "keras-layer-as-dict-without-signature"
-    what = "signature_outputs_as_dict=True needs a signature."
-    why = "{handle} is called itself, and returns what it returns. (signatures: {choices})"
-    do = "leave signature_outputs_as_dict out; or name one: signature={nearest!r}"
-
-
-class UnknownOutputKey(UnihubError, ValueError):
-    """The outputs have no such key."""
-
-    code = "keras-layer-unknown-output-key"
-    what = "{handle} has no output {output_key!r}."
-    why = "the outputs are: {choices}."
-    do = "unihub.KerasLayer(handle, ..., output_key={nearest!r})"
 
 
 class OutputKeyWithoutDict(UnihubError, ValueError):
@@ -237,55 +201,3 @@ class OtherKeras(UnihubError, ValueError, TypeError):
         "and unihub.KerasLayer is a layer of what tf.keras is: {own}. (found: {found})"
     )
     do = "{remedy}"
-
-
-class WrongInputs(UnihubError, ValueError, TypeError):
-    """The inputs are not what the model takes.
-
-    TensorFlow raises ValueError for a callable and TypeError for a signature.
-    """
-
-
-class WrongInputNames(WrongInputs):
-    """The inputs are a dict with other names than the model's."""
-
-    code = "keras-layer-input-names"
-    what = "{handle} takes inputs of other names."
-    why = "received: {received}. accepted: {accepted}. (missing: {missing}; unknown: {unknown})"
-    do = "{fix}"
-
-
-class WrongInputStructure(WrongInputs):
-    """A tensor is given where a dict or list is taken, or the reverse."""
-
-    code = "keras-layer-input-structure"
-    what = "{handle} takes inputs of another structure."
-    why = "received: {received}. accepted: {accepted}."
-    do = "{fix}"
-
-
-class WrongInputRank(WrongInputs):
-    """An input has too many or too few axes."""
-
-    code = "keras-layer-input-rank"
-    what = "input {name} of {handle} has another rank than the model takes."
-    why = "received: {received}. accepted: {accepted}."
-    do = "{fix}"
-
-
-class WrongInputShape(WrongInputs):
-    """An input has the right rank and another size."""
-
-    code = "keras-layer-input-shape"
-    what = "input {name} of {handle} has another shape than the model takes."
-    why = "received: {received}. accepted: {accepted}."
-    do = "{fix}"
-
-
-class WrongInputDtype(WrongInputs):
-    """An input has another dtype."""
-
-    code = "keras-layer-input-dtype"
-    what = "input {name} of {handle} has another dtype than the model takes."
-    why = "received: {received}. accepted: {accepted}."
-    do = "{fix}"

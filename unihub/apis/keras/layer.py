@@ -17,6 +17,10 @@ from unihub.matrix.values import Operation
 
 _log = logging.getLogger(__name__)
 
+# What errors advise to call, up to its further arguments.
+LAYER_CALL = "unihub.KerasLayer(handle"
+ALL_OUTPUTS = ", signature_outputs_as_dict=True"
+
 
 @dataclass(frozen=True)
 class Arguments:

@@ -7,15 +7,17 @@ from typing import Any, Dict, List, Optional, Tuple
 import tensorflow as tf
 
 from unihub.apis import traces
+from unihub.apis.inputs import Call, WrongInputs, mismatch
 from unihub.apis.keras.kerases import check_keras, keras_of
 from unihub.apis.keras.layer import (
+    ALL_OUTPUTS,
+    LAYER_CALL,
     Arguments,
     CommonLayer,
     nest_of_shapes,
     nest_of_specs,
     say_once_that_dtypes_stay,
 )
-from unihub.apis.keras.mismatch import mismatch
 from unihub.apis.keras.serving import keras_module
 from unihub.apis.operations import register_ops
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
@@ -64,7 +66,7 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
 
     def _make(self, given: Arguments, kwargs: Dict[str, Any]) -> None:
         self._tags = given.tags
-        folder, tags = _prepared(given.handle, given.tags)
+        folder, tags = _prepared(given)
         _HubKerasLayer.__init__(
             self,
             folder,
@@ -157,20 +159,19 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
             nests += [nest[min(nest)] for nest in nests if len(nest) == 1]
         return nests
 
-    def _mismatch(self, inputs: Any) -> Any:
-        handle = self._handle if isinstance(self._handle, str) else "the callable"
-        closest = None
+    def _mismatch(self, inputs: Any) -> Optional[WrongInputs]:
+        model = self._handle if isinstance(self._handle, str) else "the callable"
+        if self._signature:
+            model = f"signature {self._signature!r} of {model}"
+        call = Call(model, name="layer", keras=self._keras.replace("tensorflow", "tf.keras"))
+        closest: Optional[WrongInputs] = None
         # From the last one: a tensor is best compared with the sole input of a signature.
         for nest in reversed(self._accepted()):
-            found = mismatch(inputs, nest, handle)
+            found = mismatch(inputs, nest, call)
             if found is None:
                 return None
             closest = closest or found
-        if closest is None:
-            return None
-        # These ops have the same arguments in both, and Keras 2 has no keras.ops.
-        fix = closest.facts["fix"].replace("keras.ops.", "tf.")
-        return type(closest)(**{**closest.facts, "fix": fix})
+        return closest
 
 
 def register(keras: Any) -> None:
@@ -181,13 +182,19 @@ def register(keras: Any) -> None:
 register(keras_module())
 
 
-def _prepared(handle: Any, tags: Optional[Tags]) -> Tuple[Any, Optional[Tags]]:
-    """Sees to the ops of a model before it is loaded; returns its folder and the tags to use."""
+def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags]]:
+    """Sees to what a model needs before it is loaded; returns its folder and the tags to use."""
+    handle, tags = given.handle, given.tags
     if not isinstance(handle, str):
         return handle, tags
     folder = resolving.resolve(handle)
     model = read_saved_model(folder)
     meta_graph = selection.choose_meta_graph(model, handle, tags=tags)
+    if given.signature and given.signature not in meta_graph.signatures:
+        names = list(meta_graph.signatures)
+        raise selection.unknown_signature(
+            handle, given.signature, names, call=LAYER_CALL, further=ALL_OUTPUTS
+        )
     refuse_escaping_assets(handle, model)
     check_fork(handle)
     check_strategy(handle, model.format)

@@ -9,9 +9,10 @@ from typing import Any, Callable, Sequence
 import tensorflow as tf
 
 from unihub.apis.keras import errors
-from unihub.apis.keras.layer import Arguments, nest_of_shapes
+from unihub.apis.keras.layer import ALL_OUTPUTS, LAYER_CALL, Arguments, nest_of_shapes
 from unihub.apis.keras3.inputs import Inputs, inputs_of
 from unihub.errors import listed, nearest
+from unihub.formats import selection
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def callee_of(loaded: Any, handle: str, given: Arguments) -> Callee:
         handle=handle,
         loaded=loaded,
         function=function,
-        inputs=inputs_of(function, handle),
+        inputs=inputs_of(function, handle, signature),
         takes_training=_takes_training(function),
         arguments=given.arguments,
         signature=signature,
@@ -74,22 +75,16 @@ def _function(loaded: Any, handle: str, signature: str | None) -> Callable[..., 
         function = signatures[signature]
         return function
     if signature:
-        raise errors.UnknownSignature(
-            handle=handle,
-            signature=signature,
-            choices=listed(names),
-            fix=f"unihub.KerasLayer(handle, signature={nearest(signature, names)!r}, ...)"
-            if names
-            else "unihub.KerasLayer(handle), without signature=",
+        raise selection.unknown_signature(
+            handle, signature, names, call=LAYER_CALL, further=ALL_OUTPUTS
         )
     if names:
         raise errors.SignatureRequired(
             handle=handle, choices=listed(names), nearest=nearest("serving_default", names)
         )
     parts = sorted(p for p, value in vars(loaded).items() if callable(value) and p[0] != "_")
-    raise errors.NothingToCall(
-        handle=handle, choices=listed(parts), nearest=nearest("", parts) or "part"
-    )
+    line = "unihub.KerasLayer(unihub.load(handle).{part})"
+    raise selection.nothing_to_call(handle, parts, line)
 
 
 def _check_output_choice(
@@ -113,25 +108,25 @@ def _check_output_choice(
         )
     if not signature and outputs_as_dict:
         signatures = sorted(getattr(loaded, "signatures", {}))
-        raise errors.OutputsAsDictWithoutSignature(
+        remedy = f"{LAYER_CALL})"
+        if signatures:
+            named = nearest("serving_default", signatures)
+            remedy = f"{LAYER_CALL}, signature={named!r}{ALL_OUTPUTS})"
+        raise selection.OutputOfCallable(
+            argument="signature_outputs_as_dict",
             handle=handle,
-            choices=listed(signatures),
-            nearest=nearest("serving_default", signatures) or "serving_default",
+            found=listed(signatures),
+            remedy=remedy,
         )
     if output_key and names and output_key not in names:
-        raise unknown_output_key(handle, output_key, names)
+        raise unknown_output_key(handle, signature, output_key, names)
 
 
 def unknown_output_key(
-    handle: str, output_key: str, names: Sequence[str]
-) -> errors.UnknownOutputKey:
+    handle: str, signature: str | None, output_key: str, names: Sequence[str]
+) -> selection.UnknownOutputKey:
     """The error for an output key that is not among ``names``."""
-    return errors.UnknownOutputKey(
-        handle=handle,
-        output_key=output_key,
-        choices=listed(names),
-        nearest=nearest(output_key, names),
-    )
+    return selection.unknown_output_key(handle, signature, output_key, names, call=LAYER_CALL)
 
 
 def check_trainable(callee: Callee) -> None:

@@ -9,10 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from unihub.apis import traces
-from unihub.apis.keras import errors
+from unihub.apis.inputs import Call, WrongInputs, mismatch
 from unihub.apis.keras.kerases import check_keras
 from unihub.apis.keras.layer import nest_of_specs
-from unihub.apis.keras.mismatch import mismatch
 
 # What TensorFlow raises when inputs do not fit a function.
 _NOT_FITTING = (TypeError, ValueError, tf.errors.InvalidArgumentError)
@@ -23,12 +22,12 @@ class PositionalInputs:
 
     Args:
         alternatives: nests of TypeSpec that it accepts; none when it does not tell.
-        handle: of the model, for errors.
+        call: how errors name it.
     """
 
-    def __init__(self, alternatives: Sequence[Any], handle: str) -> None:
+    def __init__(self, alternatives: Sequence[Any], call: Call) -> None:
         self._alternatives = tuple(alternatives)
-        self._handle = handle
+        self._call = call
         self._floats = traces.float_dtypes(alternatives)
         self._float = self._floats[0] if len(self._floats) == 1 else None
         self.dtype = traces.natural_dtype(alternatives)
@@ -78,10 +77,10 @@ class PositionalInputs:
             return value
         return tf.cast(value, wanted)
 
-    def _mismatch(self, inputs: Any) -> errors.WrongInputs | None:
-        closest: errors.WrongInputs | None = None
+    def _mismatch(self, inputs: Any) -> WrongInputs | None:
+        closest: WrongInputs | None = None
         for accepted in self._alternatives:
-            found = mismatch(inputs, accepted, self._handle)
+            found = mismatch(inputs, accepted, self._call)
             if found is None:
                 return None
             closest = closest or found
@@ -93,12 +92,12 @@ class NamedInputs:
 
     Args:
         specs: TensorSpec by name.
-        handle: of the model, for errors.
+        call: how errors name it.
     """
 
-    def __init__(self, specs: Mapping[str, Any], handle: str) -> None:
+    def __init__(self, specs: Mapping[str, Any], call: Call) -> None:
         self._specs = dict(specs)
-        self._handle = handle
+        self._call = call
         self._expected = {name: (s.dtype, s.shape.rank) for name, s in self._specs.items()}
         self._composites = traces.composites_of(specs)
         self._sole = self._composites.sole
@@ -128,10 +127,10 @@ class NamedInputs:
         elif self._sole is not None:
             named[self._sole] = inputs
         else:
-            raise self._mismatch(inputs)
+            raise self._wrong(inputs)
         named = self._composites.taken_apart(named)
         if named.keys() != self._expected.keys():
-            raise self._mismatch(named)
+            raise self._wrong(named)
         for name, (dtype, rank) in self._expected.items():
             value = named[name]
             if not tf.is_tensor(value):
@@ -139,14 +138,14 @@ class NamedInputs:
                 continue
             if value.dtype is not dtype:
                 if not (value.dtype.is_floating and dtype.is_floating):
-                    raise self._mismatch(named)
+                    raise self._wrong(named)
                 named[name] = tf.cast(value, dtype)
             if rank is not None and value.shape.rank not in (rank, None):
-                raise self._mismatch(named)
+                raise self._wrong(named)
         try:
             return function(**named)
         except _NOT_FITTING as error:
-            found = mismatch(named, self._specs, self._handle)
+            found = self._mismatch(named)
             if found is None:
                 raise
             raise found from error
@@ -160,21 +159,35 @@ class NamedInputs:
             }
         return tf.TensorSpec(shapes, self.dtype)
 
-    def _mismatch(self, inputs: Any) -> errors.WrongInputs:
-        found = mismatch(inputs, self._specs, self._handle)
+    def _wrong(self, inputs: Any) -> WrongInputs:
+        found = self._mismatch(inputs)
         assert found is not None
         return found
+
+    def _mismatch(self, inputs: Any) -> WrongInputs | None:
+        sole = self._sole
+        if sole in self._specs and isinstance(inputs, Mapping) and [*inputs] == [sole]:
+            # A line to paste needs no name for it.
+            return mismatch(inputs[sole], self._specs[sole], self._call)
+        return mismatch(inputs, self._specs, self._call)
 
 
 Inputs = Union[PositionalInputs, NamedInputs]
 
 
-def inputs_of(function: Any, handle: str) -> Inputs:
-    """What a TensorFlow function, signature or other callable takes, as far as it tells."""
+def inputs_of(function: Any, handle: str, signature: str | None = None) -> Inputs:
+    """What a TensorFlow function, signature or other callable takes, as far as it tells.
+
+    Args:
+        function: to be called.
+        handle, signature: as which errors name it.
+    """
+    model = handle if signature is None else f"signature {signature!r} of {handle}"
+    call = Call(model, name="layer", ops="keras.ops", keras="keras")
     for args, keywords in traces.accepted_arguments(function):
         if keywords and not args:
-            return NamedInputs(keywords, handle)
-    return PositionalInputs(traces.accepted_inputs(function), handle)
+            return NamedInputs(keywords, call)
+    return PositionalInputs(traces.accepted_inputs(function), call)
 
 
 def _cast_to_spec(value: Any, spec: Any) -> Any:

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras.src.saving.serialization_lib import in_safe_mode
 
+from unihub.apis.inputs import described
 from unihub.apis.keras import errors
 from unihub.apis.keras.layer import (
     Arguments,
@@ -17,7 +18,6 @@ from unihub.apis.keras.layer import (
     nest_of_shapes,
     say_once_that_dtypes_stay,
 )
-from unihub.apis.keras.mismatch import described
 from unihub.apis.keras3.callee import (
     callee_of,
     check_trainable,
@@ -258,7 +258,7 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
                 output_key=key, handle=callee.handle, found=type(outputs).__name__
             )
         if key not in outputs:
-            raise unknown_output_key(callee.handle, key, sorted(outputs))
+            raise unknown_output_key(callee.handle, callee.signature, key, sorted(outputs))
         return outputs[key]
 
     def _check_trainability(self) -> None:

@@ -1,0 +1,162 @@
+"""What does not fit is named, and the line that the error advises makes it fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from unihub.apis import inputs
+from unihub.apis.inputs import Call, mismatch, size_test
+
+ROWS = tf.TensorSpec([None, 3], tf.float32, "rows")
+TEXTS = tf.TensorSpec([None], tf.string, "texts")
+IMAGES = tf.TensorSpec([None, 8, 8, 3], tf.float32, "images")
+PAIR = {"left": ROWS, "right": tf.TensorSpec([None, 1], tf.int32)}
+M = Call("the model")
+BY_KEYWORD = Call("the model", by_keyword=True)
+
+
+def ones(*shape, dtype=tf.float32):
+    return tf.ones(shape, dtype)
+
+
+def words(*shape):
+    return tf.fill(shape, "hub")
+
+
+# What is given, what is taken, the class of the error, and the line; None for one that a
+# person has to finish.
+CASES = {
+    "no batch": (lambda: ones(3), ROWS, "Shape", "m(tf.expand_dims(x, axis=0))"),
+    "a column": (lambda: words(2, 1), TEXTS, "Shape", "m(tf.squeeze(x, axis=1))"),
+    "one text": (lambda: "hub", TEXTS, "Shape", "m(tf.expand_dims(x, axis=0))"),
+    "nested texts": (lambda: [["a", "b"]], TEXTS, "Shape", "m(tf.reshape(x, (-1,)))"),
+    "a flat one": (lambda: ones(6, 1, 1), ROWS, "Shape", "m(tf.reshape(x, (-1, 3)))"),
+    "an image": (lambda: ones(1, 16, 9, 3), IMAGES, "Shape", "m(tf.image.resize(x, (8, 8)))"),
+    "a grey image": (lambda: ones(1, 8, 8, 1), IMAGES, "Shape", None),
+    "another width": (lambda: ones(8, 2), ROWS, "Shape", None),
+    "whole numbers": (
+        lambda: ones(2, 3, dtype=tf.int64),
+        ROWS,
+        "Dtype",
+        'm(tf.cast(x, "float32"))',
+    ),
+    "numbers as texts": (lambda: [1, 2], TEXTS, "Dtype", "m(tf.strings.as_string(x))"),
+    "texts as numbers": (
+        lambda: [["1", "2", "3"]],
+        ROWS,
+        "Dtype",
+        "m(tf.strings.to_number(x, tf.float32))",
+    ),
+    "a table with holes": (
+        lambda: [[1.0, 2.0, 3.0], [4.0]],
+        ROWS,
+        "Value",
+        "m(tf.ragged.constant(x).to_tensor())",
+    ),
+    "a dict": (lambda: {"rows": ones(2, 3)}, ROWS, "Structure", "m(inputs['rows'])"),
+    "ragged rows": (
+        lambda: tf.RaggedTensor.from_row_lengths(tf.ones([6]), [3, 3]),
+        ROWS,
+        "Structure",
+        "m(x.to_tensor())",
+    ),
+    "sparse rows": (
+        lambda: tf.sparse.from_dense(tf.ones([2, 3])),
+        ROWS,
+        "Structure",
+        "m(tf.sparse.to_dense(x))",
+    ),
+    "dense, not sparse": (
+        lambda: ones(2, 3),
+        tf.SparseTensorSpec([None, 3], tf.float32),
+        "Structure",
+        "m(tf.sparse.from_dense(x))",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_line_makes_it_fit(case):
+    make, accepted, kind, line = CASES[case]
+    given = make()
+    found = mismatch(given, accepted, M)
+    assert type(found).__name__ == f"WrongInput{kind}"
+    assert isinstance(found, (ValueError, TypeError))
+    if line is None:
+        assert " with x as " in found.do
+        return
+    assert found.do.startswith(line)
+    now = eval(line, {"tf": tf, "m": lambda x: x, "x": given, "inputs": given})
+    if case != "a table with holes":
+        assert mismatch(now, accepted, M) is None
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (M, "m({'left': left, 'right': tf.cast(right, \"int32\")})"),
+        (BY_KEYWORD, 'm(left=left, right=tf.cast(right, "int32"))'),
+    ],
+)
+def test_the_line_names_each_of_several_inputs(call, line):
+    found = mismatch({"left": ones(2, 3), "right": ones(2, 1)}, PAIR, call)
+    assert found.do == line
+    assert found.what == "input 'right' of the model is float32[2,1]."
+
+
+def test_inputs_in_a_list_are_named_by_place():
+    found = mismatch([ones(2, 3), [ones(2, 3, dtype=tf.int32)]], [ROWS, [ROWS]], M)
+    assert found.what == "input 1[0] of the model is int32[2,3]."
+    assert found.do == 'm([x0, [tf.cast(x10, "float32")]])'
+
+
+def test_other_names():
+    found = mismatch({"lefft": 1, "right": 2}, PAIR, M)
+    assert found.facts["missing"] == "'left'"
+    assert found.do == "rename 'lefft' to 'left': m({'left': left, 'right': right})"
+
+
+@pytest.mark.parametrize(
+    ("given", "accepted"),
+    [
+        (np.ones((2, 3)), ROWS),
+        (np.ones((2, 3), np.float16), ROWS),
+        ([[1.0, 2.0, 3.0]], ROWS),
+        (["a", "b"], TEXTS),
+        ((np.ones((2, 3)), "a"), [ROWS, tf.TensorSpec(None, tf.string)]),
+    ],
+)
+def test_what_fits(given, accepted):
+    assert mismatch(given, accepted, M) is None
+
+
+@pytest.mark.parametrize(
+    ("nest", "text"),
+    [
+        (PAIR, "{'left': float32[?,3], 'right': int32[?,1]}"),
+        ([1, 2.0], "list of 2 float, int"),
+        (("a",), "tuple of 1 str"),
+        (None, "NoneType"),
+        (tf.TensorSpec(None, tf.int64), "int64[...]"),
+        (tf.SparseTensorSpec([None, 2], tf.int64), "sparse int64[?,2]"),
+        ((ROWS, 3), "(float32[?,3], int)"),
+    ],
+)
+def test_described(nest, text):
+    assert inputs.described(nest) == text
+
+
+SHAPES = [None, [], [None], [2], [None, 3], [2, None], [None, None, 3], [2, 3, None], [5, 2, 3]]
+
+
+@pytest.mark.parametrize("accepted", SHAPES)
+def test_the_cheap_test_of_sizes_lets_nothing_through(accepted):
+    accepted = tf.TensorShape(accepted)
+    test = size_test(accepted)
+    for given in map(tf.TensorShape, SHAPES):
+        if given.is_fully_defined():
+            assert test(given) == accepted.is_compatible_with(given)
+        elif test(given):
+            assert accepted.is_compatible_with(given)

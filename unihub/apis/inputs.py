@@ -1,0 +1,400 @@
+"""Inputs that do not fit what a model takes: how they differ, and the line that mends it.
+
+Signatures, layers and a loaded object's own call all say it by these errors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence
+
+import tensorflow as tf
+
+from unihub.apis.traces import dtype_of, shape_of
+from unihub.errors import UnihubError, first_line, listed, nearest
+from unihub.formats.model import TensorInfo
+
+_KINDS = (
+    (tf.RaggedTensor, tf.RaggedTensorSpec, "ragged "),
+    (tf.SparseTensor, tf.SparseTensorSpec, "sparse "),
+)
+# What says of one input what it is to be.
+_SPECS = (tf.TypeSpec, TensorInfo)
+
+
+class WrongInputs(UnihubError, ValueError, TypeError):
+    """The inputs are not what the model takes.
+
+    TensorFlow raises ValueError for a callable and TypeError for a signature.
+    """
+
+
+class WrongInputNames(WrongInputs):
+    """The inputs have other names than the model's."""
+
+    code = "wrong-input-names"
+    what = "{model} was called with the inputs {given}."
+    why = "it takes {accepted}. (missing: {missing}; unknown: {unknown})"
+    do = "{fix}"
+
+
+class WrongInputStructure(WrongInputs):
+    """A tensor is given where a dict or list is taken, or the reverse."""
+
+    code = "wrong-input-structure"
+    what = "{model} takes inputs of another structure."
+    why = "received: {received}. accepted: {accepted}."
+    do = "{fix}"
+
+
+class WrongInputDtype(WrongInputs):
+    """An input has another dtype, and is not of floating-point numbers."""
+
+    code = "wrong-input-dtype"
+    what = "input {name} of {model} is {received}."
+    why = "it is to be {accepted}; only floating-point inputs are cast."
+    do = "{fix}"
+
+
+class WrongInputShape(WrongInputs):
+    """An input has too many or too few axes, or another size."""
+
+    code = "wrong-input-shape"
+    what = "input {name} of {model} is {received}."
+    why = "it is to be {accepted}; ? stands for any size."
+    do = "{fix}"
+
+
+class WrongInputValue(WrongInputs):
+    """An input cannot be made a tensor of the dtype that the model takes."""
+
+    code = "wrong-input-value"
+    what = "input {name} of {model} cannot be made a tensor."
+    why = "it is to be {accepted}, and TensorFlow says: {reason}"
+    do = "{fix}"
+
+
+@dataclass(frozen=True)
+class Call:
+    """How a model is called, for messages and the lines that they advise.
+
+    Attributes:
+        model: what is called, in words: a handle, or a signature of one.
+        name: of what is called, in a line to paste.
+        ops: where that line finds cast, reshape and the like.
+        keras: whose Input declares an input; "" where the call is in no Keras model.
+        by_keyword: whether inputs with names are given as keywords, and not as a dict.
+    """
+
+    model: str
+    name: str = "m"
+    ops: str = "tf"
+    keras: str = ""
+    by_keyword: bool = False
+
+    def line(self, accepted: Any, changed: Optional[Mapping[str, str]] = None) -> str:
+        """A call with all inputs, by the names of `variables`.
+
+        Args:
+            accepted: nest of TypeSpec.
+            changed: by name, what is to stand in the place of some.
+        """
+        names = variables(accepted)
+        if self.by_keyword and isinstance(names, Mapping):
+            given = (f"{name}={_written(part, changed or {})}" for name, part in names.items())
+            return f"{self.name}({', '.join(given)})"
+        return f"{self.name}({_written(names, changed or {})})"
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One input, in its place.
+
+    Attributes:
+        name: as messages show it.
+        variable: that stands for it in a line to paste.
+        value: given.
+        spec: TypeSpec of what is accepted, or a Python value.
+    """
+
+    name: str
+    variable: str
+    value: Any
+    spec: Any
+
+
+def mismatch(inputs: Any, accepted: Any, call: Call) -> Optional[WrongInputs]:
+    """The error that says how ``inputs`` differ from ``accepted``; None when they fit.
+
+    Python values fit where TensorFlow makes fitting tensors of them, and
+    floating-point tensors where they can be cast.
+
+    Args:
+        inputs: nest of tensors and Python values.
+        accepted: nest of TypeSpec.
+        call: that they were given to.
+    """
+    both_named = isinstance(inputs, Mapping) and isinstance(accepted, Mapping)
+    if both_named and inputs.keys() != accepted.keys():
+        return wrong_names(inputs, accepted, call)
+    if not _same_structure(inputs, accepted):
+        return wrong_structure(inputs, accepted, call)
+    for leaf in leaves(inputs, accepted):
+        found = leaf_mismatch(leaf, accepted, call)
+        if found is not None:
+            return found
+    return None
+
+
+def wrong_names(
+    inputs: Mapping[str, Any], accepted: Mapping[str, Any], call: Call
+) -> WrongInputNames:
+    """The error for inputs of other names than those of ``accepted``."""
+    missing = sorted(name for name in accepted if name not in inputs)
+    unknown = sorted((name for name in inputs if name not in accepted), key=str)
+    fix = call.line(accepted)
+    if unknown and missing:
+        fix = f"rename {unknown[0]!r} to {nearest(unknown[0], missing)!r}: {fix}"
+    taken = ", ".join(f"{name}: {described(spec)}" for name, spec in sorted(accepted.items()))
+    return WrongInputNames(
+        model=call.model,
+        given=listed(sorted(inputs, key=str)),
+        accepted=taken or "no inputs",
+        missing=listed(missing),
+        unknown=listed(unknown),
+        fix=fix,
+    )
+
+
+def wrong_structure(
+    inputs: Any, accepted: Any, call: Call, fix: Optional[str] = None
+) -> WrongInputStructure:
+    """The error for inputs that are nested otherwise than ``accepted``."""
+    if fix is None and isinstance(inputs, Mapping) and not isinstance(accepted, Mapping):
+        fix = f"{call.name}(inputs[{min(inputs, default='x')!r}])"
+    return WrongInputStructure(
+        model=call.model,
+        received=described(inputs),
+        accepted=described(accepted),
+        fix=fix or call.line(accepted),
+    )
+
+
+def leaf_mismatch(leaf: Leaf, accepted: Any, call: Call) -> Optional[WrongInputs]:
+    """The error that says how one input differs from what is accepted in its place."""
+    spec, x = leaf.spec, leaf.variable
+
+    def line(changed: str) -> str:
+        return call.line(accepted, {x: changed})
+
+    if not isinstance(spec, tf.TypeSpec):
+        return None
+    value: Any = leaf.value
+    if not _is_tensor(value):
+        try:
+            value = tf.convert_to_tensor(value, dtype_hint=dtype_of(spec))
+        except (ValueError, TypeError) as error:
+            return wrong_value(leaf, accepted, call, error)
+    about = {
+        "name": leaf.name,
+        "model": call.model,
+        "received": described(value),
+        "accepted": described(spec),
+    }
+    if _kind(value) != _kind(spec):
+        return wrong_structure(value, spec, call, line(_other_kind(x, value, spec)))
+    given, wanted = dtype_of(value), dtype_of(spec)
+    declared = _declared(spec, call)
+    if given != wanted and not (given.is_floating and wanted.is_floating):
+        return WrongInputDtype(fix=line(_cast(x, given, wanted, call)) + declared, **about)
+    shape, sizes = value.shape, shape_of(spec)
+    if shape.is_compatible_with(sizes):
+        return None
+    changed = _reshaped(x, shape, sizes, call)
+    fix = f"{line(x)} with {x} as {about['accepted']}" if changed is None else line(changed)
+    if shape.rank is not None and shape.rank < sizes.rank:
+        fix += ", if the batch is missing"
+    return WrongInputShape(fix=fix + declared, **about)
+
+
+def wrong_value(leaf: Leaf, accepted: Any, call: Call, error: Exception) -> WrongInputValue:
+    """The error for an input that is no tensor and cannot be made one."""
+    x, shown = leaf.variable, described(leaf.spec)
+    fix = f"{call.line(accepted)} with {x} as {shown}"
+    if isinstance(leaf.value, (list, tuple)):
+        fix = call.line(accepted, {x: f"tf.ragged.constant({x}).to_tensor()"})
+    return WrongInputValue(
+        name=leaf.name, model=call.model, accepted=shown, reason=first_line(error), fix=fix
+    )
+
+
+def size_test(shape: Any) -> Callable[[Any], bool]:
+    """A test whether a tensor's shape is one that fits, as cheap as can be.
+
+    Args:
+        shape: tf.TensorShape that is accepted.
+
+    Returns:
+        A function of a tf.TensorShape. Where it says no, one of unknown sizes may fit too.
+    """
+    if shape.rank is None:
+        return lambda given: True
+    rank, sizes = shape.rank, shape.as_list()
+    if not any(size is not None for size in sizes):
+        return lambda given: bool(given.rank == rank)
+    unknown = next(axis for axis, size in enumerate(sizes) if size is not None)
+    known = sizes[unknown:]
+    if None in known:
+        return lambda given: given.rank == rank and bool(given.is_compatible_with(shape))
+    return lambda given: given.rank == rank and given.as_list()[unknown:] == known
+
+
+def described(nest: Any) -> str:
+    """A nest of tensors, of TypeSpec or of Python values in words."""
+    if isinstance(nest, Mapping):
+        entries = (f"{name!r}: {described(value)}" for name, value in sorted(nest.items()))
+        return "{{{}}}".format(", ".join(entries))
+    if isinstance(nest, (list, tuple)):
+        if nest and not any(map(_is_described, tf.nest.flatten(nest))):
+            kinds = sorted({type(part).__name__ for part in nest})
+            return f"{type(nest).__name__} of {len(nest)} {', '.join(kinds)}"
+        brackets = "({})" if isinstance(nest, tuple) else "[{}]"
+        return brackets.format(", ".join(map(described, nest)))
+    if isinstance(nest, TensorInfo):
+        return str(nest)
+    if not _is_described(nest):
+        return type(nest).__name__
+    shape = shape_of(nest)
+    sizes = "..." if shape.rank is None else ",".join(map(_size, shape.as_list()))
+    return f"{_kind(nest)}{dtype_of(nest).name}[{sizes}]"
+
+
+def variables(accepted: Any, name: str = "x") -> Any:
+    """A nest like ``accepted`` of the names that stand for the inputs in a line to paste."""
+    if isinstance(accepted, Mapping):
+        return {
+            key: variables(part, key if str(key).isidentifier() else f"{name}{place}")
+            for place, (key, part) in enumerate(sorted(accepted.items()))
+        }
+    if isinstance(accepted, (list, tuple)):
+        return type(accepted)(
+            [variables(part, f"{name}{place}") for place, part in enumerate(accepted)]
+        )
+    return name if isinstance(accepted, _SPECS) else repr(accepted)
+
+
+def leaves(inputs: Any, accepted: Any) -> List[Leaf]:
+    """The inputs one by one, each with what is accepted in its place."""
+    if isinstance(accepted, (Mapping, list, tuple)):
+        return list(_leaves(inputs, accepted, variables(accepted), ""))
+    name = getattr(accepted, "name", None) or "inputs"
+    return [Leaf(repr(name), "x", inputs, accepted)]
+
+
+def _leaves(inputs: Any, accepted: Any, names: Any, name: str) -> Iterator[Leaf]:
+    if isinstance(accepted, (Mapping, list, tuple)):
+        named = isinstance(accepted, Mapping)
+        for key in sorted(accepted) if named else range(len(accepted)):
+            place = f"{name}[{key!r}]" if name else repr(key)
+            yield from _leaves(inputs[key], accepted[key], names[key], place)
+    else:
+        yield Leaf(name, names, inputs, accepted)
+
+
+def _same_structure(inputs: Any, accepted: Any) -> bool:
+    """Whether two nests correspond; a list may stand for a tuple, and values for a tensor."""
+    if isinstance(accepted, Mapping):
+        return (
+            isinstance(inputs, Mapping)
+            and inputs.keys() == accepted.keys()
+            and all(_same_structure(inputs[name], accepted[name]) for name in accepted)
+        )
+    if isinstance(accepted, (list, tuple)):
+        return (
+            isinstance(inputs, (list, tuple))
+            and len(inputs) == len(accepted)
+            and all(map(_same_structure, inputs, accepted))
+        )
+    if isinstance(inputs, (list, tuple)):
+        return not any(map(_is_tensor, tf.nest.flatten(inputs)))
+    return not isinstance(inputs, Mapping)
+
+
+def _written(names: Any, changed: Mapping[str, str]) -> str:
+    if isinstance(names, Mapping):
+        entries = (f"{name!r}: {_written(part, changed)}" for name, part in names.items())
+        return "{{{}}}".format(", ".join(entries))
+    if isinstance(names, (list, tuple)):
+        brackets = "({},)" if isinstance(names, tuple) and len(names) == 1 else "[{}]"
+        brackets = "({})" if isinstance(names, tuple) and len(names) > 1 else brackets
+        return brackets.format(", ".join(_written(part, changed) for part in names))
+    return changed.get(names, str(names))
+
+
+def _other_kind(x: str, value: Any, spec: Any) -> str:
+    if isinstance(value, tf.RaggedTensor):
+        return f"{x}.to_tensor()"
+    if isinstance(value, tf.SparseTensor):
+        return f"tf.sparse.to_dense({x})"
+    maker = "RaggedTensor.from_tensor" if _kind(spec) == "ragged " else "sparse.from_dense"
+    return f"tf.{maker}({x})"
+
+
+def _cast(x: str, given: tf.DType, wanted: tf.DType, call: Call) -> str:
+    if wanted == tf.string:
+        return f"tf.strings.as_string({x})"
+    if given == tf.string:
+        return f"tf.strings.to_number({x}, tf.{wanted.name})"
+    return f'{call.ops}.cast({x}, "{wanted.name}")'
+
+
+def _reshaped(x: str, given: Any, wanted: Any, call: Call) -> Optional[str]:
+    """What most likely makes an input one of the shape that is accepted; None where nothing."""
+    if given.rank is None or wanted.rank is None:
+        return None
+    sizes: Sequence[Optional[int]] = wanted.as_list()
+    surplus = given.rank - wanted.rank
+    if surplus == -1 and given.is_compatible_with(wanted[1:]):
+        return f"{call.ops}.expand_dims({x}, axis=0)"
+    if surplus == 1 and given.as_list()[-1] in (1, None) and given[:-1].is_compatible_with(wanted):
+        return f"{call.ops}.squeeze({x}, axis={given.rank - 1})"
+    if surplus == 0 and given.rank == 4 and None not in sizes[1:3]:
+        resized = given[:1].concatenate(wanted[1:3]).concatenate(given[3:])
+        if resized.is_compatible_with(wanted):
+            return f"{call.ops}.image.resize({x}, {tuple(sizes[1:3])})"
+    if not given.is_fully_defined() or list(sizes).count(None) > 1:
+        return None
+    count, row = given.num_elements(), 1
+    for size in sizes:
+        row *= 1 if size is None else size
+    if row == 0 or (count % row if None in sizes else count != row):
+        return None
+    return f"{call.ops}.reshape({x}, {tuple(-1 if size is None else size for size in sizes)})"
+
+
+def _declared(spec: Any, call: Call) -> str:
+    if not call.keras:
+        return ""
+    shape = shape_of(spec)
+    sizes = tuple(shape.as_list()[1:]) if shape.rank else ()
+    return f'; in a model: {call.keras}.Input(shape={sizes}, dtype="{dtype_of(spec).name}")'
+
+
+def _is_described(value: Any) -> bool:
+    return _is_tensor(value) or isinstance(value, _SPECS)
+
+
+def _is_tensor(value: Any) -> bool:
+    # TensorFlow 1.15 says no to a RaggedTensor.
+    return bool(tf.is_tensor(value)) or isinstance(value, tf.RaggedTensor)
+
+
+def _size(size: Optional[int]) -> str:
+    return "?" if size is None else str(size)
+
+
+def _kind(value: Any) -> str:
+    for tensor, spec, kind in _KINDS:
+        if isinstance(value, (tensor, spec)):
+            return kind
+    return ""
