@@ -71,7 +71,7 @@ EXPECTED = {
     "tf1_restore_writes": [("high", "WriteFile", "load", "'acted.txt'")],
     "tf1_hub_writes": [("high", "WriteFile", "call", "'acted.txt'")],
     "asset_escapes": [("critical", "../../secret.txt", "load", "")],
-    "unknown_op": [("critical", "OpenBackDoor", "call", "")],
+    "unknown_op": [("high", "OpenBackDoor", "call", "")],
     "keras_lambda": [("medium", "Lambda", "keras load", "")],
     "harmless_print": [],
     "harmless_assert": [],

@@ -12,7 +12,6 @@ from inspection.acting_table import ACTING, EXPECTED, findings_in, other_models
 from unihub.errors import UnihubError
 from unihub.formats import read_saved_model
 from unihub.inspection.dangers import DANGERS, Severity
-from unihub.inspection.ops import tensorflow_ops
 from unihub.inspection.security import (
     AssetEscapes,
     When,
@@ -59,8 +58,15 @@ def test_a_finding_says_who_runs_it_and_where():
     )
 
 
-def test_every_danger_is_an_op_of_tensorflow():
-    assert sorted(set(DANGERS) - tensorflow_ops()) == []
+@pytest.mark.parametrize("op", sorted(DANGERS))
+def test_every_danger_is_found_where_something_runs_it(tmp_path, op):
+    (tmp_path / "saved_model.pb").write_bytes(writing(op, attributes={"module": b"custom_call"}))
+    danger = DANGERS[op]
+    # Without its attribute an op does nothing, where "" is harmless.
+    is_harmless = danger.attribute and danger.harmless
+    expected = [] if is_harmless else [(op, danger.severity, danger.effect, When.CALL)]
+    found = security_findings(read_saved_model(tmp_path))
+    assert [(f.op, f.severity, f.effect, f.when) for f in found] == expected
 
 
 @pytest.mark.parametrize(
@@ -102,11 +108,16 @@ def test_files_that_run_code_elsewhere(tmp_path, name, severity):
     assert (finding.severity.value, finding.op, finding.when) == (severity, name, When.NEVER)
 
 
-def writing(*ops, graph_input="path"):
+def attribute(key, value):
+    return 5, [(1, key), (2, [(2, value)])]
+
+
+def writing(*ops, graph_input="path", attributes=()):
     """A SavedModel whose signature runs a node; it has each of these ops in turn."""
+    given = [attribute(key, value) for key, value in dict(attributes).items()]
     nodes = [
         (1, [(1, "path"), (2, "Const"), (5, [(1, "value"), (2, [(8, [(1, 7), (8, "p")])])])]),
-        (1, [(1, "y"), *((2, op) for op in ops), (3, graph_input)]),
+        (1, [(1, "y"), *((2, op) for op in ops), (3, graph_input), *given]),
     ]
     tensors = signature({}, {"y": tensor_info("y:0", 1)})
     return saved_model(meta_graph(signatures={"s": tensors}, more=[(2, nodes)]))

@@ -9,7 +9,6 @@ from typing import Dict, Tuple
 from unihub.errors import UnihubError
 from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.formats.model import SavedModel
-from unihub.inspection import dangers
 from unihub.inspection.dangers import Severity
 from unihub.inspection.security import (
     ADVICE,
@@ -74,17 +73,12 @@ def check(handle: str, model: SavedModel, on_unsafe: str) -> None:
 
 
 def grave_findings(model: SavedModel) -> Tuple[Finding, ...]:
-    """The critical and high findings, remembered while the model's files stay the same.
-
-    Ops that are none of TensorFlow's are left out: without their library the
-    model does not load, and with it somebody has chosen to trust them.
-    """
+    """The critical and high findings, remembered while the model's files stay the same."""
     version = tuple(_version(os.path.join(model.path, name)) for name in _FILES)
     known = _remembered.get(model.path)
     if known is None or known[0] != version:
         findings = security_findings(model, minimum=Severity.HIGH)
-        grave = tuple(finding for finding in findings if finding.effect != dangers.UNKNOWN)
-        known = _remembered[model.path] = (version, grave)
+        known = _remembered[model.path] = (version, findings)
     return known[1]
 
 

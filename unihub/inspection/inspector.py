@@ -11,6 +11,7 @@ from unihub.inspection import security
 from unihub.inspection.attachments import read_attachments
 from unihub.inspection.callables import Callable, read_callables
 from unihub.inspection.checkpoint import Checkpoint, read_checkpoint
+from unihub.inspection.dangers import control_flow_v1, unknown_ops
 from unihub.inspection.examples import callable_example, signature_example
 from unihub.inspection.facts import (
     Asset,
@@ -21,7 +22,6 @@ from unihub.inspection.facts import (
 )
 from unihub.inspection.keras_metadata import read_keras_metadata
 from unihub.inspection.model_info import ModelInfo, RemoteInfo
-from unihub.inspection.ops import control_flow_v1, unknown_ops
 from unihub.inspection.uses import present_runtime, uses_of
 from unihub.inspection.variables import (
     Variable,

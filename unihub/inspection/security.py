@@ -20,10 +20,9 @@ from unihub.formats.message import Message
 from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
 from unihub.inspection import dangers
-from unihub.inspection.dangers import DANGERS, Danger, Severity
+from unihub.inspection.dangers import DANGERS, Danger, Severity, danger_of, harmless_ops, judged_ops
 from unihub.inspection.graph import Function, Graph, Node, read_graph
 from unihub.inspection.keras_metadata import KerasMetadata, read_keras_metadata
-from unihub.inspection.ops import tensorflow_ops, unknown_ops
 from unihub.inspection.paths import ARGUMENT, ASSET, CONSTANT, Path, Paths
 from unihub.inspection.reachability import Reachability, Trigger, When
 
@@ -40,7 +39,7 @@ _REMOTE = (
 _LONGEST_DETAIL = 200
 _MOST_OF_AN_OP = 100
 _MOST_FILES = 10_000
-_WITHOUT_DETAIL = (dangers.NESTED, dangers.NATIVE, dangers.UNKNOWN)
+_WITHOUT_DETAIL = (dangers.NESTED, dangers.NATIVE, dangers.UNJUDGED)
 _DEEPEST_NESTING = 8
 _LONGEST_MODULE = 1 << 28
 _WHEN_ORDER = (When.LOAD, When.CALL, When.KERAS_LOAD, When.SAVE)
@@ -222,18 +221,16 @@ class Scan:
         self.meta_graph = meta_graph
         self.file = file
         self.also_known = also_known
-        self.graph = graph or Graph(meta_graph.message("graph_def"), DANGERS, tensorflow_ops())
+        self.graph = graph or Graph(meta_graph.message("graph_def"), DANGERS, judged_ops())
         self.reachability = Reachability(meta_graph, self.graph, outer)
         self.paths = Paths(meta_graph, self.reachability)
         self.where = where
         self.depth = depth
 
     def findings(self) -> List[Finding]:
-        ops = self.graph.ops()
-        unknown = set(unknown_ops(ops).get("", ())) - self.also_known
         found: List[Finding] = []
-        for op in sorted((ops & set(DANGERS)) | unknown):
-            danger = DANGERS.get(op) or Danger(Severity.CRITICAL, dangers.UNKNOWN)
+        for op in sorted(self.graph.ops() - harmless_ops() - self.also_known):
+            danger = danger_of(op)
             for node, function, triggers in islice(self._occurrences(op), _MOST_OF_AN_OP):
                 found += self._of_node(node, function, triggers, danger)
         found += self._remote_constants(found)
@@ -341,7 +338,7 @@ class Scan:
 def _graph_of(path: Path, file: str) -> Optional[Graph]:
     if path.kind != CONSTANT:
         return None
-    return read_graph(path.text, file, DANGERS, tensorflow_ops())
+    return read_graph(path.text, file, DANGERS, judged_ops())
 
 
 def _place(node: Node, function: Optional[Function]) -> str:
