@@ -28,10 +28,8 @@ TREES = {
 FACES = {"__init__.py", "cli/__init__.py"}
 # To shrink to none: these still name a module of unihub in a string.
 BY_NAME = {
-    "apis/keras/serving.py",
     "apis/lean/capability.py",
     "apis/module/__init__.py",
-    "apis/module/feature_columns.py",
 }
 _IMPORTERS = ("import_module", "__import__")
 _TARGET = re.compile(r"unihub(\.\w+)*:\w+")

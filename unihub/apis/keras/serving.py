@@ -18,8 +18,11 @@ def keras_layer_class() -> Any:
 
     Keras 2 and tf_keras take a subclass of tensorflow_hub's, Keras 3 takes ours.
     """
-    package = "keras3" if _keras3_in_use() else "keras2"
-    return importlib.import_module(f"unihub.apis.{package}.layer").KerasLayer
+    if _keras3_in_use():
+        from unihub.apis.keras3.layer import KerasLayer
+    else:
+        from unihub.apis.keras2.layer import KerasLayer
+    return KerasLayer
 
 
 def keras_module() -> Any:
