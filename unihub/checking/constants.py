@@ -1,4 +1,4 @@
-"""What a script makes of the constants that are written out in it: handles, mostly."""
+"""Folds the constants that are written out in a script: handles, mostly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ METHODS = ((dict, "get"), (str, "format"))
 
 
 def called(constant: Any, call: Call) -> Value:
-    """What one of `METHODS` of a constant gives, where that is evident."""
+    """Calls one of `METHODS` of a constant, where the result is evident."""
     if isinstance(constant, dict):
         return _got(constant, *call.args[:2])
     values = [*call.args, *call.keywords.values()]
@@ -44,12 +44,12 @@ def text_value(text: Optional[str]) -> Value:
 
 
 def inserted(value: Any) -> Optional[str]:
-    """What a value becomes between the braces of an f-string."""
+    """Formats a value as the braces of an f-string do."""
     return str(value) if _insertable([value]) else None
 
 
 def percent(template: str, value: Any) -> Optional[str]:
-    """What ``template % value`` gives; None where that is not evident."""
+    """Evaluates ``template % value``; None where that is not evident."""
     values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
     if "%" in _PERCENT.sub("", template) or not _insertable(values):
         return None
@@ -60,7 +60,7 @@ def percent(template: str, value: Any) -> Optional[str]:
 
 
 def formatted(template: str, values: Sequence[Any], keywords: Mapping[str, Any]) -> Optional[str]:
-    """What ``template.format(*values, **keywords)`` gives; None where that is not evident."""
+    """Evaluates ``template.format(*values, **keywords)``; None where that is not evident."""
     if not _insertable([*values, *keywords.values()]):
         return None
     if not {"{", "}"}.isdisjoint(_BRACES.sub("", template)):

@@ -81,7 +81,7 @@ Found = Tuple[ast.AST, Finding]
 
 
 def findings_in(source: Source, story: Story, target: Target) -> List[Found]:
-    """What a script does that its installation does not take, with where it is written."""
+    """Detects what a script does that its installation does not take, and where."""
     detective = _Detective(source, story, target)
     found: Dict[Tuple[int, int, str], Found] = {}
     for node, one in detective.findings():

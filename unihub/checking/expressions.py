@@ -1,4 +1,4 @@
-"""What an expression of a script is, as far as it is written out there."""
+"""Evaluates the expressions of a script, as far as they are written out there."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Scope:
 
 
 def joined(one: Value, other: Value) -> Value:
-    """What a name is known to be where two branches meet."""
+    """Joins what is known of a name where two branches meet."""
     if one == other:
         return one
     for value in (one, other):
@@ -397,7 +397,7 @@ def parameters(arguments: ast.arguments) -> List[str]:
 
 
 def subscript_index(node: ast.Subscript) -> ast.AST:
-    """What stands between the brackets."""
+    """The text between the brackets."""
     # ast.Index stood between them before Python 3.9.
     return (
         getattr(node.slice, "value", node.slice)

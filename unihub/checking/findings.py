@@ -1,4 +1,4 @@
-"""What `check` found."""
+"""Findings of `check`."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class LibcstMissing(UnihubError, ImportError):
 
 @dataclass(frozen=True)
 class Change:
-    """What is rewritten in one file.
+    """The rewriting of one file.
 
     Attributes:
         path: the file, as it was given.

@@ -34,7 +34,7 @@ _PASSES = 4
 
 
 def tell_story(tree: ast.Module, target: Target) -> Story:
-    """What a script does with TensorFlow Hub on an installation.
+    """Finds what a script does with TensorFlow Hub on an installation.
 
     Args:
         tree: the script.

@@ -35,7 +35,7 @@ def of_model(library: str, tf_keras: Keras, target: Target) -> Keras:
 
 
 def remedy(library: str, follows_tensorflow: bool) -> str:
-    """What to write instead.
+    """Says what to write instead.
 
     Args:
         library: that the layer is of.

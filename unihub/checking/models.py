@@ -1,4 +1,4 @@
-"""What is known of the model behind a handle without downloading it."""
+"""Facts of the model behind a handle, without downloading it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unihub.matrix.values import Format
 
 @dataclass(frozen=True)
 class Model:
-    """What is known of one.
+    """Facts of one model.
 
     Attributes:
         format: its row of the matrix.
@@ -72,7 +72,7 @@ _OF_FRAMEWORK = {"1": Format.TF1_HUB, "2": Format.TF2_SAVED_MODEL}
 
 
 def model_at_hand(handle: Any, script_folder: str) -> Optional[Model]:
-    """What is known of a handle: from its folder, from the cache, or by its name.
+    """Looks up what is known of a handle: from its folder, from the cache, or by its name.
 
     Args:
         handle: a literal of the script.

@@ -1,4 +1,4 @@
-"""What the dotted names in a script stand for: tensorflow_hub, unihub, TensorFlow, Keras."""
+"""Meanings of the dotted names in a script: tensorflow_hub, unihub, TensorFlow, Keras."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Need:
 
 
 def need_of(handle: Any, model: Optional[Model]) -> Optional[Need]:
-    """What a model needs, by its graph where it is at hand, else by its published name.
+    """Finds what a model needs, by its graph where it is at hand, else by its published name.
 
     Raises:
         FormatError: when its graph cannot be read.

@@ -39,7 +39,7 @@ class ModuleCall:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be rewritten; lines are from 1, columns from 0 in characters.
+    """Changes to be made; lines are from 1, columns from 0 in characters.
 
     Attributes:
         imports: the import statements.
@@ -63,7 +63,7 @@ class Plan:
 
 
 def make_plan(source: Source, story: Story) -> Plan:
-    """What of a script is mechanical to rewrite."""
+    """Plans what of a script is mechanical to rewrite."""
     if source.tree is None or story.installs_unihub:
         return Plan()
     planner = _Planner(source, source.tree, story)

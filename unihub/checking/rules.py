@@ -1,4 +1,4 @@
-"""What `check` looks for: each rule's words, level and source, as data."""
+"""The rules of `check`: each one's words, level and source, as data."""
 
 from __future__ import annotations
 

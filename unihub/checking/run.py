@@ -113,7 +113,7 @@ def _check_file(path: str, target: Target) -> Iterator[Tuple[Finding, bool]]:
 
 
 def analysis(source: Source, target: Target) -> Tuple[Story, List[Found]]:
-    """What a script does, and which rules it breaks."""
+    """Finds what a script does, and which rules it breaks."""
     if source.tree is None:
         return Story(), []
     try:

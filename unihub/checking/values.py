@@ -1,4 +1,4 @@
-"""What a script's expressions are known to be, and what is seen to happen to them."""
+"""Values of a script's expressions, as far as they are known, and what happens to them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Mode(str, Enum):
 
 
 class Kind(str, Enum):
-    """What a call made."""
+    """The result of a call."""
 
     MODULE = "module"
     LOADED = "loaded"

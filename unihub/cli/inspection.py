@@ -59,7 +59,7 @@ def inspect(
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """What is made is kept, so that looking for garbage only takes time."""
+    """Keeps what is made: looking for garbage only takes time."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -49,7 +49,7 @@ _TAKEN = frozenset(
 
 @dataclass(frozen=True)
 class Source:
-    """What is converted.
+    """A model that is converted.
 
     Attributes:
         handle: as the caller wrote it.

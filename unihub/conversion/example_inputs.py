@@ -136,7 +136,7 @@ def _specs(structure: Structure) -> List[Any]:
 
 
 def _reason(error: Exception) -> str:
-    """What TensorFlow says of an op, without where it was built."""
+    """TensorFlow's words on an op, without where it was built."""
     lines = str(error).strip().splitlines()
     places = [place for place, line in enumerate(lines) if "[[{{node" in line]
     return lines[places[0] - 1] if places and places[0] else first_line(error)

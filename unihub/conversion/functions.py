@@ -53,7 +53,7 @@ class Structure:
         return tensors
 
     def result(self, tensors: Sequence[Any]) -> Any:
-        """What a call returns: the sole output, or a dict of them."""
+        """Returns the sole output, or a dict of them."""
         outputs = self.outputs_by_name(tensors)
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 

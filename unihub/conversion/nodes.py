@@ -18,7 +18,7 @@ _CALLABLE_ATTRIBUTES = ("func", "list")
 
 @dataclass(frozen=True)
 class Reached:
-    """What tensors and ops depend on.
+    """Dependencies of tensors and ops.
 
     Attributes:
         nodes: the NodeDefs, in the graph's order; neither what is fed nor
@@ -53,7 +53,7 @@ def control_inputs(node: Any) -> List[str]:
 def reach(
     nodes: Nodes, roots: Iterable[str], feeds: Container[str], ends: Container[str]
 ) -> Reached:
-    """What roots depend on.
+    """Finds all that roots depend on.
 
     Args:
         nodes: all NodeDefs of the graph, by name.

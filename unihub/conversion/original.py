@@ -112,7 +112,7 @@ class Original:
             self._session.run(write)
 
     def feeds(self, signature: str, inputs: Mapping[str, Any]) -> Dict[str, np.ndarray]:
-        """What to feed for a signature's inputs, tensors by name."""
+        """The tensors to feed for a signature's inputs, by name."""
         feeds: Dict[str, np.ndarray] = {}
         for name, proto in self.meta_graph.signature_def[signature].inputs.items():
             parts = tf.nest.flatten(inputs[name], expand_composites=True)

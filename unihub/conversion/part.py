@@ -36,7 +36,7 @@ _HANDLES = (tf.resource.as_datatype_enum, tf.variant.as_datatype_enum)
 
 @dataclass(frozen=True)
 class Place:
-    """What a part belongs to, for errors.
+    """The place of a part in its model, for errors.
 
     Attributes:
         handle: of the model.
@@ -49,7 +49,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Part:
-    """What one function is made of.
+    """The makings of one function.
 
     Attributes:
         graph_def: the nodes to import and the functions they call.

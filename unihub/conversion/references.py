@@ -128,7 +128,7 @@ class _Rewriting:
         return kept
 
     def _before(self, node: Any) -> List[str]:
-        """What comes before a node reads its references: all else that it takes."""
+        """All that comes before a node reads its references: whatever else it takes."""
         names = [node_name(name) for name in data_inputs(node) if name not in self._fed]
         return [name for name in (*names, *control_inputs(node)) if name in self._nodes]
 

@@ -1,4 +1,4 @@
-"""What conversion and validation found, as values that print as tables."""
+"""Findings of conversion and validation, as values that print as tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Check:
 
 @dataclass(frozen=True)
 class ConversionReport:
-    """What a conversion did, or with dry_run would do.
+    """An account of a conversion, or with dry_run of one that would be.
 
     Attributes:
         handle: of the original, as the caller wrote it.

@@ -29,7 +29,7 @@ _FROM_TENSORS = (
 
 
 class State:
-    """What the functions of a converted model share.
+    """State that the functions of a converted model share.
 
     Attributes:
         variables: by name, in the order of the original's collection.

@@ -1,4 +1,4 @@
-"""What each cell of the matrix does in an installation."""
+"""The cells of the matrix in an installation."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class CellHere:
 
 
 def cells_of(installation: Installation) -> Tuple[CellHere, ...]:
-    """What each cell does; none where there is no TensorFlow that unihub supports."""
+    """Says what each cell does; none where there is no TensorFlow that unihub supports."""
     version = installation.packages.get("tensorflow")
     if version is None or Version(version).release < (1, 15):
         return ()
@@ -77,7 +77,7 @@ def _provider(api: str, cell: Cell, installation: Installation, version: str) ->
 
 
 def _lacks(installation: Installation, version: str) -> str:
-    """What tensorflow_hub's layer needs, and is not here."""
+    """Names what tensorflow_hub's layer needs and is not here."""
     packages, keras, hub = installation.packages, installation.tf_keras, _hub(installation)
     newer = Version(version).release >= (2, 16)
     if hub is None:

@@ -1,4 +1,4 @@
-"""What is installed, by the packages' metadata, and the variables that bear on it."""
+"""Reads what is installed, by the packages' metadata, and the variables that bear on it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong.
+    """One thing that is wrong.
 
     Attributes:
         id: stable kebab-case name.

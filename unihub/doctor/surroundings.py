@@ -96,7 +96,7 @@ class CacheState:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What is not installed and yet bears on downloads.
+    """All that is not installed and yet bears on downloads.
 
     Attributes:
         cache: None where the settings or the cache cannot be read.

@@ -216,7 +216,7 @@ class Message:
         return float(struct.unpack("<d", bits)[0])
 
     def contents(self, name: str, limit: int = LONGEST_TEXT) -> List[bytes]:
-        """What strings and bytes hold that are otherwise passed over."""
+        """The content of strings and bytes that are otherwise passed over."""
         return [self._source.contents(place, limit) for place in self._fields.get(name, ())]
 
     def holding(self, name: str, text: bytes) -> List[int]:

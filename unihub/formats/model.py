@@ -154,7 +154,7 @@ class MetaGraph:
 
 @dataclass(frozen=True)
 class SavedModel:
-    """What a model's folder holds.
+    """The content of a model's folder.
 
     Attributes:
         path: the folder.

@@ -1,4 +1,4 @@
-"""What a path holds that is no model unihub can read, and what to do with it."""
+"""Refusals of a path that holds no model unihub can read: what it is, and what to do with it."""
 
 from __future__ import annotations
 

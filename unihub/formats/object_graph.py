@@ -1,4 +1,4 @@
-"""What the root object of a TF2 SavedModel offers."""
+"""The interface of the root object of a TF2 SavedModel."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _LONGEST_PATH = 200
 
 @dataclass(frozen=True)
 class ObjectGraph:
-    """What the root object of a TF2 SavedModel offers.
+    """The interface of the root object of a TF2 SavedModel.
 
     Attributes:
         callable: whether it has a ``__call__``.

@@ -99,7 +99,7 @@ def saved_model_file(folder: str) -> Iterator[SavedModelFile]:
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """What tells a file from another one in its place, or from itself once written to."""
+    """Tells a file from another one in its place, or from itself once written to."""
     return (
         status.st_dev,
         status.st_ino,

@@ -1,1 +1,1 @@
-"""What a model is, told from its files alone, without TensorFlow."""
+"""Tells what a model is from its files alone, without TensorFlow."""

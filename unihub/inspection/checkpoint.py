@@ -65,7 +65,7 @@ class Tensor(NamedTuple):
 
 
 class Checkpoint(NamedTuple):
-    """What the variables/ folder of a model holds.
+    """The content of a model's variables/ folder.
 
     Attributes:
         tensors: by name, in alphabetical order, without TensorFlow's own record.

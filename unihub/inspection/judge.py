@@ -54,7 +54,7 @@ class NothingToTrain(UnihubError, ValueError):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one cell of the matrix comes to for one model.
+    """The verdict on one cell of the matrix for one model.
 
     Attributes:
         code: pairs of the API and the line to write; none where it is refused.
@@ -77,7 +77,7 @@ def judge(
     graph: Optional[MetaGraph] = None,
     signature: Optional[str] = None,
 ) -> Verdict:
-    """What can be done with a model.
+    """Judges what can be done with a model.
 
     Args:
         handle: as the caller wrote it, for lines and errors.

@@ -1,4 +1,4 @@
-"""What `unihub.load` returned, for its card in a notebook."""
+"""Cards in a notebook for what `unihub.load` returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `unihub.inspect` returns: the facts of a model, and how they are shown."""
+"""The results of `unihub.inspect`: the facts of a model, and how they are shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unihub.inspection.facts import ModelFacts, RemoteFacts
 
 
 class ModelInfo(ModelFacts):
-    """What a model is, told from its files alone; its attributes are those of `ModelFacts`.
+    """A description of a model, told from its files; its attributes are those of `ModelFacts`.
 
     Prints as text; shows as a card in a notebook; `as_json` and `as_html` are for
     programs and browsers.
@@ -41,13 +41,13 @@ class ModelInfo(ModelFacts):
 
 
 class RemoteInfo(RemoteFacts):
-    """What is known of a model before it is downloaded; its attributes are those of `RemoteFacts`.
+    """A description of a model before it is downloaded; its attributes are those of `RemoteFacts`.
 
     Prints and shows as a `ModelInfo` does.
     """
 
     def facts(self) -> Tuple[Tuple[str, str], ...]:
-        """What is known, for people: pairs of a name and a text."""
+        """Pairs of a name and a text, for people."""
         return plain.remote_facts(self)
 
     def as_json(self) -> Dict[str, Any]:

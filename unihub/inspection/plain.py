@@ -34,7 +34,7 @@ def as_text(info: ModelFacts, variables: bool = False) -> str:
 
 
 def remote_text(info: RemoteFacts) -> str:
-    """What is known of a model that is not here."""
+    """Tells what is known of a model that is not here."""
     lines = [f"{printable(info.handle)}: {info.kind}, not downloaded"]
     lines += [f"  {name}: {text}" for name, text in remote_facts(info)]
     return "\n".join([*lines, NEXT, f"  {info.next}"])
@@ -102,7 +102,7 @@ _SPECIAL: Mapping[str, Callable[[Any, bool], Any]] = {
 
 
 def sections(info: ModelFacts, variables: bool = False) -> Iterator[Section]:
-    """What there is to say, heading by heading."""
+    """Yields what there is to say, heading by heading."""
     yield f"{info.handle}: {summary(info)}", list(facts(info))
     for graph in info.meta_graphs:
         yield f"MetaGraph with tags {list(graph.tags)}", list(_of_graph(graph, variables))
@@ -118,7 +118,7 @@ def summary(info: ModelFacts) -> str:
 
 
 def facts(info: ModelFacts) -> Iterator[str]:
-    """What holds for the whole model."""
+    """Yields what holds for the whole model."""
     yield f"found: {info.evidence}"
     if info.module_format is not None:
         features = f", requires {names(info.required_features)}" if info.required_features else ""
@@ -133,7 +133,7 @@ def facts(info: ModelFacts) -> Iterator[str]:
 
 
 def remote_facts(info: RemoteFacts) -> Tuple[Tuple[str, str], ...]:
-    """What is known of a model that is not here: pairs of a name and a text."""
+    """Pairs of a name and a text on a model that is not here."""
     answer = "" if info.status is None else f"status {info.status}"
     many = "" if info.files is None else f"{info.files} files"
     amount = "" if info.bytes is None else f"{size(info.bytes)} ({info.bytes:,} bytes)"

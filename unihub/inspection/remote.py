@@ -1,4 +1,4 @@
-"""What can be known of a model that is not here, without downloading it."""
+"""Asks what can be known of a model that is not here, without downloading it."""
 
 from __future__ import annotations
 

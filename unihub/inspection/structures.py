@@ -30,7 +30,7 @@ _DEEPEST = 30
 
 @dataclass(frozen=True)
 class Spec:
-    """What a tensor must be.
+    """The type of a tensor.
 
     Attributes:
         type_spec: class of a composite tensor's TypeSpec, else ``""``.

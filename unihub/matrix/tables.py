@@ -140,7 +140,7 @@ def code_lines(cell: Cell) -> List[str]:
 
 
 def remedy(cell: Cell) -> str:
-    """What to do instead of a refused cell, with ``handle`` for the handle."""
+    """Says what to do instead of a refused cell, with ``handle`` for the handle."""
     return _with_name(cell.refusal.do) if cell.refusal is not None else ""
 
 

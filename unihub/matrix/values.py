@@ -1,4 +1,4 @@
-"""What the compatibility matrix is made of: formats, runtimes, operations, and their cells."""
+"""Values of the compatibility matrix: formats, runtimes, operations, and their cells."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unihub.errors import Message
 
 
 class Format(str, Enum):
-    """What a model folder holds."""
+    """The format of a model's folder."""
 
     TF1_HUB = "tf1_hub"
     TF2_SAVED_MODEL = "tf2_saved_model"
@@ -40,7 +40,7 @@ class Runtime(str, Enum):
 
 
 class Operation(str, Enum):
-    """What is to be done with the model."""
+    """The operation that a model is wanted for."""
 
     INFERENCE = "inference"
     FINE_TUNING = "fine_tuning"
@@ -149,7 +149,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one API of one cell gave when it was run.
+    """The outcome of one API of one cell when it was run.
 
     Attributes:
         cell: of the matrix.
