@@ -168,7 +168,7 @@ def test_a_variation_that_is_not_there(kaggle):
 
 def test_a_model_that_is_not_there(kaggle):
     error = refused("kaggle-model-not-found", "google/third/tensorFlow2/two", FileNotFoundError)
-    assert error.do == "look for it: https://www.kaggle.com/models?query=third"
+    assert error.do == "look for third at https://www.kaggle.com/models"
 
 
 def test_a_server_that_is_down(kaggle, monkeypatch):

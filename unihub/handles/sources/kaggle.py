@@ -205,8 +205,8 @@ def _nearest(handle: KaggleModel, api: Any) -> Tuple[str, str]:
     """What there is of the model, and the handle spelt most like the one given."""
     there = _variations(handle, api)
     if not there:
-        search = f"{_PAGE.rstrip('/')}?query={handle.model}"
-        return f"there is no model {handle.owner}/{handle.model}", f"look for it: {search}"
+        found = f"there is no model {handle.owner}/{handle.model}"
+        return found, f"look for {handle.model} at {_PAGE.rstrip('/')}"
     newest = {f"{framework}/{slug}": version for framework, slug, version in there}
     asked = f"{handle.framework}/{handle.variation}"
     same = next((name for name in newest if name.lower() == asked.lower()), None)
