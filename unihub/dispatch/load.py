@@ -157,7 +157,7 @@ def load(
         model, _ = files.enter_context(open_saved_model(folder))
         if operation is Operation.CREATION:
             raise CreationIsSaving(handle=text)
-        safety.check(text, model, on_unsafe)
+        safety.check(text, model, on_unsafe, note=weights is not None)
         if convert and model.format is not Format.TF2_SAVED_MODEL and _in_tf2():
             text = _converted(model, signature, tags)
             model, _ = files.enter_context(open_saved_model(text))

@@ -9,6 +9,7 @@ from typing import Dict, Tuple
 from unihub.errors import UnihubError
 from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.formats.model import SavedModel
+from unihub.formats.saved_model import saved_model_file
 from unihub.inspection.dangers import Severity
 from unihub.inspection.security import (
     ADVICE,
@@ -42,13 +43,15 @@ class UnsafeModelWarning(UserWarning):
     """A model acts outside of its graph."""
 
 
-def check(handle: str, model: SavedModel, on_unsafe: str) -> None:
+def check(handle: str, model: SavedModel, on_unsafe: str, note: bool = False) -> None:
     """Looks at what a model is able to do before TensorFlow loads it.
 
     Args:
         handle: as the caller wrote it.
         model: what was read from its folder.
         on_unsafe: "warn", "refuse" or "ignore".
+        note: whether a graph in which nothing is found is noted in the cache, for other
+            processes, which need not search it again.
 
     Raises:
         AssetEscapes: when an asset lies outside of its folder, whatever was chosen.
@@ -57,7 +60,7 @@ def check(handle: str, model: SavedModel, on_unsafe: str) -> None:
     refuse_escaping_assets(handle, model)
     if on_unsafe == IGNORE:
         return
-    findings = grave_findings(model)
+    findings = _by_note(model) if note else grave_findings(model)
     if not findings:
         return
     rest = len(findings) - _MOST_SHOWN
@@ -70,6 +73,21 @@ def check(handle: str, model: SavedModel, on_unsafe: str) -> None:
         UnsafeModelWarning,
         stacklevel=_CALLER_OF_LOAD,
     )
+
+
+def _by_note(model: SavedModel) -> Tuple[Finding, ...]:
+    """As `grave_findings`; none at once where another process found none in this very graph."""
+    # Only who shares weights with other processes has the cache at hand.
+    from unihub.dispatch import notes
+
+    with saved_model_file(model.path) as file:
+        name = notes.name_of(file.content)
+        if notes.is_there(name):
+            return ()
+        findings = grave_findings(model)
+        if not findings:
+            notes.write(name)
+    return findings
 
 
 def grave_findings(model: SavedModel) -> Tuple[Finding, ...]:
