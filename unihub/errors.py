@@ -139,6 +139,13 @@ def first_line(error: BaseException) -> str:
     return lines[0] if lines else ""
 
 
+def printable(text: str, keep: str = "") -> str:
+    """Text of somebody else with its control characters escaped, but those to keep."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
+
+
 def warn(text: str, category: Type[Warning]) -> None:
     """Warns at the line that called unihub, through whichever of its functions."""
     level, frame = 1, sys._getframe()
@@ -158,4 +165,4 @@ def _presentable(fact: Any) -> Any:
     fact = _without_secrets(fact)
     if len(fact) > _LONGEST_FACT:
         fact = fact[:_LONGEST_FACT] + "…"
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in fact)
+    return printable(fact)

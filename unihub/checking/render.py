@@ -8,6 +8,7 @@ from typing import Any, Dict
 
 from unihub.checking.findings import Finding, Report
 from unihub.checking.rules import Level
+from unihub.wording import counted
 
 _COLORS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
 
@@ -44,13 +45,9 @@ def as_text(report: Report, color: bool = False) -> str:
 
 def summary(report: Report) -> str:
     """One line: how much was found, in how many files, for which installation."""
-    counts = ", ".join(_counted(report.count(level), level.value) for level in Level)
+    counts = ", ".join(counted(report.count(level), level.value) for level in Level)
     ignored = f", {report.ignored} ignored" if report.ignored else ""
-    return f"{counts}{ignored} in {_counted(len(report.files), 'file')}, for {report.target}"
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{counts}{ignored} in {counted(len(report.files), 'file')}, for {report.target}"
 
 
 def as_json(report: Report) -> str:

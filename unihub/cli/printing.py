@@ -8,7 +8,6 @@ from typing import Any, Sequence
 import click
 
 _PIPED_WIDTH = 120
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def print_json(value: Any) -> None:
@@ -37,12 +36,3 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*map(escape, row))
     print_renderable(table)
-
-
-def size_text(size: float) -> str:
-    """Bytes for people: "1.2 MB"."""
-    for unit in _UNITS:
-        if size < 1000 or unit == _UNITS[-1]:
-            break
-        size /= 1000
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

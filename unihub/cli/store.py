@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import click
 
 from unihub import settings
-from unihub.cli.printing import print_json, print_table, size_text
+from unihub.cli.printing import print_json, print_table
 from unihub.errors import UnihubError
 from unihub.handles import parsing, resolving
 from unihub.handles.cache import housekeeping
@@ -20,6 +20,7 @@ from unihub.handles.cache.cache import Cache
 from unihub.handles.cache.housekeeping import Item, Kind, Removal
 from unihub.handles.cache.keys import key_of
 from unihub.handles.cache.manifest import Entry
+from unihub.wording import size
 
 _DAY = 86400.0
 _SPANS = {"h": 3600.0, "d": _DAY, "w": 7 * _DAY}
@@ -123,7 +124,7 @@ def list_entries(as_json: bool) -> None:
                 (
                     item.handle or item.path,
                     _KINDS[item.kind],
-                    size_text(item.bytes),
+                    size(item.bytes),
                     str(item.files),
                     _used_text(item),
                 )
@@ -133,11 +134,11 @@ def list_entries(as_json: bool) -> None:
     for one in damaged:
         click.echo(f"damaged: {one['path']}: {one['damage'][0]}")
     if useless:
-        size = size_text(sum(one.bytes for one in useless))
-        click.echo(f"{len(useless)} of no more use, {size}; to remove them: unihub cache prune")
+        total = size(sum(one.bytes for one in useless))
+        click.echo(f"{len(useless)} of no more use, {total}; to remove them: unihub cache prune")
     models = sum(item.kind is Kind.MODEL for item in found)
     made = f" and {len(found) - models} made from models" if len(found) > models else ""
-    total = size_text(sum(item.bytes for item in found))
+    total = size(sum(item.bytes for item in found))
     click.echo(f"{models} model(s){made}, {total} in {store.root}")
 
 
@@ -249,19 +250,16 @@ def _remove(
         return
     print_table(
         ("what", "kind", "size", "why"),
-        [
-            (one.handle or one.path, one.kind.value, size_text(one.bytes), one.reason)
-            for one in removals
-        ],
+        [(one.handle or one.path, one.kind.value, size(one.bytes), one.reason) for one in removals],
     )
-    total = size_text(sum(one.bytes for one in removals))
+    total = size(sum(one.bytes for one in removals))
     if dry_run:
         click.echo(f"would remove {len(removals)} of them, {total}")
         return
     if not yes:
         click.confirm(f"Remove {total}?", abort=True)
     freed = housekeeping.carry_out(store, tuple(removals))
-    click.echo(f"freed {size_text(freed)}")
+    click.echo(f"freed {size(freed)}")
 
 
 def _cache() -> Cache:

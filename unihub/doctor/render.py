@@ -10,9 +10,9 @@ from unihub.doctor.cells import CellHere
 from unihub.doctor.diagnosis import Diagnosis
 from unihub.doctor.installation import WATCHED
 from unihub.doctor.problem import Severity
-from unihub.doctor.surroundings import counted
 from unihub.matrix.values import Cell
 from unihub.runtime import Keras
+from unihub.wording import counted, size
 
 _KERASES = {Keras.KERAS2: "Keras 2", Keras.TF_KERAS: "tf_keras", Keras.KERAS3: "Keras 3"}
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -68,11 +68,11 @@ def _facts(diagnosis: Diagnosis) -> List[Tuple[str, str]]:
         facts.append(("offline", "yes"))
     cache = around.cache
     if cache is not None:
-        size, free = (f"{number / 10**9:.1f} GB" for number in (cache.bytes, cache.free_bytes))
-        facts.append(("cache", f"{cache.folder}: {cache.models} models, {size}, {free} free"))
-        facts.append(
-            ("tensorflow_hub's cache", f"{cache.tfhub_folder}: {cache.tfhub_models} models")
-        )
+        models = counted(cache.models, "model")
+        sizes = f"{size(cache.bytes)}, {size(cache.free_bytes)} free"
+        facts.append(("cache", f"{cache.folder}: {models}, {sizes}"))
+        models = counted(cache.tfhub_models, "model")
+        facts.append(("tensorflow_hub's cache", f"{cache.tfhub_folder}: {models}"))
     return facts
 
 

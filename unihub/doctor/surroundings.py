@@ -17,6 +17,7 @@ from unihub.handles.cache import housekeeping
 from unihub.handles.cache.cache import Cache
 from unihub.handles.sources.legacy import looks_complete
 from unihub.redaction import redacted
+from unihub.wording import counted, size
 
 _CACHING = "https://www.tensorflow.org/hub/caching"
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
@@ -165,7 +166,7 @@ def _cache_problems(folder: str, tfhub_folder: str, state: CacheState) -> Iterat
             _NOT_WRITABLE, Severity.ERROR, folder=folder, reason=f"{present} is read-only"
         )
     if state.free_bytes < _LEAST_FREE_BYTES:
-        free = f"{state.free_bytes / 10**9:.1f} GB"
+        free = size(state.free_bytes)
         yield _problem(_LITTLE_SPACE, Severity.WARNING, folder=folder, free=free)
     models = _tfhub_models(tfhub_folder)
     emptied = [path for path in models if not looks_complete(path)]
@@ -182,11 +183,6 @@ def _cache_problems(folder: str, tfhub_folder: str, state: CacheState) -> Iterat
 def _is_temporary(folder: str) -> bool:
     temporary = os.path.realpath(tempfile.gettempdir())
     return os.path.realpath(folder).startswith(os.path.join(temporary, ""))
-
-
-def counted(number: int, noun: str) -> str:
-    """``1 model``, ``2 models``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _problem(message: Message, severity: Severity, **facts: str) -> Problem:

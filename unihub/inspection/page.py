@@ -9,6 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import Iterable, List, Tuple
 
+from unihub.errors import printable
 from unihub.inspection import plain
 from unihub.inspection.dangers import Severity
 from unihub.inspection.facts import (
@@ -21,6 +22,7 @@ from unihub.inspection.facts import (
 from unihub.inspection.security import ADVICE, Finding
 from unihub.inspection.uses import Use
 from unihub.matrix.values import Status
+from unihub.wording import counted, size
 
 _MOST_VARIABLES = 1_000
 _GRAVE = (Severity.CRITICAL, Severity.HIGH)
@@ -147,7 +149,7 @@ def _graph_in_page(graph: MetaGraphInfo) -> str:
     lines += [f"callable parts: {parts}"] if parts else []
     lines += [f"attached {one.key}: {one.text}" for one in graph.attachments]
     lines += [
-        f"asset {one.name}: {'MISSING' if one.bytes is None else plain.size(one.bytes)}"
+        f"asset {one.name}: {'MISSING' if one.bytes is None else size(one.bytes)}"
         for one in graph.assets
     ]
     return (
@@ -217,7 +219,7 @@ def _findings(findings: Tuple[Finding, ...], closed: bool) -> str:
     if not closed:
         return rows + advice
     grave = [finding for finding in findings if finding.severity in _GRAVE]
-    title = f"Outside of its graph: {plain.count(len(findings), 'finding')}"
+    title = f"Outside of its graph: {counted(len(findings), 'finding')}"
     opened = " open" if grave else ""
     return f"<details{opened}><summary>{title}</summary>{rows}{advice}</details>"
 
@@ -242,4 +244,4 @@ def _row(head: str, cell: str) -> str:
 
 
 def _text(value: object) -> str:
-    return escape(plain.printable(str(value)))
+    return escape(printable(str(value)))

@@ -6,17 +6,18 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
+from unihub.errors import printable
 from unihub.inspection.facts import MetaGraphInfo, ModelFacts, RemoteFacts
 from unihub.inspection.security import ADVICE
 from unihub.inspection.structures import Fields, Listed, Spec, Unknown, show
 from unihub.inspection.uses import Use
 from unihub.inspection.variables import Variable
 from unihub.matrix.values import Runtime
+from unihub.wording import counted, size
 
 NEXT = "What the model is shows when it is downloaded:"
 
 _MOST_NAMES = 12
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 _SHOWN_VALUES = (Fields, Listed, Spec, Unknown)
 
 # A heading, and what is below it; the text is indented by two for each level.
@@ -129,7 +130,7 @@ def facts(info: ModelFacts) -> Iterator[str]:
     if info.checkpoint is not None:
         of = info.checkpoint
         damage = f"; DAMAGED: {of.damage}" if of.damage else ""
-        yield f"checkpoint: {count(of.tensors, 'tensor')}, {size(of.bytes)}{damage}"
+        yield f"checkpoint: {counted(of.tensors, 'tensor')}, {size(of.bytes)}{damage}"
 
 
 def remote_facts(info: RemoteFacts) -> Tuple[Tuple[str, str], ...]:
@@ -155,7 +156,7 @@ def variables_line(graph: MetaGraphInfo) -> str:
     return (
         f"variables: {len(graph.variables)} ({size(total_bytes(graph.variables))}), "
         f"{len(trainable)} trainable ({size(total_bytes(trainable))}), "
-        f"{count(graph.regularization_losses, 'regularization loss', 'es')}"
+        f"{counted(graph.regularization_losses, 'regularization loss', 'es')}"
     )
 
 
@@ -195,29 +196,8 @@ def names(found: Iterable[str]) -> str:
     return ", ".join(found[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def size(number: int) -> str:
-    """A number of bytes, in three digits."""
-    value, unit = float(number), _UNITS[0]
-    for unit in _UNITS:
-        if abs(value) < 1000 or unit == _UNITS[-1]:
-            break
-        value /= 1000
-    return f"{value:.3g} {unit}" if unit != _UNITS[0] else f"{number} B"
-
-
-def count(number: int, noun: str, plural: str = "s") -> str:
-    return f"{number:,} {noun}{'' if number == 1 else plural}"
-
-
 def total_bytes(variables: Iterable[Variable]) -> int:
     return sum(variable.bytes for variable in variables)
-
-
-def printable(text: str, keep: str = "") -> str:
-    """Text from a model, its control characters escaped."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in keep else repr(c)[1:-1] for c in text)
 
 
 def _of_graph(graph: MetaGraphInfo, variables: bool) -> Iterator[Any]:
