@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Sequence, cast
 
 from unihub.checking import constants
 from unihub.checking.names import (
@@ -83,7 +83,7 @@ def joined(one: Value, other: Value) -> Value:
     return None
 
 
-class Expressions:
+class Expressions(ast.NodeVisitor):
     """Evaluates expressions, and tells the story of what it sees.
 
     Attributes:
@@ -98,23 +98,14 @@ class Expressions:
         self.returned: Dict[ast.AST, Value] = {}
         self.calling_modes: Dict[ast.AST, List[Mode]] = {}
         self._printed = False
-        # What expressions were found to be, so that none is evaluated twice.
+        # What elements and arguments were found to be, so that none is evaluated twice.
         self._known: Dict[ast.AST, Value] = {}
 
     def evaluate(self, node: Optional[ast.AST]) -> Value:
-        if node is None:
-            return None
-        method = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if method is not None:
-            value: Value = method(node)
-            self._known[node] = value
-            return value
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, (ast.expr, ast.keyword, ast.comprehension, ast.slice)):
-                self.evaluate(child)
-        return None
+        """What an expression is; None where that is not known, or there is none."""
+        return None if node is None else cast("Value", self.visit(node))
 
-    def _constant(self, node: Any) -> Value:
+    def visit_Constant(self, node: Any) -> Value:
         try:
             value = ast.literal_eval(node)
         except ValueError:  # Ellipsis, in Python 3.7
@@ -124,9 +115,9 @@ class Expressions:
         return Literal(value)
 
     # Python 3.7 has a class for each type.
-    _str = _num = _bytes = _nameconstant = _constant
+    visit_Str = visit_Num = visit_Bytes = visit_NameConstant = visit_Constant
 
-    def _name(self, node: ast.Name) -> Value:
+    def visit_Name(self, node: ast.Name) -> Value:
         value = self.scope.find(node.id)
         self._refer(node, value)
         return value
@@ -136,7 +127,7 @@ class Expressions:
             reference = Reference(node, value.path, self.mode, self._printed)
             self.story.references.append(reference)
 
-    def _attribute(self, node: ast.Attribute) -> Value:
+    def visit_Attribute(self, node: ast.Attribute) -> Value:
         owner = self._owner(node.value)
         value = self._attribute_of(owner, node.attr)
         self._refer(node, value)
@@ -148,7 +139,7 @@ class Expressions:
             return self.scope.find(node.id)
         if isinstance(node, ast.Attribute):
             return self._attribute_of(self._owner(node.value), node.attr)
-        return self.evaluate(node)
+        return cast("Value", self.visit(node))
 
     def _attribute_of(self, owner: Value, name: str) -> Value:
         if isinstance(owner, Named):
@@ -163,8 +154,8 @@ class Expressions:
             return Method(owner, name)
         return None
 
-    def _subscript(self, node: ast.Subscript) -> Value:
-        owner = self.evaluate(node.value)
+    def visit_Subscript(self, node: ast.Subscript) -> Value:
+        owner: Value = self.visit(node.value)
         index = self.evaluate(subscript_index(node))
         if not isinstance(index, Literal):
             return None
@@ -178,14 +169,15 @@ class Expressions:
         return None
 
     def _elements(self, node: Any) -> Value:
-        values = [self.evaluate(element) for element in node.elts]
+        values = [self.visit(element) for element in node.elts]
+        self._known.update(zip(node.elts, values))
         if not all(isinstance(value, Literal) for value in values):
             return None
         return Literal([value.value for value in values if isinstance(value, Literal)])
 
-    _list = _tuple = _set = _elements
+    visit_List = visit_Tuple = visit_Set = _elements
 
-    def _dict(self, node: ast.Dict) -> Value:
+    def visit_Dict(self, node: ast.Dict) -> Value:
         keys = [self.evaluate(key) for key in node.keys]
         values = [self.evaluate(value) for value in node.values]
         pairs = {}
@@ -198,8 +190,8 @@ class Expressions:
                 return None
         return Literal(pairs)
 
-    def _binop(self, node: ast.BinOp) -> Value:
-        left, right = self.evaluate(node.left), self.evaluate(node.right)
+    def visit_BinOp(self, node: ast.BinOp) -> Value:
+        left, right = self.visit(node.left), self.visit(node.right)
         if not isinstance(left, Literal) or not isinstance(right, Literal):
             return None
         if not isinstance(left.value, str):
@@ -210,7 +202,7 @@ class Expressions:
             return constants.text_value(constants.percent(left.value, right.value))
         return None
 
-    def _joinedstr(self, node: ast.JoinedStr) -> Value:
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> Value:
         values = [
             self.evaluate(part)
             if isinstance(part, ast.FormattedValue)
@@ -221,7 +213,7 @@ class Expressions:
         self.story.texts.append(Text(node, text))
         return Literal(text) if all(isinstance(v, Literal) for v in values) else None
 
-    def _formattedvalue(self, node: ast.FormattedValue) -> Value:
+    def visit_FormattedValue(self, node: ast.FormattedValue) -> Value:
         value = self.evaluate(node.value)
         self.evaluate(node.format_spec)
         if node.format_spec is not None or node.conversion not in (-1, ord("s")):
@@ -230,16 +222,16 @@ class Expressions:
             return None
         return constants.text_value(constants.inserted(value.value))
 
-    def _ifexp(self, node: ast.IfExp) -> Value:
+    def visit_IfExp(self, node: ast.IfExp) -> Value:
         self.evaluate(node.test)
         return joined(self.evaluate(node.body), self.evaluate(node.orelse))
 
-    def _namedexpr(self, node: Any) -> Value:
+    def visit_NamedExpr(self, node: Any) -> Value:
         value = self.evaluate(node.value)
         self.scope.bind(node.target.id, value)
         return value
 
-    def _lambda(self, node: ast.Lambda) -> Value:
+    def visit_Lambda(self, node: ast.Lambda) -> Value:
         for default in [*node.args.defaults, *node.args.kw_defaults]:
             self.evaluate(default)
         self._within(parameters(node.args), [node.body])
@@ -259,7 +251,7 @@ class Expressions:
         self._within(names, parts)
         return None
 
-    _listcomp = _setcomp = _dictcomp = _generatorexp = _comprehension
+    visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
 
     def _within(self, names: Iterable[str], nodes: Sequence[ast.expr]) -> None:
         outer, self.scope = self.scope, Scope(self.scope)
@@ -269,11 +261,12 @@ class Expressions:
             self.evaluate(node)
         self.scope = outer
 
-    def _call(self, node: ast.Call) -> Value:
-        callee = self.evaluate(node.func)
+    def visit_Call(self, node: ast.Call) -> Value:
+        callee: Value = self.visit(node.func)
         printed, self._printed = self._printed, _is_print(node) or self._printed
         opaque = any(isinstance(arg, ast.Starred) for arg in node.args)
-        args = tuple(self.evaluate(arg) for arg in node.args)
+        args = tuple(self.visit(arg) for arg in node.args)
+        self._known.update(zip(node.args, args))
         keywords = {k.arg: self.evaluate(k.value) for k in node.keywords if k.arg}
         for keyword in node.keywords:
             if keyword.arg is None:

@@ -100,60 +100,50 @@ class _Flow(Expressions):
 
     def _block(self, statements: Sequence[ast.stmt]) -> None:
         for statement in statements:
-            name = f"_do_{type(statement).__name__.lower()}"
-            getattr(self, name, self._do_any)(statement)
+            self.visit(statement)
 
-    def _do_any(self, statement: ast.AST) -> None:
-        for child in ast.iter_child_nodes(statement):
-            if isinstance(child, ast.expr):
-                self.evaluate(child)
-            elif isinstance(child, ast.stmt):
-                self._block([child])
-            else:  # match cases and the like
-                self._do_any(child)
-
-    def _do_import(self, statement: ast.Import) -> None:
-        for alias in statement.names:
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
             top = alias.name.partition(".")[0]
             self.story.modules.add(top)
             if top in (TENSORFLOW_HUB, UNIHUB):
-                self.story.imports.append(Import(statement, alias.name))
+                self.story.imports.append(Import(node, alias.name))
             if alias.asname:
                 self.scope.bind(alias.asname, Named(alias.name))
             else:
                 self.scope.bind(top, Named(top))
 
-    def _do_importfrom(self, statement: ast.ImportFrom) -> None:
-        module = statement.module or ""
-        self.story.modules.add("." if statement.level else module.partition(".")[0])
-        if statement.level:
-            for alias in statement.names:
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        module = node.module or ""
+        self.story.modules.add("." if node.level else module.partition(".")[0])
+        if node.level:
+            for alias in node.names:
                 self.scope.bind(alias.asname or alias.name, None)
             return
-        for alias in statement.names:
+        for alias in node.names:
             path = f"{module}.{alias.name}"
             star = alias.name == "*"
             if hub_name(path):
-                self.story.imports.append(Import(statement, module if star else path, star))
+                self.story.imports.append(Import(node, module if star else path, star))
             if not star:
                 self.scope.bind(alias.asname or alias.name, Named(path))
             elif hub_name(path):
                 for name in hub_names.STAR_NAMES:
                     self.scope.bind(name, Named(f"{module}.{name}"))
 
-    def _do_assign(self, statement: ast.Assign) -> None:
-        value = self.evaluate(statement.value)
-        for target in statement.targets:
-            self._bind(target, value, statement.value)
+    def visit_Assign(self, node: ast.Assign) -> None:
+        value = self.evaluate(node.value)
+        for target in node.targets:
+            self._bind(target, value, node.value)
 
-    def _do_annassign(self, statement: ast.AnnAssign) -> None:
-        self.evaluate(statement.annotation)
-        if statement.value is not None:
-            self._bind(statement.target, self.evaluate(statement.value), statement.value)
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        self.evaluate(node.annotation)
+        if node.value is not None:
+            self._bind(node.target, self.evaluate(node.value), node.value)
 
-    def _do_augassign(self, statement: ast.AugAssign) -> None:
-        self.evaluate(statement.value)
-        self._bind(statement.target, None)
+    def visit_AugAssign(self, node: ast.AugAssign) -> None:
+        self.evaluate(node.value)
+        self._bind(node.target, None)
 
     def _bind(self, target: ast.AST, value: Value, node: Optional[ast.expr] = None) -> None:
         if isinstance(target, ast.Name):
@@ -183,20 +173,20 @@ class _Flow(Expressions):
         for element, one in zip(target.elts, values):
             self._bind(element, one)
 
-    def _do_for(self, statement: Any) -> None:
-        self.evaluate(statement.iter)
-        self._bind(statement.target, None)
-        self._branches([statement.body, statement.orelse])
+    def visit_For(self, node: Any) -> None:
+        self.evaluate(node.iter)
+        self._bind(node.target, None)
+        self._branches([node.body, node.orelse])
 
-    _do_asyncfor = _do_for
+    visit_AsyncFor = visit_For
 
-    def _do_while(self, statement: ast.While) -> None:
-        self.evaluate(statement.test)
-        self._branches([statement.body, statement.orelse])
+    def visit_While(self, node: ast.While) -> None:
+        self.evaluate(node.test)
+        self._branches([node.body, node.orelse])
 
-    def _do_if(self, statement: ast.If) -> None:
-        self.evaluate(statement.test)
-        self._branches([statement.body, statement.orelse])
+    def visit_If(self, node: ast.If) -> None:
+        self.evaluate(node.test)
+        self._branches([node.body, node.orelse])
 
     def _branches(self, blocks: Sequence[Sequence[ast.stmt]]) -> None:
         before = dict(self.scope.names)
@@ -209,59 +199,59 @@ class _Flow(Expressions):
             name: joined(ends[0].get(name), ends[1].get(name)) for name in {**ends[0], **ends[1]}
         }
 
-    def _do_try(self, statement: Any) -> None:
-        self._block(statement.body)
-        for handler in statement.handlers:
+    def visit_Try(self, node: Any) -> None:
+        self._block(node.body)
+        for handler in node.handlers:
             self.evaluate(handler.type)
             self._branches([handler.body, []])
-        self._block(statement.orelse)
-        self._block(statement.finalbody)
+        self._block(node.orelse)
+        self._block(node.finalbody)
 
-    _do_trystar = _do_try
+    visit_TryStar = visit_Try
 
-    def _do_with(self, statement: Any) -> None:
+    def visit_With(self, node: Any) -> None:
         mode = self.mode
-        for item in statement.items:
+        for item in node.items:
             value = self.evaluate(item.context_expr)
             if isinstance(value, Made) and value.kind is Kind.GRAPH:
                 self.mode = Mode.GRAPH
             if item.optional_vars is not None:
                 self._bind(item.optional_vars, value)
-        self._block(statement.body)
+        self._block(node.body)
         self.mode = mode
 
-    _do_asyncwith = _do_with
+    visit_AsyncWith = visit_With
 
-    def _do_return(self, statement: ast.Return) -> None:
-        value = self.evaluate(statement.value)
+    def visit_Return(self, node: ast.Return) -> None:
+        value = self.evaluate(node.value)
         if self._function is not None:
-            node = self._function.node
-            self.returned[node] = joined(self.returned.get(node, value), value)
+            function = self._function.node
+            self.returned[function] = joined(self.returned.get(function, value), value)
 
-    def _do_global(self, statement: Any) -> None:
-        self.scope.globals += statement.names
+    def visit_Global(self, node: Any) -> None:
+        self.scope.globals += node.names
 
-    def _do_functiondef(self, statement: Any) -> None:
-        for decorator in statement.decorator_list:
+    def visit_FunctionDef(self, node: Any) -> None:
+        for decorator in node.decorator_list:
             self.evaluate(decorator)
-        for default in [*statement.args.defaults, *statement.args.kw_defaults]:
+        for default in [*node.args.defaults, *node.args.kw_defaults]:
             self.evaluate(default)
         owner = self.scope.owner
-        static = any(isinstance(d, ast.Name) for d in statement.decorator_list)
-        function = Function(statement, None if static else owner)
+        static = any(isinstance(d, ast.Name) for d in node.decorator_list)
+        function = Function(node, None if static else owner)
         self._waiting.append((function, self.scope))
         value: Value = function
         if owner is not None:
-            owner.attributes[statement.name] = value
-        self.scope.bind(statement.name, value)
+            owner.attributes[node.name] = value
+        self.scope.bind(node.name, value)
 
-    _do_asyncfunctiondef = _do_functiondef
+    visit_AsyncFunctionDef = visit_FunctionDef
 
-    def _do_classdef(self, statement: ast.ClassDef) -> None:
-        for part in [*statement.decorator_list, *statement.bases]:
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for part in [*node.decorator_list, *node.bases]:
             self.evaluate(part)
-        known = self._classes.setdefault(statement, Class(statement))
+        known = self._classes.setdefault(node, Class(node))
         outer, self.scope = self.scope, Scope(self.scope, known)
-        self._block(statement.body)
+        self._block(node.body)
         self.scope = outer
-        self.scope.bind(statement.name, known)
+        self.scope.bind(node.name, known)
