@@ -92,6 +92,22 @@ class TestInAGraph:
         assert list(outputs) == ["score"]
         assert sorted(module.get_signature_names()) == ["default", "pair", "score", "statistics"]
 
+    @pytest.mark.parametrize("api", ["module", "load"])
+    def test_a_signature_whose_name_has_slashes(self, api, tmp_path):
+        name = "tensorflow/serving/regress"
+        with tf.Graph().as_default(), v1.Session() as session:
+            x = v1.placeholder(tf.float32, [None], name="x")
+            factor = v1.get_variable("factor", initializer=3.0, use_resource=True)
+            signature = v1.saved_model.predict_signature_def({"x": x}, {"y": x * factor})
+            session.run(v1.global_variables_initializer())
+            builder = v1.saved_model.Builder(str(tmp_path / "m"))
+            builder.add_meta_graph_and_variables(session, ["serve"], {name: signature})
+            builder.save()
+        with tf.name_scope("outer"):
+            loaded = unihub.load(tmp_path / "m", api=api, signature=name)
+            outputs = [loaded([1.0, 2.0]), loaded({"x": [3.0]}), loaded([4.0])]
+        assert [run(y).tolist() for y in outputs] == [[3.0, 6.0], [9.0], [12.0]]
+
     def test_tags_that_are_named(self):
         unihub.load(model("tf1_hub_image"), tags=["train"])(tf.zeros([1, 8, 8, 3]))
         # Not trainable: the train graph alone adds no update ops.

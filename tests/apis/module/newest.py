@@ -2,7 +2,7 @@
 
 Run in the stack keras3 to write them again:
 
-    PYTHONPATH=. python tests/apis/module/newest.py
+    PYTHONPATH=tests python tests/apis/module/newest.py
 """
 
 from __future__ import annotations

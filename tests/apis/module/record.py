@@ -2,7 +2,7 @@
 
 Run it in the stack with TensorFlow 1.15.5 first, then in the one with 2.15.1:
 
-    python tests/apis/module/record.py
+    PYTHONPATH=tests python tests/apis/module/record.py
 
 It prints where two runs of one scenario are not equal; such a scenario proves nothing.
 """

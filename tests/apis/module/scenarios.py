@@ -122,6 +122,15 @@ IMPROVES: Dict[str, Dict[str, Change]] = {
             "a variable's value is taken in TensorFlow 2 as it is in 1.15",
         )
     },
+    **{
+        f"creation.signature_with_odd_name-{name}": {
+            "result": Change(
+                f"module_apply_{scope}/one:0 float32 []",
+                "a signature is applied whatever its name, and not those alone that can be a scope",
+            )
+        }
+        for name, scope in {"a b": "a_b", "a/b": "a_b", "ä": "_"}.items()
+    },
     "graph.within_cond-2": {"values": Change([{"float32": 6.0}, _floats(2.0, 3.0)], _IN_FUNCTIONS)},
     "graph.within_while-2": {
         "values": Change([{"float32": 32.0}, _floats(32.0, 80.0)], _IN_FUNCTIONS)
@@ -284,7 +293,7 @@ SCENARIOS: Tuple[Scenario, ...] = (
     case(creation.created_in_fresh_graph),
     case(creation.created_from_outer_tensor),
     *cases(creation.signature_added, of=creation.ADDED),
-    *cases(creation.signature_with_odd_name, name=("a:b", "a b", "ä", "_a", "9")),
+    *cases(creation.signature_with_odd_name, name=("a:b", "a b", "a/b", "ä", "_a", "9")),
     case(creation.signature_outside_module_fn),
     case(creation.attached_messages),
     case(creation.attached_by_tags),

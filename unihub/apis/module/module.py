@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Type, Union
 
 import tensorflow as tf
@@ -18,6 +19,10 @@ from unihub.apis.module.state import VariableMap, create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, check_supported, fit_inputs, name_inputs
 from unihub.apis.module.variant import DEFAULT_SIGNATURE, split_scope
 from unihub.errors import listed, nearest
+
+# A signature may have any name, such as "tensorflow/serving/regress" in a SavedModel.
+# With a slash it would be several scopes.
+_NOT_IN_A_SCOPE = re.compile(r"[^A-Za-z0-9_.-]")
 
 
 class Module:
@@ -126,8 +131,7 @@ class Module:
             fit_inputs(name_inputs(inputs, expected, signature), expected, signature),
             self._state,
             self._trainable,
-            # A SavedModel's signatures may have a colon, which a scope may not.
-            f"{self._name}_apply_{signature.replace(':', '_')}",
+            f"{self._name}_apply_{_NOT_IN_A_SCOPE.sub('_', signature)}",
         )
         return _returned(outputs, signature, as_dict)
 
