@@ -16,9 +16,8 @@ from unihub.cli.printing import print_json, print_table
 from unihub.errors import UnihubError
 from unihub.handles import parsing, resolving
 from unihub.handles.cache import housekeeping
-from unihub.handles.cache.cache import Cache
+from unihub.handles.cache.cache import Cache, key_of
 from unihub.handles.cache.housekeeping import Item, Kind, Removal
-from unihub.handles.cache.keys import key_of
 from unihub.handles.cache.manifest import Entry
 from unihub.wording import size
 

@@ -10,8 +10,7 @@ from unihub import settings
 from unihub.handles import parsing
 from unihub.handles.cache.cache_errors import DamagedEntry
 from unihub.handles.kinds import LocalArchive, LocalFolder
-from unihub.handles.sources.source_errors import NotCached
-from unihub.handles.sources.sources import fetch
+from unihub.handles.sources.sources import NotCached, fetch
 
 
 def is_at_hand(handle: Union[str, os.PathLike[str]]) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import threading
@@ -19,10 +20,11 @@ from handles.stores import (
     publish,
     tree,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unihub.handles.cache import cache_errors
-from unihub.handles.cache.cache import Cache
-from unihub.handles.cache.keys import key_of
+from unihub.handles.cache.cache import Cache, key_of
 from unihub.handles.cache.manifest import Facts, StoredFile
 
 KEY = key_of(HANDLE)
@@ -142,8 +144,8 @@ def test_a_link_is_no_part_of_a_model(cache, root, tmp_path):
 
 def test_a_failed_build_leaves_its_download_for_the_next(cache, root):
     def fail(work):
-        Path(work.part).write_bytes(b"half")
-        Path(work.part + ".json").write_bytes(b"{}")
+        Path(work.partial).write_bytes(b"half")
+        Path(work.partial + ".json").write_bytes(b"{}")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -152,8 +154,8 @@ def test_a_failed_build_leaves_its_download_for_the_next(cache, root):
     assert left_behind(root) == parts
 
     def go_on(work):
-        assert Path(work.part).read_bytes() == b"half"
-        assert Path(work.part + ".json").read_bytes() == b"{}"
+        assert Path(work.partial).read_bytes() == b"half"
+        assert Path(work.partial + ".json").read_bytes() == b"{}"
         return build(work)
 
     cache.publish(HANDLE, go_on, lock_timeout=60)
@@ -324,3 +326,46 @@ def test_an_entry_removed_while_it_is_read_is_no_damage(cache, root):
         stop.set()
         thread.join()
     assert {len(entry.files) for entry in found if entry} <= {1, len(FILES)}
+
+
+# --- keys
+
+ANY_TEXT = st.one_of(st.text(), st.text(st.characters()), st.text("aA./\\:~?#@% \0", max_size=200))
+
+
+@pytest.mark.parametrize(
+    ("handle", "expected"),
+    [
+        (
+            "https://tfhub.dev/google/nnlm-en-dim50/2",
+            "tfhub-dev-google-nnlm-en-dim50-2-141dc0ae7ca76904",
+        ),
+        ("https://me:secret@example.com/m.tar.gz?sig=secret#secret", "example-com-m-tar-gz-"),
+        ("", "e3b0c44298fc1c14"),
+        ("../../..", "2978"),
+        ("NUL", "nul-"),
+        ("\udcff", ""),
+    ],
+)
+def test_key(handle, expected):
+    assert key_of(handle)[: len(expected)] == expected
+
+
+@given(ANY_TEXT)
+def test_any_text_is_one_short_safe_segment(handle):
+    assert re.fullmatch(r"(?=.{16,100}$)([a-z0-9]+-)*[0-9a-f]{16}", key_of(handle))
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_different_handles_have_different_keys_in_any_case(one, other):
+    assert (key_of(one).lower() == key_of(other).lower()) == (one == other)
+
+
+def test_case_alone_makes_another_key():
+    assert key_of("https://h/Model") != key_of("https://h/model")
+
+
+@given(st.text("abcS3cr3t", min_size=6).filter(lambda text: text not in "example"))
+def test_no_secret_is_readable(secret):
+    key = key_of(f"https://user:{secret}@h/m?sig={secret}")
+    assert key[:-16] == "h-m-"

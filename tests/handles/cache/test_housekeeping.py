@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from handles.stores import FILES, HANDLE, mounted, publish, tree
 
-from unihub.handles.cache import workplace
-from unihub.handles.cache.cache import Cache
+from unihub.handles.cache import staging
+from unihub.handles.cache.cache import Cache, key_of
 from unihub.handles.cache.derived import weights_note
 from unihub.handles.cache.housekeeping import (
     Kind,
@@ -29,7 +29,6 @@ from unihub.handles.cache.housekeeping import (
     plan_sweep,
     usage,
 )
-from unihub.handles.cache.keys import key_of
 from unihub.handles.cache.manifest import Damage
 
 DAY = 86400.0
@@ -157,7 +156,7 @@ def test_a_sweep_finds_what_is_of_no_more_use(cache, root):
     (root / "parts" / "key" / "archive").write_bytes(b"x" * 5000)
     dead = subprocess.Popen([sys.executable, "-c", LEAVE, str(root)])
     dead.wait()
-    live = workplace.unique_folder(str(root), "live")
+    live = staging.unique_folder(str(root), "live")
     planned = plan_sweep(cache)
     assert [(one.kind, one.key, one.reason) for one in planned] == [
         (
@@ -176,8 +175,8 @@ def test_a_sweep_finds_what_is_of_no_more_use(cache, root):
 
 LEAVE = """
 import sys
-from unihub.handles.cache import workplace
-workplace.unique_folder(sys.argv[1], "dead")
+from unihub.handles.cache import staging
+staging.unique_folder(sys.argv[1], "dead")
 """
 
 
@@ -330,7 +329,7 @@ def test_weights_whose_note_cannot_be_read_are_of_an_unknown_model(cache, root, 
 def test_what_is_being_written_is_never_removed(cache, root):
     for folder, name in (("weights", WEIGHTS), ("converted", CONVERTED)):
         (root / folder).mkdir(parents=True)
-        (root / folder / (workplace.name_of_work(name) + "x")).mkdir()
+        (root / folder / (staging.name_of_work(name) + "x")).mkdir()
     (root / "converted" / f".{CONVERTED}.unfinished-x").mkdir()
     assert plan_sweep(cache) == plan_clear(cache) == plan_prune(cache, 0, 0) == ()
 
@@ -353,8 +352,8 @@ def test_what_dead_processes_were_writing_is_swept(cache, root):
 
 BEGIN = """
 import sys
-from unihub.handles.cache import workplace
-open(workplace.name_of_work(sys.argv[1]) + "random", "w").close()
+from unihub.handles.cache import staging
+open(staging.name_of_work(sys.argv[1]) + "random", "w").close()
 """
 
 

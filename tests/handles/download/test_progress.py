@@ -17,9 +17,9 @@ SCRIPT = """
 import sys
 from unihub.handles.download.progress import shown
 from unihub.handles.download.transfer import Limits, download
-url, part, setting = sys.argv[1:]
+url, partial, setting = sys.argv[1:]
 with shown({"None": None, "True": True, "False": False}[setting], "m\\x1b[2J.tar.gz") as progress:
-    download(url, part, Limits(retries=1, backoff=0.01), progress=progress)
+    download(url, partial, Limits(retries=1, backoff=0.01), progress=progress)
 """
 
 SLOW = Reply(b"0123456789" * 30_000, etag='"1"', piece=75_000, pause=0.36)
@@ -35,7 +35,7 @@ def server():
 
 def arguments(server, tmp_path, setting):
     url = server.url("/m?sig=secret")
-    return [sys.executable, "-c", SCRIPT, url, str(tmp_path / "part"), str(setting)]
+    return [sys.executable, "-c", SCRIPT, url, str(tmp_path / "partial"), str(setting)]
 
 
 def on_a_terminal(command):

@@ -12,7 +12,7 @@ from packaging.version import Version
 import unihub
 from unihub import settings
 from unihub.errors import UnihubError
-from unihub.handles.cache import workplace
+from unihub.handles.cache import staging
 from unihub.handles.cache.cache import Cache
 from unihub.handles.cache.manifest import Facts
 from unihub.handles.kinds import GcsFolder, GfileArchive, GfileFolder
@@ -117,8 +117,8 @@ def context(cache):
 
 @pytest.fixture
 def work(cache):
-    (cache / workplace.INCOMING).mkdir(parents=True)
-    with workplace.opened(str(cache), "m") as work:
+    (cache / staging.INCOMING).mkdir(parents=True)
+    with staging.opened(str(cache), "m") as work:
         yield work
 
 

@@ -21,10 +21,10 @@ from unihub import settings
 from unihub.apis.lean.files import Stamp, model_folder
 from unihub.apis.lean.plan import Declined, Variable
 from unihub.apis.lean.weights import read_values
-from unihub.handles.cache import storage, workplace
+from unihub.handles.cache import staging, storage
 from unihub.handles.cache.cache_errors import CacheNotPrivate, CacheOwnedByAnother
 from unihub.handles.cache.derived import WEIGHTS, weights_note
-from unihub.handles.cache.ownership import is_trusted
+from unihub.handles.cache.storage import is_trusted
 
 # TensorFlow aborts the process where a buffer that it is given is not aligned so.
 _ALIGNMENT = 64
@@ -123,7 +123,7 @@ def _opened(file: str, size: int) -> Optional[IO[bytes]]:
 def _written(file: str, slots: Sequence[_Slot], size: int, note: bytes, prefix: str) -> IO[bytes]:
     values = read_values([variable for variable, _, _ in slots], prefix)
     handle, temporary = tempfile.mkstemp(
-        prefix=workplace.name_of_work(os.path.basename(file)), dir=os.path.dirname(file)
+        prefix=staging.name_of_work(os.path.basename(file)), dir=os.path.dirname(file)
     )
     out = os.fdopen(handle, "w+b")
     try:

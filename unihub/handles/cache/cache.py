@@ -2,7 +2,7 @@
 
     <root>/models/<key>/model/...         a complete model
                        /manifest.json     what it consists of
-           incoming/                      builds in progress, see `workplace`
+           incoming/                      builds in progress, see `staging`
            parts/<key>/                   downloads to go on with
            quarantine/<key>~<time>/       the last damaged copy of each model
            locks/<key>.lock               saves work; see `locks`
@@ -14,7 +14,9 @@ sees all of it or nothing, with or without locks.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import shlex
 import shutil
 import time
@@ -23,9 +25,8 @@ from typing import Callable, Optional, Tuple
 
 from unihub.errors import UnihubError, listed
 from unihub.formats.files import PB_FILE, PBTXT_FILE
-from unihub.handles.cache import storage, workplace
+from unihub.handles.cache import staging, storage
 from unihub.handles.cache.cache_errors import DamagedEntry, IncompleteBuild, NoModelFile
-from unihub.handles.cache.keys import key_of
 from unihub.handles.cache.locks import Wait, held
 from unihub.handles.cache.manifest import (
     MODEL,
@@ -39,8 +40,8 @@ from unihub.handles.cache.manifest import (
     walk,
     written,
 )
-from unihub.handles.cache.ownership import objection, require_private
-from unihub.handles.cache.workplace import Workplace
+from unihub.handles.cache.staging import StagingDirectory
+from unihub.handles.cache.storage import objection, require_private
 from unihub.redaction import redacted
 
 MODELS = "models"
@@ -52,16 +53,41 @@ MODEL_FILES = (PB_FILE, PBTXT_FILE)
 # Who opens the root to others lets them read models, and nothing else.
 _FOLDERS = {
     MODELS: 0o755,
-    workplace.INCOMING: storage.PRIVATE,
-    workplace.PARTS: storage.PRIVATE,
+    staging.INCOMING: storage.PRIVATE,
+    staging.PARTS: storage.PRIVATE,
     QUARANTINE: storage.PRIVATE,
     LOCKS: storage.PRIVATE,
 }
 _MOST_RENAMES = 10
 
-Build = Callable[[Workplace], Facts]
+_LONGEST_SLUG = 80
+_SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_UNSAFE = re.compile(r"[^a-z0-9]+")
+_DIGITS = 16
+
+Build = Callable[[StagingDirectory], Facts]
 # Of an entry's folder: device and inode, and when names in it last changed.
 Identity = Tuple[int, int, int]
+
+
+def key_of(handle: str) -> str:
+    """A readable name that is one path segment on every file system.
+
+    It has at most 97 characters of a-z, 0-9 and "-", so that nothing of it
+    depends on case, and is told from the keys of other handles by the hash at
+    its end. Query, fragment and user information, where secrets are, show in
+    the hash alone.
+
+    Example:
+        >>> key_of("https://tfhub.dev/google/nnlm-en-dim50/2")
+        'tfhub-dev-google-nnlm-en-dim50-2-141dc0ae7ca76904'
+    """
+    # surrogatepass: a path that is no UTF-8 has lone surrogates in Python.
+    digest = hashlib.sha256(handle.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    words = _UNSAFE.sub("-", _SCHEME.sub("", redacted(handle)).lower()).strip("-")
+    # The end of a handle, its name and version, tells more than its host.
+    slug = words[-_LONGEST_SLUG:].strip("-")
+    return f"{slug}-{digest}" if slug else digest
 
 
 class Cache:
@@ -121,7 +147,7 @@ class Cache:
 
         Args:
             handle: its full text; stored without secrets.
-            build: fills ``workplace.model`` and returns what it knows. When it raises,
+            build: fills ``staging.model`` and returns what it knows. When it raises,
                 everything but the download is removed.
             lock_timeout: seconds to wait for another process that builds the same.
             announce: called when there is such a wait.
@@ -145,8 +171,8 @@ class Cache:
                 present = self._sound(key, handle, by_content)
                 if present:
                     return present
-                workplace.sweep(self.root)
-                with workplace.opened(self.root, key) as work:
+                staging.sweep(self.root)
+                with staging.opened(self.root, key) as work:
                     facts = build(work)
                     return self._revealed(work, self._completed(work, key, handle, facts), handle)
 
@@ -220,8 +246,8 @@ class Cache:
             if name.startswith(key + "~") and name < os.path.basename(aside):
                 shutil.rmtree(os.path.join(kept, name), ignore_errors=True)
 
-    def _completed(self, work: Workplace, key: str, handle: str, facts: Facts) -> Entry:
-        workplace.close_to_others(work.model)
+    def _completed(self, work: StagingDirectory, key: str, handle: str, facts: Facts) -> Entry:
+        staging.close_to_others(work.model)
         names = [path for path, _ in walk(work.model)]
         if not any(name in MODEL_FILES for name in names):
             raise NoModelFile(
@@ -236,10 +262,10 @@ class Cache:
                 damage=_in_words(damage),
                 root=self.root,
             )
-        workplace.sync(work.entry)
+        staging.sync(work.entry)
         return entry
 
-    def _revealed(self, work: Workplace, entry: Entry, handle: str) -> Entry:
+    def _revealed(self, work: StagingDirectory, entry: Entry, handle: str) -> Entry:
         folder = os.path.join(self._models, entry.key)
         for _ in range(_MOST_RENAMES):
             try:

@@ -4,7 +4,7 @@
            converted/<name>/    a TF2 SavedModel, with a note of its origin
 
 Each is made again when it is wanted and not there. Both appear by a rename; until
-then their names are those of `workplace.unique_folder`, or hidden.
+then their names are those of `staging.unique_folder`, or hidden.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
 
-from unihub.handles.cache import workplace
+from unihub.handles.cache import staging
 
 WEIGHTS = "weights"
 CONVERTED = "converted"
@@ -78,7 +78,7 @@ def unfinished(root: str) -> List[str]:
         path
         for name in (WEIGHTS, CONVERTED)
         for path in _paths(root, name)
-        if not _is_finished(path) and workplace.is_abandoned(path)
+        if not _is_finished(path) and staging.is_abandoned(path)
     ]
 
 

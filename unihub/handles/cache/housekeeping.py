@@ -15,11 +15,11 @@ import time
 from dataclasses import dataclass
 from typing import Collection, Dict, Iterator, List, Optional, Tuple
 
-from unihub.handles.cache import derived, storage, workplace
+from unihub.handles.cache import derived, staging, storage
 from unihub.handles.cache.cache import MODELS, QUARANTINE, Cache
 from unihub.handles.cache.derived import Derived
 from unihub.handles.cache.manifest import MANIFEST, Damage, Entry, examined
-from unihub.handles.cache.workplace import PARTS
+from unihub.handles.cache.staging import PARTS
 
 _BLOCK = 512
 _NO_ACCESS_TIMES = getattr(os, "ST_NOATIME", 0) | getattr(os, "ST_RDONLY", 0)
@@ -214,7 +214,7 @@ def plan_sweep(cache: Cache) -> Tuple[Removal, ...]:
         *((Kind.PART, path, "an unfinished download") for path in _folders(cache, PARTS)),
         *(
             (Kind.INCOMING, left.path, "left by a process that ended")
-            for left in workplace.incoming(cache.root)
+            for left in staging.incoming(cache.root)
             if left.abandoned
         ),
         *(
@@ -250,8 +250,8 @@ def carry_out(cache: Cache, removals: Tuple[Removal, ...]) -> int:
 
 
 def _removed(cache: Cache, one: Removal) -> bool:
-    os.makedirs(os.path.join(cache.root, workplace.INCOMING), mode=0o700, exist_ok=True)
-    away = workplace.unique_folder(cache.root, one.key)
+    os.makedirs(os.path.join(cache.root, staging.INCOMING), mode=0o700, exist_ok=True)
+    away = staging.unique_folder(cache.root, one.key)
     try:
         os.rename(one.path, os.path.join(away, "removed"))
     except FileNotFoundError:

@@ -8,23 +8,109 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import shlex
 import socket
+import sys
 import time
 from dataclasses import asdict, dataclass
-from typing import Callable, Iterator, Optional
+from functools import lru_cache
+from typing import Any, Callable, Iterator, List, Optional
 
-import filelock
-
-from unihub.handles.cache import processes
 from unihub.handles.cache.cache_errors import LockTimeout
-from unihub.handles.cache.processes import is_running
 
 _NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 _SILENT = 0.2
 _ASKED_EVERY = 1.0
+_UNKNOWN = "0"
+_ENDED = (["Z"], ["X"])
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process, told from all others of any machine and time.
+
+    Attributes:
+        pid: on its machine.
+        started: when, in the kernel's own unit; "0" where the kernel does not say.
+        machine: stands for host, boot and container, for a pid means nothing
+            outside of them.
+    """
+
+    pid: int
+    started: str
+    machine: str
+
+    def __str__(self) -> str:
+        return f"{self.pid}-{self.started}-{self.machine}"
+
+
+def parsed(text: str) -> Optional[Process]:
+    """The process that was written by ``str``."""
+    pid, _, rest = text.partition("-")
+    started, _, machine = rest.partition("-")
+    return Process(int(pid), started, machine) if pid.isdigit() and machine else None
+
+
+def this_process() -> Process:
+    """The process that asks, which after a fork is another one."""
+    pid = os.getpid()
+    return Process(pid, _started(pid), _machine())
+
+
+def runs(process: Process) -> Optional[bool]:
+    """Whether a process runs; None when this cannot be known from here."""
+    if process.machine != _machine():
+        return None
+    running = is_running(process.pid)
+    if not running:
+        return running
+    started = _started(process.pid)
+    if _UNKNOWN in (started, process.started):
+        return None
+    return started == process.started
+
+
+def is_running(pid: int) -> Optional[bool]:
+    """Whether a process of this machine has this pid; None where that cannot be asked."""
+    # Windows would send it an interrupt.
+    if sys.platform == "win32":
+        return None
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return _stat_fields(pid)[:1] not in _ENDED
+
+
+def _started(pid: int) -> str:
+    fields = _stat_fields(pid)
+    return fields[19] if len(fields) > 19 else _UNKNOWN
+
+
+def _stat_fields(pid: int) -> List[str]:
+    """Of /proc/<pid>/stat, from the third on; the second may hold anything."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+@lru_cache(maxsize=1)
+def _machine() -> str:
+    parts = [socket.gethostname()]
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            parts.append(file.read())
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    except OSError:
+        pass
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
@@ -35,7 +121,7 @@ class Holder:
         pid: of the process, on its host.
         host: its machine's name.
         since: when it got the lock, in seconds since the epoch.
-        process: of `processes.this_process`, which tells it from others of its pid.
+        process: of `this_process`, which tells it from others of its pid.
     """
 
     pid: int
@@ -86,6 +172,9 @@ def held(
         LockTimeout: when another process still has it.
         OSError: when the lock file cannot be made.
     """
+    # Of all models that are used, few are fetched.
+    import filelock
+
     file_lock = filelock.FileLock(lock)
     # A wait as short as this is not worth an announcement, and in it a holder
     # that has just got the lock writes its note.
@@ -114,7 +203,9 @@ def holder_of(lock: str) -> Optional[Holder]:
     return holder
 
 
-def _acquired(file_lock: filelock.BaseFileLock, timeout: float) -> bool:
+def _acquired(file_lock: Any, timeout: float) -> bool:
+    import filelock
+
     try:
         file_lock.acquire(timeout=timeout)
     except filelock.Timeout:
@@ -127,7 +218,7 @@ def _acquired(file_lock: filelock.BaseFileLock, timeout: float) -> bool:
     return True
 
 
-def _acquired_or_orphaned(file_lock: filelock.BaseFileLock, timeout: float, lock: str) -> bool:
+def _acquired_or_orphaned(file_lock: Any, timeout: float, lock: str) -> bool:
     """As `_acquired`, and True too when only children of a dead process still have the lock.
 
     A child that was forked meanwhile, such as a data loader's, has its parent's files
@@ -137,8 +228,8 @@ def _acquired_or_orphaned(file_lock: filelock.BaseFileLock, timeout: float, lock
     dead: Optional[Holder] = None
     while not _acquired(file_lock, max(0.0, min(_ASKED_EVERY, end - time.monotonic()))):
         holder = holder_of(lock)
-        process = processes.parsed(holder.process) if holder else None
-        is_dead = process is not None and processes.runs(process) is False
+        process = parsed(holder.process) if holder else None
+        is_dead = process is not None and runs(process) is False
         # Seen twice, so that it is not the note that a new holder is about to replace.
         if is_dead and holder == dead:
             return True
@@ -149,7 +240,7 @@ def _acquired_or_orphaned(file_lock: filelock.BaseFileLock, timeout: float, lock
 
 
 def _note(lock: str) -> None:
-    process = str(processes.this_process())
+    process = str(this_process())
     holder = Holder(os.getpid(), socket.gethostname(), time.time(), process)
     # Readers never see half a note.
     unique = f"{_note_path(lock)}.{holder.pid}"

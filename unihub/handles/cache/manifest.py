@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from unihub.errors import UnihubError
-from unihub.handles.cache.ownership import is_trusted, objection
+from unihub.handles.cache.storage import is_trusted, objection
 
 MANIFEST = "manifest.json"
 MODEL = "model"

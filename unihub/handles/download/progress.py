@@ -1,7 +1,7 @@
 """What people see of a download: a bar when it takes over a second, and every wait.
 
 with shown(None, "model.tar.gz") as progress:
-    download(url, part, limits, progress=progress)
+    download(url, path, limits, progress=progress)
 """
 
 from __future__ import annotations

@@ -9,19 +9,23 @@ done.path, done.size, done.sha256
 from __future__ import annotations
 
 import contextlib
-import re
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Mapping, Optional, Tuple, Union
 
 import requests
 
-from unihub.handles.download import hops
+from unihub.handles.download import redirects
+from unihub.handles.download.callbacks import Callbacks
 from unihub.handles.download.digests import Digest, promised
-from unihub.handles.download.hops import Answer, Secrets
-from unihub.handles.download.part import Part, hashed, remove_part
+from unihub.handles.download.partial import (
+    PartialDownload,
+    content_length,
+    content_range,
+    remove_partial,
+)
 from unihub.handles.download.progress import Progress
+from unihub.handles.download.redirects import Answer, Secrets
 from unihub.handles.download.retrying import (
     Failed,
     Failure,
@@ -36,17 +40,13 @@ from unihub.handles.download.transfer_errors import (
     TransferFailed,
     TransferStalled,
 )
-from unihub.handles.download.watching import Watcher
 from unihub.redaction import redacted, scrubbed_logs
 
-__all__ = ["Limits", "Transferred", "download", "remove_part"]
+__all__ = ["Limits", "Transferred", "download", "remove_partial"]
 
 _CHUNK = 1 << 16
 # Of the read time-out, for a chunk: a server that sends single bytes is never silent so long.
 _PATIENCE = 10
-
-# A Last-Modified younger than this may stand for two versions (RFC 9110, 8.8.2.2).
-_SECONDS_TO_BE_STRONG = 60
 
 _MAY_PASS = {408, 429}
 _ADVICE = {
@@ -68,7 +68,7 @@ class Transferred:
 
     Attributes:
         url: that answered in the end, redacted.
-        path: of the file: ``part``, or a file beside it when another process writes that.
+        path: of the file: ``path``, or a file beside it when another process writes that.
         size: in bytes.
         sha256: of the whole, in hex.
         etag: that the server gave, if any.
@@ -83,45 +83,45 @@ class Transferred:
 
 def download(
     url: str,
-    part: str,
+    path: str,
     limits: Limits,
     *,
     headers: Optional[Mapping[str, str]] = None,
     auth: Any = None,
     sha256: Optional[str] = None,
     progress: Optional[Progress] = None,
-    watcher: Optional[Watcher] = None,
+    callbacks: Optional[Callbacks] = None,
 ) -> Transferred:
     """Downloads a file as the bytes that the server has, and verifies it.
 
     Length, the hashes that the server states (x-goog-hash, Digest, Repr-Digest,
     Content-MD5) and ``sha256`` are checked. What may pass is tried again, and a broken
     transfer goes on where it broke, also in a later process, if the server proves that the
-    file is the same. The caller sees to it that one process at a time uses ``part``; where
+    file is the same. The caller sees to it that one process at a time uses ``path``; where
     that fails, the result is right nevertheless.
 
     Args:
         url: http or https; a user and password in it are used, and sent to its origin only.
-        part: path of the file to write, in an existing folder. A note is kept in
-            ``part + ".json"``; remove_part() removes both. After a failure both stay if a
+        path: of the file to write, in an existing folder. A note is kept in
+            ``path + ".json"``; remove_partial() removes both. After a failure both stay if a
             later call can go on with them.
         limits: time-outs, caps, proxies, certificates.
         headers: further headers, for the origin of ``url`` only.
         auth: as in requests, for the origin of ``url`` only. Without it .netrc is looked at.
         sha256: hex digest that the file must have.
         progress: what is told of bytes and waits.
-        watcher: what is told of bytes, and can call the download off.
+        callbacks: what is called as bytes come, and can cancel the download.
 
     Returns:
         Transferred. The file and its note stay.
 
     Raises:
         TransferError: of the kind that transfer_errors.py lists, an OSError each.
-        watching.Cancelled: when the watcher called it off.
-        OSError: when ``part`` cannot be written.
+        callbacks.Cancelled: when it was cancelled through them.
+        OSError: when ``path`` cannot be written.
     """
-    hops.require_usable(url)
-    bare, userinfo = hops.without_secrets(url)
+    redirects.require_usable(url)
+    bare, userinfo = redirects.without_secrets(url)
     secrets = Secrets(dict(headers or {}), auth if auth is not None else userinfo)
     with contextlib.ExitStack() as stack:
         stack.enter_context(scrubbed_logs())
@@ -130,12 +130,12 @@ def download(
             limits=limits,
             secrets=secrets,
             sha256=sha256.lower() if sha256 else None,
-            session=stack.enter_context(hops.new_session(limits)),
-            part=Part(part, bare),
+            session=stack.enter_context(redirects.new_session(limits)),
+            partial=PartialDownload(path, bare),
             progress=progress or Progress(),
-            watcher=watcher or Watcher(),
+            callbacks=callbacks or Callbacks(),
         )
-        stack.callback(transfer.part.close)
+        stack.callback(transfer.partial.close)
         return transfer.run()
 
 
@@ -146,41 +146,41 @@ class _Transfer:
     secrets: Secrets
     sha256: Optional[str]
     session: requests.Session
-    part: Part
+    partial: PartialDownload
     progress: Progress
-    watcher: Watcher
+    callbacks: Callbacks
     received: int = 0
 
     def run(self) -> Transferred:
-        if self.part.size:
-            self.watcher.kept(self.part.path, self.part.size)
+        if self.partial.size:
+            self.callbacks.resumed(self.partial.path, self.partial.size)
         done = retried(
             self._outcome,
             self.url,
             self.limits,
             self.progress.announce,
-            self.watcher.wait,
+            self.callbacks.wait,
             lambda: self.received,
         )
-        self.part.finished = True
+        self.partial.finished = True
         return done
 
     def _outcome(self) -> Union[Transferred, Failure]:
         self.received = 0
-        if self.part.version is not None and not self.part.is_ours():
-            size = self.part.size
-            self.part.move_aside()
+        if self.partial.version is not None and not self.partial.is_ours():
+            size = self.partial.size
+            self.partial.move_aside()
             if size:
-                self.watcher.restarted()
+                self.callbacks.restarted()
         try:
             return self._attempt()
         except Failed as failed:
-            self.watcher.check()
+            self.callbacks.raise_if_cancelled()
             return failed.failure
 
     def _attempt(self) -> Transferred:
-        answer = hops.follow(
-            self.session, self.url, self.limits, _range_headers(self.part), self.secrets
+        answer = redirects.follow(
+            self.session, self.url, self.limits, self.partial.range_headers(), self.secrets
         )
         with contextlib.closing(answer.response):
             total = self._prepare_part(answer)
@@ -189,91 +189,88 @@ class _Transfer:
             self._require_small(total or 0, answer, "it says so itself")
             self._read(answer, total)
         self._verify(hashes, answer)
-        self.watcher.verified()
+        self.callbacks.verified()
         # Asked last: whoever reads the file has read what we wrote.
-        if not self.part.is_ours():
+        if not self.partial.is_ours():
             raise Failed(_another_writer(answer.asked))
         return Transferred(
             url=redacted(answer.url),
-            path=self.part.path,
-            size=self.part.size,
-            sha256=self.part.hashes.value("sha256").hex(),
+            path=self.partial.path,
+            size=self.partial.size,
+            sha256=self.partial.hashes.value("sha256").hex(),
             etag=answer.response.headers.get("ETag"),
         )
 
     def _prepare_part(self, answer: Answer) -> Optional[int]:
         """Makes the file ready for the body of the answer; returns the size of the whole."""
-        response, part = answer.response, self.part
-        status = response.status_code
-        if status == 416 or (status == 206 and not _goes_on(answer, part)):
-            if not part.size:
+        response, partial = answer.response, self.partial
+        status, headers = response.status_code, response.headers
+        if status == 416 or (status == 206 and not partial.is_resumed_by(answer.url, headers)):
+            if not partial.size:
                 raise Failed(_bad_status(answer))
             self._restart()
-            raise Failed(_anew(answer.asked, "the server does not go on with the same file"))
+            raise Failed(_anew(answer.asked, "the server does not prove that it is the same file"))
         if status == 206:
-            version = part.version
-            assert version is not None
-            part.go_on_from(min(part.size, (version.total or part.size + 1) - 1))
-            return version.total or _content_range(response)[2]
+            partial.resume()
+            return content_range(headers)[2]
         if status != 200:
             raise Failed(_bad_status(answer))
-        total = _content_length(response)
         self._restart()
-        part.begin(_without_query(answer.url), _validator(response), total)
-        return total
+        partial.begin(answer.url, headers)
+        return content_length(headers)
 
     def _restart(self) -> None:
-        if self.part.size:
-            self.part.discard()
-            self.watcher.restarted()
+        if self.partial.size:
+            self.partial.discard()
+            self.callbacks.restarted()
 
     def _cover(self, hashes: Tuple[Digest, ...], answer: Answer) -> None:
         try:
-            self.part.cover({digest.algorithm for digest in hashes})
+            self.partial.cover({digest.algorithm for digest in hashes})
         except EOFError:
-            if self.part.is_ours():
+            if self.partial.is_ours():
                 self._restart()
             raise Failed(_another_writer(answer.asked)) from None
 
     def _read(self, answer: Answer, total: Optional[int]) -> None:
-        raw, part = answer.response.raw, self.part
+        raw, partial = answer.response.raw, self.partial
         of = f" of {total}" if total is not None else ""
 
         def stored() -> str:
-            return f"with {part.size}{of} bytes stored"
+            return f"with {partial.size}{of} bytes stored"
 
         patience = _PATIENCE * self.limits.read_timeout
-        with self.watcher.reading(raw), self.watcher.hurrying(
-            patience, lambda: part.size
+        with self.callbacks.reading(raw), self.callbacks.stall_watch(
+            patience, lambda: partial.size
         ) as too_slow:
             while True:
                 try:
-                    with hops.failures(answer.asked, stored()):
+                    with redirects.failures(answer.asked, stored()):
                         data = raw.read(_CHUNK, decode_content=False)
                 except Failed as failed:
                     failure: Optional[Failure] = failed.failure
                 else:
                     failure = None
-                self.watcher.check()
+                self.callbacks.raise_if_cancelled()
                 if too_slow.is_set():
                     failure = _too_slow(answer.asked, patience, stored())
                 if failure is not None:
                     raise Failed(failure)
                 if not data:
                     break
-                self._require_small(part.size + len(data), answer, "so much came of it")
-                part.append(data)
+                self._require_small(partial.size + len(data), answer, "so much came of it")
+                partial.append(data)
                 self.received += len(data)
-                self.watcher.grew(part.path, part.size)
-                self.progress.advance(part.size, total)
-        if total is not None and part.size != total:
-            raise Failed(hops.short_body(answer.asked, stored()))
+                self.callbacks.received(partial.path, partial.size)
+                self.progress.advance(partial.size, total)
+        if total is not None and partial.size != total:
+            raise Failed(redirects.short_body(answer.asked, stored()))
 
     def _require_small(self, size: int, answer: Answer, evidence: str) -> None:
         most = self.limits.max_bytes
         if most is None or size <= most:
             return
-        self.part.discard()
+        self.partial.discard()
         facts = {
             "most": most,
             "enough": size,
@@ -287,7 +284,7 @@ class _Transfer:
         if self.sha256 is not None:
             promises.insert(0, ("sha256", _from_hex(self.sha256), "sha256="))
         for algorithm, expected, source in promises:
-            found = self.part.hashes.value(algorithm)
+            found = self.partial.hashes.value(algorithm)
             if found == expected:
                 continue
             facts = {
@@ -299,7 +296,7 @@ class _Transfer:
                 "asked": answer.asked,
             }
             # Bytes of an earlier process may have been damaged on the disk since.
-            doubtful = self.part.from_before > 0
+            doubtful = self.partial.from_before > 0
             self._restart()
             raise Failed(
                 Failure(HashMismatch, facts, "wrong hash", may_pass=doubtful, anew=doubtful)
@@ -308,74 +305,8 @@ class _Transfer:
     def _advice_on_hash(self, source: str) -> str:
         if source != "sha256=":
             return "call it again; if it stays so, tell who publishes it"
-        found = self.part.hashes.value("sha256").hex()
+        found = self.partial.hashes.value("sha256").hex()
         return f"if the new file is the one you want, pin it: sha256='{found}'"
-
-
-def _range_headers(part: Part) -> Mapping[str, str]:
-    version = part.version
-    if not part.size or version is None or version.validator is None:
-        return {}
-    # The last byte is asked for again where all are there: nothing cannot be asked for.
-    start = min(part.size, (version.total or part.size + 1) - 1)
-    return {"Range": f"bytes={start}-", "If-Range": version.validator}
-
-
-def _goes_on(answer: Answer, part: Part) -> bool:
-    """Whether a 206 holds the rest of the file that the part began."""
-    version, headers = part.version, answer.response.headers
-    if version is None or not part.size:
-        return False
-    start, end, total = _content_range(answer.response)
-    expected = min(part.size, (version.total or part.size + 1) - 1)
-    etag = headers.get("ETag", version.validator)
-    same_etag = etag == version.validator or not _is_etag(version.validator)
-    return (
-        start == expected
-        and total is not None
-        and end == total - 1
-        and version.total in (None, total)
-        and same_etag
-        and version.final == hashed(_without_query(answer.url))
-        and _content_length(answer.response) in (None, total - expected)
-    )
-
-
-def _is_etag(validator: Optional[str]) -> bool:
-    return bool(validator) and str(validator).startswith('"')
-
-
-def _content_range(
-    response: requests.Response,
-) -> Tuple[Optional[int], Optional[int], Optional[int]]:
-    text = response.headers.get("Content-Range", "")
-    found = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", text.strip())
-    return tuple(int(n) for n in found.groups()) if found else (None, None, None)  # type: ignore
-
-
-def _content_length(response: requests.Response) -> Optional[int]:
-    """Bytes of the body, None when they are not stated (or chunked, which has its own end)."""
-    if "chunked" in response.headers.get("Transfer-Encoding", "").lower():
-        return None
-    text = response.headers.get("Content-Length", "").strip()
-    return int(text) if re.fullmatch(r"\d{1,18}", text) else None
-
-
-def _validator(response: requests.Response) -> Optional[str]:
-    """What proves later that the file is the same: a strong ETag, or an old Last-Modified."""
-    etag = response.headers.get("ETag", "")
-    if re.fullmatch(r'"[\x21\x23-\x7e]*"', etag):
-        return etag
-    modified, date = (response.headers.get(name, "") for name in ("Last-Modified", "Date"))
-    try:
-        age = parsedate_to_datetime(date) - parsedate_to_datetime(modified)
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    return modified if age.total_seconds() >= _SECONDS_TO_BE_STRONG else None
-
-
-def _without_query(url: str) -> str:
-    return url.partition("?")[0]
 
 
 def _from_hex(text: str) -> bytes:

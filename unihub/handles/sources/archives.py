@@ -8,14 +8,14 @@ import shutil
 from dataclasses import replace
 from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Sequence, Tuple
 
+from unihub.errors import UnihubError
 from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.formats.message import UnreadableFile, in_words
 from unihub.handles.archive.extract import ExtractedFile, extract
 from unihub.handles.cache.manifest import Facts
-from unihub.handles.cache.workplace import Workplace
+from unihub.handles.cache.staging import StagingDirectory
 from unihub.handles.kinds import HttpArchive, LocalArchive
 from unihub.handles.sources.context import Context
-from unihub.handles.sources.source_errors import ArchiveHashDiffers
 from unihub.redaction import redacted
 
 _BLOCK = 1 << 20
@@ -23,12 +23,21 @@ _BLOCK = 1 << 20
 _LITTER = ("._", "__MACOSX", ".DS_Store")
 
 
-def from_url(handle: HttpArchive, work: Workplace, context: Context) -> Facts:
+class ArchiveHashDiffers(UnihubError, OSError, ValueError):
+    """An archive file is not the one asked for."""
+
+    code = "archive-hash-differs"
+    what = "{handle} is not the archive that was asked for; nothing of it is used."
+    why = "its SHA-256 is {found}, and sha256= says {expected}."
+    do = "copy the file again, or, if it is the right one: sha256={found!r}"
+
+
+def from_url(handle: HttpArchive, work: StagingDirectory, context: Context) -> Facts:
     """Builds the model of an archive's URL."""
     return downloaded(handle.url, work, context)
 
 
-def from_file(handle: LocalArchive, work: Workplace, context: Context) -> Facts:
+def from_file(handle: LocalArchive, work: StagingDirectory, context: Context) -> Facts:
     """Builds the model of an archive of this machine."""
     path = os.path.abspath(handle.path)
     try:
@@ -40,16 +49,16 @@ def from_file(handle: LocalArchive, work: Workplace, context: Context) -> Facts:
             return from_open_file(archive, path, work, context)
         # Others may write to it between its hash and its extraction.
         try:
-            with open(work.part, "w+b") as copy:
+            with open(work.partial, "w+b") as copy:
                 work.needs(os.fstat(archive.fileno()).st_size)
                 shutil.copyfileobj(archive, copy, _BLOCK)
                 copy.seek(0)
                 return from_open_file(copy, path, work, context)
         finally:
-            os.remove(work.part)
+            os.remove(work.partial)
 
 
-def from_open_file(archive: BinaryIO, name: str, work: Workplace, context: Context) -> Facts:
+def from_open_file(archive: BinaryIO, name: str, work: StagingDirectory, context: Context) -> Facts:
     """Builds the model of an archive that is open for reading at its beginning.
 
     Where a hash is asked for, the file has to be one that nobody else writes to.
@@ -71,7 +80,7 @@ def from_open_file(archive: BinaryIO, name: str, work: Workplace, context: Conte
 
 def downloaded(
     url: str,
-    work: Workplace,
+    work: StagingDirectory,
     context: Context,
     headers: Optional[Mapping[str, str]] = None,
     auth: Any = None,
@@ -81,14 +90,14 @@ def downloaded(
     Raises:
         What `transfer.download` and `extract.extract` raise.
     """
-    from unihub.handles.download.growing import download_and_read
+    from unihub.handles.download.streaming import download_and_read
 
     def consume(archive: BinaryIO) -> Tuple[ExtractedFile, ...]:
         return extract(archive, work.model, context.caps, redacted(url))
 
     transferred, files = download_and_read(
         url,
-        work.part,
+        work.partial,
         context.limits,
         consume,
         restart=work.clear,

@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import Mapping, Optional, Union
 
-from unihub.handles.download import hops
+from unihub.handles.download import redirects
 from unihub.handles.download.retrying import Failed, Failure, retried, seconds_of_retry_after
 from unihub.handles.download.transfer_errors import TransferFailed
 from unihub.handles.sources.context import Context
@@ -57,17 +57,17 @@ def probe(url: str, context: Context) -> Answer:
 
 
 def _asked(url: str, context: Context, method: str, headers: Mapping[str, str]) -> Answer:
-    hops.require_usable(url)
-    bare, userinfo = hops.without_secrets(url)
+    redirects.require_usable(url)
+    bare, userinfo = redirects.without_secrets(url)
     limits = context.limits
     with contextlib.ExitStack() as stack:
         stack.enter_context(scrubbed_logs())
-        session = stack.enter_context(hops.new_session(limits))
+        session = stack.enter_context(redirects.new_session(limits))
 
         def attempt() -> Union[Answer, Failure]:
             try:
-                secrets = hops.Secrets(auth=userinfo)
-                answer = _read(hops.follow(session, bare, limits, headers, secrets, method))
+                secrets = redirects.Secrets(auth=userinfo)
+                answer = _read(redirects.follow(session, bare, limits, headers, secrets, method))
             except Failed as failed:
                 return failed.failure
             return _busy(answer) or answer
@@ -75,8 +75,8 @@ def _asked(url: str, context: Context, method: str, headers: Mapping[str, str]) 
         return retried(attempt, bare, limits, context.progress.announce)
 
 
-def _read(answer: hops.Answer) -> Answer:
-    with contextlib.closing(answer.response), hops.failures(answer.asked, "in its body"):
+def _read(answer: redirects.Answer) -> Answer:
+    with contextlib.closing(answer.response), redirects.failures(answer.asked, "in its body"):
         body = answer.response.raw.read(_MOST, decode_content=True)
     return Answer(answer.response.status_code, answer.url, answer.response.headers, body)
 

@@ -1,15 +1,25 @@
-"""What every source is given beside its handle."""
+"""Beside its handle, what every source is given."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Optional, Union
 
+from unihub.errors import UnihubError
 from unihub.handles.archive.members import Caps
 from unihub.handles.cache.cache import Cache
 from unihub.handles.download.progress import Progress
 from unihub.handles.download.retrying import Limits
 from unihub.settings import Settings
+
+
+class HashOfFolder(UnihubError, ValueError):
+    """sha256= was given for a model that comes in no archive."""
+
+    code = "hash-of-folder"
+    what = "{handle} cannot be checked against sha256=."
+    why = "that is the hash of one file, an archive, and this handle is {found}."
+    do = "{remedy}"
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,14 @@ from urllib.parse import quote, urlencode
 from unihub.errors import UnihubError, first_line
 from unihub.handles.archive.members import Destination, check_members
 from unihub.handles.cache.manifest import Facts
-from unihub.handles.cache.workplace import Workplace
+from unihub.handles.cache.staging import StagingDirectory
 from unihub.handles.download.progress import Progress
-from unihub.handles.download.transfer import download, remove_part
+from unihub.handles.download.transfer import download, remove_partial
 from unihub.handles.download.transfer_errors import BadStatus
 from unihub.handles.kinds import GcsArchive, GcsFolder, GfileArchive, GfileFolder
 from unihub.handles.sources import gfile
 from unihub.handles.sources.archives import downloaded
 from unihub.handles.sources.context import Context
-from unihub.handles.sources.source_errors import BucketNotReadable, NothingInBucket, ObjectDiffers
 from unihub.redaction import redacted
 
 _log = logging.getLogger("unihub")
@@ -33,6 +32,39 @@ _log = logging.getLogger("unihub")
 _NEEDS_CREDENTIALS = (401, 403)
 _FIELDS = "nextPageToken,items(name,size,md5Hash)"
 _BLOCK = 1 << 20
+
+
+class NothingInBucket(UnihubError, FileNotFoundError):
+    """There is no such folder or object in a bucket."""
+
+    code = "nothing-in-bucket"
+    what = "There is nothing at {handle}."
+    why = "{reason}. (asked: {endpoint})"
+    do = "see what is there: gsutil ls gs://{bucket}/"
+
+
+class ObjectDiffers(UnihubError, OSError):
+    """An object is not the one that the bucket's list describes."""
+
+    code = "object-differs"
+    what = "{object} came whole, and is not what its bucket lists."
+    why = (
+        "its {algorithm} is {found}, and the list says {expected}: it was changed meanwhile, "
+        "or on the way."
+    )
+    do = "fetch the model again: unihub fetch {quoted_handle}"
+
+
+class BucketNotReadable(UnihubError, PermissionError):
+    """Neither plain HTTP nor TensorFlow's file system may read a bucket."""
+
+    code = "bucket-not-readable"
+    what = "{handle} cannot be read."
+    why = (
+        "it is not public, so that it was tried by HTTP ({http}) and then by tf.io.gfile, "
+        "which takes Google's credentials ({gfile})."
+    )
+    do = "gcloud auth application-default login"
 
 
 @dataclass(frozen=True)
@@ -58,7 +90,7 @@ class _AnnouncementsOnly(Progress):
         self.announce = progress.announce  # type: ignore[method-assign]
 
 
-def folder(handle: GcsFolder, work: Workplace, context: Context) -> Facts:
+def folder(handle: GcsFolder, work: StagingDirectory, context: Context) -> Facts:
     """Builds the model of a folder in a bucket.
 
     Raises:
@@ -74,7 +106,7 @@ def folder(handle: GcsFolder, work: Workplace, context: Context) -> Facts:
     )
 
 
-def archive(handle: GcsArchive, work: Workplace, context: Context) -> Facts:
+def archive(handle: GcsArchive, work: StagingDirectory, context: Context) -> Facts:
     """Builds the model of an archive in a bucket; see `folder`."""
     return public_or_by_gfile(
         handle,
@@ -109,7 +141,7 @@ def public_or_by_gfile(
         ) from error
 
 
-def public_folder(handle: GcsFolder, work: Workplace, context: Context) -> Facts:
+def public_folder(handle: GcsFolder, work: StagingDirectory, context: Context) -> Facts:
     """As `folder`, by plain HTTP."""
     prefix = handle.path + "/" if handle.path else ""
     objects = _listed(handle, prefix, work, context)
@@ -122,14 +154,14 @@ def public_folder(handle: GcsFolder, work: Workplace, context: Context) -> Facts
         for found in objects:
             path = _download(handle, found, work, context)
             destination.add_file(found.name[len(prefix) :], found.size, _blocks(path))
-            remove_part(work.part)
+            remove_partial(work.partial)
             done += found.size
             context.progress.advance(done, total)
         return Facts(url=handle.shown, files=destination.files)
 
 
 def _listed(
-    handle: GcsFolder, prefix: str, work: Workplace, context: Context
+    handle: GcsFolder, prefix: str, work: StagingDirectory, context: Context
 ) -> Tuple[Object, ...]:
     """The objects under a prefix, without the empty ones that stand for folders."""
     found: List[Object] = []
@@ -137,10 +169,10 @@ def _listed(
     while True:
         url = f"{_bucket_url(handle.bucket, context)}?{urlencode(query)}"
         announcements = _AnnouncementsOnly(context.progress)
-        done = download(url, work.part, context.limits, progress=announcements)
+        done = download(url, work.partial, context.limits, progress=announcements)
         with open(done.path, "rb") as file:
             page = json.load(file)
-        remove_part(work.part)
+        remove_partial(work.partial)
         found.extend(
             Object(
                 item["name"],
@@ -156,10 +188,12 @@ def _listed(
         query["pageToken"] = page["nextPageToken"]
 
 
-def _download(handle: GcsFolder, found: Object, work: Workplace, context: Context) -> str:
+def _download(handle: GcsFolder, found: Object, work: StagingDirectory, context: Context) -> str:
     """The path of a whole and verified copy of an object."""
     url = _media(handle.bucket, found.name, context)
-    done = download(url, work.part, context.limits, progress=_AnnouncementsOnly(context.progress))
+    done = download(
+        url, work.partial, context.limits, progress=_AnnouncementsOnly(context.progress)
+    )
     checks: List[Tuple[str, Any, Any]] = [("size", done.size, found.size)]
     digest = _md5()
     if found.md5 is not None and digest is not None:
@@ -168,7 +202,7 @@ def _download(handle: GcsFolder, found: Object, work: Workplace, context: Contex
         checks.append(("MD5", digest.hexdigest(), found.md5.hex()))
     for algorithm, got, expected in checks:
         if got != expected:
-            remove_part(work.part)
+            remove_partial(work.partial)
             raise ObjectDiffers(
                 object=redacted(f"gs://{handle.bucket}/{found.name}"),
                 algorithm=algorithm,

@@ -7,14 +7,14 @@ from types import ModuleType
 
 from unihub.handles.archive.members import Destination, check_members
 from unihub.handles.cache.manifest import Facts
-from unihub.handles.cache.workplace import Workplace
+from unihub.handles.cache.staging import StagingDirectory
 from unihub.handles.kinds import GfileArchive, GfileFolder
 from unihub.handles.sources.archives import from_open_file
 from unihub.handles.sources.context import Context
 from unihub.runtime import tensorflow_version
 
 
-def folder(handle: GfileFolder, work: Workplace, context: Context) -> Facts:
+def folder(handle: GfileFolder, work: StagingDirectory, context: Context) -> Facts:
     """Builds the model of a folder that tf.io.gfile reads.
 
     Raises:
@@ -34,13 +34,13 @@ def folder(handle: GfileFolder, work: Workplace, context: Context) -> Facts:
         return Facts(url=handle.shown, files=destination.files)
 
 
-def archive(handle: GfileArchive, work: Workplace, context: Context) -> Facts:
+def archive(handle: GfileArchive, work: StagingDirectory, context: Context) -> Facts:
     """Builds the model of an archive that tf.io.gfile reads; it is copied first."""
     size = _reader().size(handle.uri)
     work.needs(size)
     done = 0
     try:
-        with open(work.part, "w+b") as copy:
+        with open(work.partial, "w+b") as copy:
             for block in _reader().blocks(handle.uri):
                 copy.write(block)
                 done += len(block)
@@ -48,7 +48,7 @@ def archive(handle: GfileArchive, work: Workplace, context: Context) -> Facts:
             copy.seek(0)
             return from_open_file(copy, handle.shown, work, context)
     finally:
-        os.remove(work.part)
+        os.remove(work.partial)
 
 
 def _reader() -> ModuleType:

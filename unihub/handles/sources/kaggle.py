@@ -16,20 +16,12 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
-from unihub.errors import first_line, listed, nearest
+from unihub.errors import UnihubError, first_line, listed, nearest
 from unihub.handles.cache.manifest import Facts
-from unihub.handles.cache.workplace import Workplace
+from unihub.handles.cache.staging import StagingDirectory
 from unihub.handles.kinds import KaggleModel
 from unihub.handles.sources.archives import downloaded
 from unihub.handles.sources.context import Context
-from unihub.handles.sources.kaggle_errors import (
-    KaggleConsentNeeded,
-    KaggleCredentialsMissing,
-    KaggleCredentialsRejected,
-    KaggleFailed,
-    KagglehubMissing,
-    KaggleModelNotFound,
-)
 from unihub.redaction import scrubbed, scrubbed_logs
 
 _PAGE = "https://www.kaggle.com/models/"
@@ -40,6 +32,75 @@ _MOUNTING = (
     (("KAGGLE_KERNEL_RUN_TYPE", "KAGGLE_DATA_PROXY_URL"), "DISABLE_KAGGLE_CACHE"),
     (("TBE_RUNTIME_ADDR",), "DISABLE_COLAB_CACHE"),
 )
+
+
+class KagglehubMissing(UnihubError, ImportError):
+    """The extra for Kaggle is not installed."""
+
+    code = "kagglehub-missing"
+    what = "{handle} is a model of Kaggle, and kagglehub is not installed here."
+    why = (
+        "unihub takes the credentials and the newest version from kagglehub. (looked for in "
+        "Python {python}, {executable})"
+    )
+    do = 'pip install "unihub[kaggle]"'
+
+
+class KaggleCredentialsMissing(UnihubError, PermissionError):
+    """Kaggle wants to know who asks."""
+
+    code = "kaggle-credentials-missing"
+    what = "{handle} needs credentials of Kaggle, and there are none."
+    why = (
+        "{endpoint} answered {status}, and kagglehub found no kaggle.json in {folder} and "
+        "neither KAGGLE_API_TOKEN nor KAGGLE_USERNAME and KAGGLE_KEY."
+    )
+    do = (
+        "make a token at https://www.kaggle.com/settings, save it as {file}; "
+        "or: export KAGGLE_USERNAME=… KAGGLE_KEY=…"
+    )
+
+
+class KaggleCredentialsRejected(UnihubError, PermissionError):
+    """Kaggle does not know who asks."""
+
+    code = "kaggle-credentials-rejected"
+    what = "Kaggle does not accept the credentials for {handle}."
+    why = (
+        "{endpoint} answered {status}: the token that kagglehub found has expired, or was "
+        "withdrawn."
+    )
+    do = "make a new one at https://www.kaggle.com/settings, and save it as {file}"
+
+
+class KaggleConsentNeeded(UnihubError, PermissionError):
+    """The model's licence is not yet agreed to, or the model is private."""
+
+    code = "kaggle-consent-needed"
+    what = "Kaggle does not give {handle} to {user}."
+    why = (
+        "{endpoint} answered {status}: its licence wants to be agreed to first, or the model "
+        "is private or misspelt."
+    )
+    do = "open {page} as that user, and agree to the licence there"
+
+
+class KaggleModelNotFound(UnihubError, FileNotFoundError):
+    """Kaggle has no such model."""
+
+    code = "kaggle-model-not-found"
+    what = "Kaggle has no {handle}."
+    why = "{endpoint} answered {status}. ({found})"
+    do = "{remedy}"
+
+
+class KaggleFailed(UnihubError, OSError):
+    """kagglehub raised something else."""
+
+    code = "kaggle-failed"
+    what = "Kaggle could not be asked for {handle}."
+    why = "{reason}"
+    do = "see whether Kaggle answers: curl -I {page}"
 
 
 @dataclass(frozen=True)
@@ -124,7 +185,7 @@ def mounted(handle: KaggleModel) -> Optional[str]:
         return str(kagglehub.model_download(handle.path))
 
 
-def model(handle: KaggleModel, work: Workplace, context: Context) -> Facts:
+def model(handle: KaggleModel, work: StagingDirectory, context: Context) -> Facts:
     """Builds a model of Kaggle.
 
     Raises:
@@ -148,7 +209,7 @@ def model(handle: KaggleModel, work: Workplace, context: Context) -> Facts:
 
 
 def _downloaded(
-    handle: KaggleModel, api: Any, link: Link, work: Workplace, context: Context
+    handle: KaggleModel, api: Any, link: Link, work: StagingDirectory, context: Context
 ) -> Facts:
     from unihub.handles.download.transfer_errors import BadStatus
 

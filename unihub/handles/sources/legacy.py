@@ -16,7 +16,7 @@ from typing import Iterable, List, Optional, Tuple
 
 from unihub.errors import UnihubError
 from unihub.formats.files import PB_FILE, PBTXT_FILE
-from unihub.handles.cache.ownership import objection
+from unihub.handles.cache.storage import objection
 
 TENSORFLOW_HUB = "tensorflow_hub"
 KAGGLEHUB = "kagglehub"

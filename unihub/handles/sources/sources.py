@@ -9,13 +9,13 @@ import stat
 import time
 from typing import Any, Iterable, NoReturn, Optional, Union
 
-from unihub.errors import warn
+from unihub.errors import UnihubError, warn
 from unihub.formats.not_a_model import require_folder
 from unihub.handles import parsing, resolvers
 from unihub.handles.cache.cache import Cache
 from unihub.handles.cache.cache_errors import DamagedEntry
 from unihub.handles.cache.manifest import Entry, Facts
-from unihub.handles.cache.workplace import Workplace
+from unihub.handles.cache.staging import StagingDirectory
 from unihub.handles.download.progress import shown
 from unihub.handles.kinds import (
     CustomHandle,
@@ -31,19 +31,56 @@ from unihub.handles.kinds import (
     TfhubModel,
 )
 from unihub.handles.sources import legacy
-from unihub.handles.sources.context import Context
-from unihub.handles.sources.source_errors import (
-    CachedHashDiffers,
-    HashNotUnderstood,
-    HashOfFolder,
-    NotCached,
-    ResolverAnswerNotUsable,
-)
+from unihub.handles.sources.context import Context, HashOfFolder
 from unihub.redaction import redacted, scrubbed
 from unihub.settings import Settings
 
 _MOST_STEPS = 10
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
+
+
+class NotCached(UnihubError, FileNotFoundError):
+    """The model is not in the cache, and there is to be no download."""
+
+    code = "not-cached"
+    what = "{handle} is not in the cache, and unihub is offline."
+    why = "{setting} forbids downloads. (looked in: {looked})"
+    do = (
+        "on a machine with a network: UNIHUB_CACHE=models unihub fetch {quoted_handle}\n"
+        "then copy the folder models here, and: export UNIHUB_CACHE=path/to/models"
+    )
+
+
+class HashNotUnderstood(UnihubError, ValueError):
+    """sha256= is no SHA-256."""
+
+    code = "hash-not-understood"
+    what = "sha256={given!r} is no SHA-256."
+    why = "it is 64 hexadecimal digits. (found: {found})"
+    do = "compute the archive's: sha256sum FILE"
+
+
+class CachedHashDiffers(UnihubError, OSError, ValueError):
+    """What the cache holds came in another archive than the one asked for."""
+
+    code = "cached-hash-differs"
+    what = "The cached copy of {handle} is not the model that was asked for."
+    why = (
+        "it came in an archive with the SHA-256 {found}, and sha256= says {expected}. (in {folder})"
+    )
+    do = (
+        "if the cached one is right, pin it: sha256={found!r}\n"
+        "else remove it, so that it is fetched anew: unihub cache rm {quoted_handle}"
+    )
+
+
+class ResolverAnswerNotUsable(UnihubError, TypeError, ValueError):
+    """A registered resolver gave neither a path nor a handle."""
+
+    code = "resolver-answer-not-usable"
+    what = "the resolver of {handle} returned {found}."
+    why = "{reason}. (resolver: {resolver})"
+    do = "return the path of a folder, or a handle, as text"
 
 
 class DamagedEntryReplaced(UserWarning):
@@ -231,8 +268,8 @@ def _refuse_answer(text: str, resolver: Any, answer: Any, reason: str) -> NoRetu
     )
 
 
-def _build(handle: Handle, work: Workplace, context: Context) -> Facts:
-    """Fills a workplace with a handle's model.
+def _build(handle: Handle, work: StagingDirectory, context: Context) -> Facts:
+    """Fills a staging directory with a handle's model.
 
     What does so is imported here: a model that is cached needs no HTTP library.
     """

@@ -8,28 +8,48 @@ from __future__ import annotations
 from typing import Optional
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from unihub.errors import UnihubError
 from unihub.handles import parsing
 from unihub.handles.archive.extract_errors import NotAnArchive
 from unihub.handles.cache.manifest import Facts
-from unihub.handles.cache.workplace import Workplace
+from unihub.handles.cache.staging import StagingDirectory
 from unihub.handles.download.transfer_errors import UnsafeRedirect
 from unihub.handles.kinds import GcsFolder, KaggleModel, TfhubModel
 from unihub.handles.sources import gcs
 from unihub.handles.sources.archives import downloaded
 from unihub.handles.sources.asking import Answer, ask
-from unihub.handles.sources.context import Context
-from unihub.handles.sources.source_errors import (
-    HashOfFolder,
-    UncompressedNotServed,
-    WebPageInsteadOfModel,
-)
+from unihub.handles.sources.context import Context, HashOfFolder
 from unihub.redaction import redacted
 
 _QUERY = "tf-hub-format"
 _PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<")
 
 
-def model(handle: TfhubModel, work: Workplace, context: Context) -> Facts:
+class WebPageInsteadOfModel(UnihubError, OSError):
+    """A URL that should speak TF Hub's protocol answered with a page for people."""
+
+    code = "web-page-instead-of-model"
+    what = "{handle} is answered with a web page, not with a model."
+    why = (
+        "a server of models answers ?tf-hub-format=compressed with a .tar.gz. (this one led "
+        "to {url})"
+    )
+    do = "{remedy}"
+
+
+class UncompressedNotServed(UnihubError, ValueError, OSError):
+    """A server does not say where the files of a model are."""
+
+    code = "uncompressed-not-served"
+    what = "{handle} is not served uncompressed."
+    why = (
+        "a server that does answers ?tf-hub-format=uncompressed with status 303 and a gs:// "
+        "location. (found: {found})"
+    )
+    do = "fetch it compressed: export UNIHUB_LOAD_FORMAT=COMPRESSED"
+
+
+def model(handle: TfhubModel, work: StagingDirectory, context: Context) -> Facts:
     """Builds the model of a URL, by the protocol that the settings name.
 
     Raises:
@@ -60,7 +80,7 @@ def asking_for(url: str, form: str) -> str:
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def _uncompressed(handle: TfhubModel, work: Workplace, context: Context) -> Facts:
+def _uncompressed(handle: TfhubModel, work: StagingDirectory, context: Context) -> Facts:
     if context.sha256:
         raise HashOfFolder(
             handle=handle.shown,

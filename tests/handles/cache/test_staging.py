@@ -18,9 +18,8 @@ from handles.stores import (
     wait_until,
 )
 
-from unihub.handles.cache import workplace
-from unihub.handles.cache.cache import Cache
-from unihub.handles.cache.keys import key_of
+from unihub.handles.cache import staging
+from unihub.handles.cache.cache import Cache, key_of
 
 KEY = key_of(HANDLE)
 
@@ -91,7 +90,7 @@ def test_a_killed_process_blocks_nobody(cache, root, tmp_path):
         waits.append(time.monotonic())
 
     def going_on(work):
-        assert Path(work.part).read_bytes() == b"half"
+        assert Path(work.partial).read_bytes() == b"half"
         return build(work)
 
     thread = threading.Thread(target=successor)
@@ -124,7 +123,7 @@ def test_the_age_of_folders_of_other_machines_decides(cache, root):
     foreign = root / "incoming" / f"{KEY}~1-1-otherhost-0"
     for age, expected in ((0.5, True), (1.5, False)):
         foreign.mkdir(exist_ok=True)
-        when = time.time() - age * workplace.ABANDONED_AFTER
+        when = time.time() - age * staging.ABANDONED_AFTER
         os.utime(str(foreign), (when, when))
         publish(root, handle=f"https://example.com/{age}")
         assert foreign.exists() is expected

@@ -22,7 +22,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Iterator, List, Optional
 
-from unihub.handles.cache import processes, storage
+from unihub.handles.cache import locks, storage
 from unihub.handles.cache.manifest import MODEL, walk
 
 INCOMING = "incoming"
@@ -33,19 +33,19 @@ ABANDONED_AFTER = 24 * 3600.0
 PARTS_KEPT_FOR = 7 * 24 * 3600.0
 
 _ENTRY = "entry"
-_PART = "part"
+_DOWNLOAD = "part"
 _ARCHIVE = "archive"
 _SEPARATOR = "~"
 _MODE = 0o755
 _WRITABLE_BY_OTHERS = 0o022
 
 
-class Workplace:
+class StagingDirectory:
     """Where one build of a model puts its files.
 
     Attributes:
         model: the empty folder that is to hold the model's files.
-        part: path for the download; the file may be there from an attempt that
+        partial: path for the download; the file may be there from an attempt that
             failed, and files whose names begin with it may be beside it.
         needed: bytes that the build needs, when it has said so.
     """
@@ -55,7 +55,7 @@ class Workplace:
         self.folder = folder
         self.entry = os.path.join(folder, _ENTRY)
         self.model = os.path.join(self.entry, MODEL)
-        self.part = os.path.join(folder, _PART, _ARCHIVE)
+        self.partial = os.path.join(folder, _DOWNLOAD, _ARCHIVE)
         self.needed: Optional[int] = None
 
     def needs(self, size: int) -> None:
@@ -90,19 +90,19 @@ class Incoming:
 
 
 @contextlib.contextmanager
-def opened(root: str, key: str) -> Iterator[Workplace]:
-    """A workplace that is removed at the end.
+def opened(root: str, key: str) -> Iterator[StagingDirectory]:
+    """A staging directory that is removed at the end.
 
     The download survives a failure, unless that is a full disk.
 
     Raises:
         DiskFull, InodesFull: when that is what ended the block, whatever it raised.
     """
-    work = Workplace(root, unique_folder(root, key))
+    work = StagingDirectory(root, unique_folder(root, key))
     try:
         os.mkdir(work.entry, _MODE)
         os.mkdir(work.model, _MODE)
-        _take_part(root, key, os.path.dirname(work.part))
+        _take_download(root, key, os.path.dirname(work.partial))
         yield work
     except BaseException as error:
         reason = storage.shortage_behind(error, root)
@@ -124,7 +124,7 @@ def unique_folder(root: str, key: str) -> str:
 
 def name_of_work(key: str) -> str:
     """How a name begins that tells whose work it is; see `is_abandoned`."""
-    return f"{key}{_SEPARATOR}{processes.this_process()}-"
+    return f"{key}{_SEPARATOR}{locks.this_process()}-"
 
 
 def incoming(root: str) -> List[Incoming]:
@@ -179,8 +179,8 @@ def last_change(path: str) -> float:
 def is_abandoned(path: str) -> bool:
     """Whether the process that a path's name tells has ended; without one, whether it is old."""
     owner = os.path.basename(path).partition(_SEPARATOR)[2].rpartition("-")[0]
-    process = processes.parsed(owner)
-    running = processes.runs(process) if process else None
+    process = locks.parsed(owner)
+    running = locks.runs(process) if process else None
     if running is not None:
         return not running
     return time.time() - last_change(path) > ABANDONED_AFTER
@@ -208,17 +208,17 @@ def _close(path: str, mode: int) -> None:
         os.chmod(path, stat.S_IMODE(mode) & ~_WRITABLE_BY_OTHERS)
 
 
-def _take_part(root: str, key: str, part: str) -> None:
+def _take_download(root: str, key: str, folder: str) -> None:
     try:
-        os.rename(os.path.join(root, PARTS, key), part)
+        os.rename(os.path.join(root, PARTS, key), folder)
     except FileNotFoundError:
-        os.mkdir(part, _MODE)
+        os.mkdir(folder, _MODE)
 
 
 def _give_up(root: str, key: str, folder: str) -> None:
-    part = os.path.join(folder, _PART)
+    download = os.path.join(folder, _DOWNLOAD)
     # Another process may have removed the folder, or kept a download, before.
     with contextlib.suppress(OSError):
-        if os.listdir(part):
-            os.rename(part, os.path.join(root, PARTS, key))
+        if os.listdir(download):
+            os.rename(download, os.path.join(root, PARTS, key))
     shutil.rmtree(folder, ignore_errors=True)

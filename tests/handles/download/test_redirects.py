@@ -35,8 +35,8 @@ def other():
 
 
 @pytest.fixture
-def part(tmp_path):
-    return str(tmp_path / "part")
+def partial(tmp_path):
+    return str(tmp_path / "partial")
 
 
 def to(target, status=302):
@@ -48,39 +48,39 @@ def secrets_of(request):
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-@pytest.mark.parametrize("target", ["/m", "m", "//{host}/m", "{origin}/m#part", "../m?q=1"])
-def test_redirects_are_followed(server, part, status, target):
+@pytest.mark.parametrize("target", ["/m", "m", "//{host}/m", "{origin}/m#partial", "../m?q=1"])
+def test_redirects_are_followed(server, partial, status, target):
     target = target.format(origin=server.origin, host=server.origin[len("http://") :])
     server["/from"] = to(target, status)
-    done = download(server.url("/from"), part, LIMITS)
+    done = download(server.url("/from"), partial, LIMITS)
     assert done.url.split("?")[0] == server.url("/m")
     assert done.size == 10
 
 
-def test_as_many_redirects_as_allowed(server, part):
+def test_as_many_redirects_as_allowed(server, partial):
     for n in range(4):
         server[f"/{n}"] = to(f"/{n + 1}")
     server["/4"] = to("/m")
-    assert download(server.url("/2"), part, LIMITS).size == 10
+    assert download(server.url("/2"), partial, LIMITS).size == 10
     with pytest.raises(TooManyRedirects, match="the last leads to"):
-        download(server.url("/0"), part, LIMITS)
+        download(server.url("/0"), partial, LIMITS)
 
 
-def test_a_loop_is_named(server, part):
+def test_a_loop_is_named(server, partial):
     server["/a"], server["/b"] = to("/b?sig=secret"), to("/a")
     with pytest.raises(TooManyRedirects) as error:
-        download(server.url("/a"), part, LIMITS)
+        download(server.url("/a"), partial, LIMITS)
     check_golden("too-many-redirects", str(error.value), port=server.port)
 
 
-def test_a_redirect_that_sets_a_cookie_may_lead_to_itself(server, part):
+def test_a_redirect_that_sets_a_cookie_may_lead_to_itself(server, partial):
     def page(request):
         if request.headers.get("cookie") == "seen=1":
             return Reply(BODY)
         return Reply(status=302, location="/page", headers={"Set-Cookie": "seen=1"})
 
     server["/page"] = page
-    assert download(server.url("/page"), part, LIMITS).size == 10
+    assert download(server.url("/page"), partial, LIMITS).size == 10
 
 
 @pytest.mark.parametrize(
@@ -93,36 +93,36 @@ def test_a_redirect_that_sets_a_cookie_may_lead_to_itself(server, part):
         "http://[::1",
     ],
 )
-def test_only_http_is_followed(server, part, target):
+def test_only_http_is_followed(server, partial, target):
     server["/from"] = to(target)
     with pytest.raises(UnsafeRedirect):
-        download(server.url("/from"), part, LIMITS)
+        download(server.url("/from"), partial, LIMITS)
     assert len(server.requests) == 1
 
 
-def test_message_of_an_unsafe_redirect(server, part):
+def test_message_of_an_unsafe_redirect(server, partial):
     server["/from"] = to("ftp://me:secret@example.com/m?sig=secret")
     with pytest.raises(UnsafeRedirect) as error:
-        download(server.url("/from"), part, LIMITS)
+        download(server.url("/from"), partial, LIMITS)
     check_golden("unsafe-redirect", str(error.value), port=server.port)
 
 
-def test_no_way_from_https_to_http(server, part, tmp_path):
+def test_no_way_from_https_to_http(server, partial, tmp_path):
     trusted = certificate(tmp_path)
     with Server(tls=trusted) as secure:
         secure["/from"] = to(server.url("/m"))
         secure["/m"] = Reply(BODY)
         limits = Limits(verify=trusted.file)
         with pytest.raises(UnsafeRedirect, match="is not taken from http"):
-            download(secure.url("/from"), part, limits)
+            download(secure.url("/from"), partial, limits)
         assert server.requests == []
         server["/up"] = to(secure.url("/m"))
-        assert download(server.url("/up"), part, limits).size == 10
+        assert download(server.url("/up"), partial, limits).size == 10
 
 
-def test_a_redirect_with_a_long_body_is_not_read(server, part):
+def test_a_redirect_with_a_long_body_is_not_read(server, partial):
     server["/from"] = Reply(BODY, status=302, location="/m", stall_at=0)
-    assert download(server.url("/from"), part, Limits(read_timeout=20)).size == 10
+    assert download(server.url("/from"), partial, Limits(read_timeout=20)).size == 10
 
 
 # Who is sent what
@@ -132,48 +132,48 @@ ALL = {name.lower(): value for name, value in GIVEN.items()}
 BASIC = "Basic " + base64.b64encode(b"me:secret/?@").decode()
 
 
-def test_secrets_stay_with_their_origin(server, other, part):
+def test_secrets_stay_with_their_origin(server, other, partial):
     server["/from"] = to("/again")
     server["/again"] = to(other.url("/back"))
     other["/back"] = to(server.url("/m"))
-    download(server.url("/from"), part, LIMITS, headers=GIVEN)
+    download(server.url("/from"), partial, LIMITS, headers=GIVEN)
     assert [secrets_of(request) for request in server.requests] == [ALL, ALL, SENT]
     assert [secrets_of(request) for request in other.requests] == [SENT]
 
 
-def test_another_name_of_the_host_is_another_origin(server, part):
+def test_another_name_of_the_host_is_another_origin(server, partial):
     server["/from"] = to(server.url("/m").replace("127.0.0.1", "localhost"))
-    download(server.url("/from"), part, LIMITS, auth=("me", "secret/?@"))
+    download(server.url("/from"), partial, LIMITS, auth=("me", "secret/?@"))
     sent = [secrets_of(request)["authorization"] for request in server.requests]
     assert sent == [BASIC, None]
 
 
-def test_userinfo_is_used_and_not_taken_along(server, other, part):
+def test_userinfo_is_used_and_not_taken_along(server, other, partial):
     server["/from"] = to(other.url("/m"))
-    download(server.url("/from", "me:secret%2F%3F%40"), part, LIMITS)
+    download(server.url("/from", "me:secret%2F%3F%40"), partial, LIMITS)
     assert server.requests[0].headers["authorization"] == BASIC
     assert secrets_of(other.requests[0]) == SENT
 
 
-def test_userinfo_that_a_server_makes_up_is_not_sent(server, other, part):
+def test_userinfo_that_a_server_makes_up_is_not_sent(server, other, partial):
     server["/from"] = to(other.url("/m", "me:secret"))
-    download(server.url("/from"), part, LIMITS)
+    download(server.url("/from"), partial, LIMITS)
     assert secrets_of(other.requests[0]) == SENT
 
 
-def test_the_host_that_is_compared_is_the_host_that_is_asked(server, other, part):
+def test_the_host_that_is_compared_is_the_host_that_is_asked(server, other, partial):
     """Parsers disagree about a backslash before an @."""
     here, there = (f"127.0.0.1:{service.port}" for service in (server, other))
     for target in (f"http://{here}\\@{there}/m", f"http://{there}\\@{here}/m"):
         server["/from"] = to(target)
-        download(server.url("/from"), part, LIMITS, headers=GIVEN)
+        download(server.url("/from"), partial, LIMITS, headers=GIVEN)
     assert [secrets_of(request) for request in other.requests] == [SENT]
     assert [secrets_of(request) for request in server.requests] == [ALL] * 3
 
 
-def test_cookies_do_not_change_origin(server, other, part):
+def test_cookies_do_not_change_origin(server, other, partial):
     server["/from"] = Reply(status=302, location=other.url("/m"), headers={"Set-Cookie": "a=b"})
-    download(server.url("/from"), part, LIMITS)
+    download(server.url("/from"), partial, LIMITS)
     assert secrets_of(other.requests[0]) == SENT
 
 
@@ -188,21 +188,21 @@ def netrc(tmp_path, monkeypatch):
     monkeypatch.setenv("NETRC", str(file))
 
 
-def test_netrc_is_for_the_first_origin_only(server, other, part, netrc):
+def test_netrc_is_for_the_first_origin_only(server, other, partial, netrc):
     server["/from"] = to(other.url("/from"))
     other["/from"] = to(server.url("/m").replace("127.0.0.1", "localhost"))
-    download(server.url("/from"), part, LIMITS)
+    download(server.url("/from"), partial, LIMITS)
     asked = [server.requests[0], other.requests[0], server.requests[1]]
     assert [secrets_of(request)["authorization"] for request in asked] == [BASIC, None, None]
 
 
 @pytest.mark.parametrize("given", [{"auth": ("me", "x")}, {"headers": {"authorization": "x"}}])
-def test_netrc_yields_to_what_is_given(server, part, netrc, given):
-    download(server.url("/m"), part, LIMITS, **given)
+def test_netrc_yields_to_what_is_given(server, partial, netrc, given):
+    download(server.url("/m"), partial, LIMITS, **given)
     assert server.requests[0].headers["authorization"] in ("x", "Basic bWU6eA==")
 
 
-def test_what_is_signed_shows_nowhere(server, other, part, tmp_path, caplog):
+def test_what_is_signed_shows_nowhere(server, other, partial, tmp_path, caplog):
     """Whatever fails after a redirect, the secret is in no message, log, file or repr."""
     caplog.set_level(logging.DEBUG)
     signed = "/n?X-Goog-Signature=secret&b=secret#secret"
@@ -228,7 +228,7 @@ def test_what_is_signed_shows_nowhere(server, other, part, tmp_path, caplog):
         other["/n"] = case
         url = server.url("/from?token=secret", "me:secret")
         with pytest.raises(TransferError) as error:
-            download(url, part, limits, headers=GIVEN)
+            download(url, partial, limits, headers=GIVEN)
         # pytest's own frames hold the arguments, so only what is printed counts.
         shown = "".join(
             traceback.format_exception(type(error.value), error.value, error.value.__traceback__)

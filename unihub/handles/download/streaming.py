@@ -7,10 +7,10 @@ import io
 import threading
 from typing import Any, BinaryIO, Callable, Generic, Mapping, Optional, Tuple, TypeVar, cast
 
-from unihub.handles.download.part import remove_part
+from unihub.handles.download.callbacks import Callbacks, Cancelled
+from unihub.handles.download.partial import remove_partial
 from unihub.handles.download.progress import Progress
 from unihub.handles.download.transfer import Limits, Transferred, download
-from unihub.handles.download.watching import Cancelled, Watcher
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class ReadingStopped(Exception):
     """Ends a reader: its bytes are void, or no more will come. Nobody sees it but the reader."""
 
 
-class GrowingFile(io.RawIOBase):
+class StreamedFile(io.RawIOBase):
     """What there is of a file that another thread writes; a read waits for bytes to come.
 
     It can be read once from its beginning to its end, and not be sought in.
@@ -38,7 +38,7 @@ class GrowingFile(io.RawIOBase):
         self._whole = False
         self._stopped = False
 
-    def grow(self, path: str, size: int) -> None:
+    def extend(self, path: str, size: int) -> None:
         """``size`` bytes of the file at ``path`` may be read."""
         with self._news:
             if self._file is None and not self._stopped:
@@ -120,7 +120,7 @@ class _Reader(Generic[T]):
     """One run of ``consume``, in a thread of its own."""
 
     def __init__(self, consume: Callable[[BinaryIO], T], on_failure: Callable[[], None]) -> None:
-        self.file = GrowingFile()
+        self.file = StreamedFile()
         self.began = False
         self.error: Optional[BaseException] = None
         self.result: Optional[T] = None
@@ -151,7 +151,7 @@ class _Reader(Generic[T]):
         self.file.close()
 
 
-class _Growth(Watcher, Generic[T]):
+class _Streaming(Callbacks, Generic[T]):
     """Tells the reader of bytes, and begins it anew when those it has are void."""
 
     def __init__(self, consume: Callable[[BinaryIO], T], restart: Callable[[], None]) -> None:
@@ -159,24 +159,24 @@ class _Growth(Watcher, Generic[T]):
         self._consume = consume
         self._restart = restart
         self.has_old_bytes = False
-        self.reader: _Reader[T] = _Reader(consume, self.call_off)
+        self.reader: _Reader[T] = _Reader(consume, self.cancel)
 
-    def kept(self, path: str, size: int) -> None:
+    def resumed(self, path: str, size: int) -> None:
         self.has_old_bytes = True
-        self.reader.file.grow(path, size)
+        self.reader.file.extend(path, size)
 
-    def grew(self, path: str, size: int) -> None:
-        self.reader.file.grow(path, size)
+    def received(self, path: str, size: int) -> None:
+        self.reader.file.extend(path, size)
 
     def restarted(self) -> None:
         self.stop()
         self.undo()
         self.has_old_bytes = False
-        self.reader = _Reader(self._consume, self.call_off)
+        self.reader = _Reader(self._consume, self.cancel)
 
     def verified(self) -> None:
         self.reader.finish()
-        self.check()
+        self.raise_if_cancelled()
 
     def stop(self) -> None:
         """Ends the reader."""
@@ -190,7 +190,7 @@ class _Growth(Watcher, Generic[T]):
 
 def download_and_read(
     url: str,
-    part: str,
+    path: str,
     limits: Limits,
     consume: Callable[[BinaryIO], T],
     *,
@@ -207,47 +207,47 @@ def download_and_read(
     either side fails the other is stopped, and the thread has ended when this returns.
 
     Args:
-        url, part, limits, headers, auth, sha256, progress: see transfer.download().
+        url, path, limits, headers, auth, sha256, progress: see transfer.download().
         consume: is given the file, opened for reading. A tar has read(n) only; other
             files can be sought in. What it returns counts only if this returns.
         restart: undoes what ``consume`` has done. Called when the bytes that it read are
             void, before it is called again.
 
     Returns:
-        Transferred, and what ``consume`` returned. A file beside ``part`` is removed.
+        Transferred, and what ``consume`` returned. A file beside ``path`` is removed.
 
     Raises:
         TransferError: see transfer.download(); it goes before what the reader made of it.
-        Exception: what ``consume`` raised. The part file is removed then, unless the disk is
+        Exception: what ``consume`` raised. The file is removed then, unless the disk is
             full. If an earlier process had written some of it, all is tried once more.
     """
     while True:
-        growth = _Growth(consume, restart)
+        streaming = _Streaming(consume, restart)
         try:
             transferred = download(
                 url,
-                part,
+                path,
                 limits,
                 headers=headers,
                 auth=auth,
                 sha256=sha256,
                 progress=progress,
-                watcher=growth,
+                callbacks=streaming,
             )
-            if transferred.path != part:
-                remove_part(transferred.path)
-            return transferred, cast(T, growth.reader.result)
+            if transferred.path != path:
+                remove_partial(transferred.path)
+            return transferred, cast(T, streaming.reader.result)
         except Cancelled:
-            error = growth.reader.error
+            error = streaming.reader.error
         finally:
-            growth.stop()
+            streaming.stop()
         assert error is not None
         if _is_disk_full(error):
             raise error
-        remove_part(part)
-        if not (growth.has_old_bytes and isinstance(error, Exception)):
+        remove_partial(path)
+        if not (streaming.has_old_bytes and isinstance(error, Exception)):
             raise error
-        growth.undo()
+        streaming.undo()
 
 
 def _is_disk_full(error: BaseException) -> bool:

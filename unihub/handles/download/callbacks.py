@@ -1,4 +1,4 @@
-"""What is told while a download goes on, and can call it off."""
+"""Callbacks of a download, its cancelling, and the watch for one that stalls."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any, Callable, Iterator, Optional
 
 
 class Cancelled(Exception):
-    """The download was called off by its watcher."""
+    """The download was cancelled."""
 
 
-class Watcher:
-    """Hears of the bytes of one download. Each method may be called from any thread."""
+class Callbacks:
+    """What a download calls, here without effect; each from any thread."""
 
     def __init__(self) -> None:
-        self._called_off = threading.Event()
+        self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._socket: Optional[socket.socket] = None
 
-    def kept(self, path: str, size: int) -> None:
+    def resumed(self, path: str, size: int) -> None:
         """The file ``path`` has ``size`` bytes of an earlier process already."""
 
-    def grew(self, path: str, size: int) -> None:
+    def received(self, path: str, size: int) -> None:
         """The file ``path`` has ``size`` bytes now."""
 
     def restarted(self) -> None:
@@ -32,9 +32,9 @@ class Watcher:
     def verified(self) -> None:
         """All bytes are there, and are the right ones."""
 
-    def call_off(self) -> None:
+    def cancel(self) -> None:
         """Ends the download soon, even one that waits for a silent server."""
-        self._called_off.set()
+        self._cancelled.set()
         self._wake()
 
     def _wake(self) -> None:
@@ -43,19 +43,19 @@ class Watcher:
                 with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_RDWR)
 
-    def check(self) -> None:
-        """Raises Cancelled when the download was called off."""
-        if self._called_off.is_set():
+    def raise_if_cancelled(self) -> None:
+        """Raises Cancelled when the download was cancelled."""
+        if self._cancelled.is_set():
             raise Cancelled
 
     def wait(self, seconds: float) -> None:
-        """Sleeps, unless called off."""
-        self._called_off.wait(seconds)
-        self.check()
+        """Sleeps, unless cancelled."""
+        self._cancelled.wait(seconds)
+        self.raise_if_cancelled()
 
     @contextlib.contextmanager
     def reading(self, raw: Any) -> Iterator[None]:
-        """Lets call_off() wake a read of ``raw``, an open response of urllib3."""
+        """Lets cancel() wake a read of ``raw``, an open response of urllib3."""
         if raw.closed:  # an empty body
             yield
             return
@@ -64,7 +64,7 @@ class Watcher:
         with self._lock:
             self._socket = duplicate
         try:
-            self.check()
+            self.raise_if_cancelled()
             yield
         finally:
             with self._lock:
@@ -72,7 +72,7 @@ class Watcher:
             duplicate.close()
 
     @contextlib.contextmanager
-    def hurrying(self, seconds: float, size: Callable[[], int]) -> Iterator[threading.Event]:
+    def stall_watch(self, seconds: float, size: Callable[[], int]) -> Iterator[threading.Event]:
         """Ends a read, within `reading`, during which ``size`` stays the same for so long.
 
         A server that sends a byte now and then keeps every time-out of a socket from

@@ -1,18 +1,27 @@
-"""The file that a download grows in, and the note beside it that lets a later one go on."""
+"""The file of a download, and the note beside it by which a broken one is resumed.
+
+Bytes are appended only where the server proves that they are of the same file (RFC 9110, 13.1.5
+and 15.3.7), whatever it makes of If-Range.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import re
 import uuid
 from dataclasses import asdict, dataclass
+from email.utils import parsedate_to_datetime
 from hashlib import sha256
-from typing import BinaryIO, Optional
+from typing import BinaryIO, Mapping, Optional, Tuple
 
 from unihub.handles.download.digests import Hashes
 
 _PRIVATE = 0o600
+
+# A Last-Modified younger than this may stand for two versions (RFC 9110, 8.8.2.2).
+_SECONDS_TO_BE_STRONG = 60
 
 
 @dataclass(frozen=True)
@@ -25,27 +34,62 @@ class Version:
         validator: the strong ETag or the Last-Modified that If-Range is given; None when
             the server has neither, so that the bytes are of no use later.
         total: size of the whole file, if known.
+        etag, modified: the headers ETag and Last-Modified as they came, "" without one.
     """
 
     url: str
     final: str
     validator: Optional[str]
     total: Optional[int]
+    etag: str
+    modified: str
 
 
-def remove_part(path: str) -> None:
-    """Removes a part file and its note, if they are there."""
+def remove_partial(path: str) -> None:
+    """Removes a partial download and its note, if they are there."""
     for name in (f"{path}.json", path):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)
 
 
-def hashed(text: str) -> str:
+def strong_validator(headers: Mapping[str, str]) -> Optional[str]:
+    """What proves later that the file is the same: a strong ETag, or an old Last-Modified."""
+    etag = headers.get("ETag", "")
+    if re.fullmatch(r'"[\x21\x23-\x7e]*"', etag):
+        return etag
+    modified, date = (headers.get(name, "") for name in ("Last-Modified", "Date"))
+    try:
+        age = parsedate_to_datetime(date) - parsedate_to_datetime(modified)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return modified if age.total_seconds() >= _SECONDS_TO_BE_STRONG else None
+
+
+def content_range(headers: Mapping[str, str]) -> Tuple[Optional[int], Optional[int], Optional[int]]:
+    """First byte, last byte and total of a 206."""
+    text = headers.get("Content-Range", "").strip()
+    found = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})", text)
+    return tuple(int(n) for n in found.groups()) if found else (None, None, None)  # type: ignore
+
+
+def content_length(headers: Mapping[str, str]) -> Optional[int]:
+    """Bytes of the body, None when they are not stated (or chunked, which has its own end)."""
+    if "chunked" in headers.get("Transfer-Encoding", "").lower():
+        return None
+    text = headers.get("Content-Length", "").strip()
+    return int(text) if re.fullmatch(r"\d{1,18}", text) else None
+
+
+def _hashed(text: str) -> str:
     return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-class Part:
-    """A part file while one download writes it.
+def _hashed_without_query(url: str) -> str:
+    return _hashed(url.partition("?")[0])
+
+
+class PartialDownload:
+    """The file of a download while one writes it.
 
     Attributes:
         path: of the file.
@@ -62,7 +106,7 @@ class Part:
         self.finished = False
         self.version: Optional[Version] = None
         self.hashes = Hashes()
-        self._url = hashed(url)
+        self._url = _hashed(url)
         self._writer = uuid.uuid4().hex
         self._file = _opened(path)
         self._take_over()
@@ -90,7 +134,7 @@ class Part:
             version = Version(**noted)
         except (OSError, ValueError, TypeError, AttributeError, KeyError):
             return None
-        texts = (version.url, version.final, version.validator)
+        texts = (version.url, version.final, version.validator, version.etag, version.modified)
         well_formed = all(isinstance(text, str) and text.isprintable() for text in texts)
         whole = type(version.total) in (int, type(None))
         return version if well_formed and whole else None
@@ -102,11 +146,52 @@ class Part:
             json.dump({**asdict(self.version), "writer": self._writer}, file)
         os.replace(new, self.note)
 
-    def begin(self, final: str, validator: Optional[str], total: Optional[int]) -> None:
-        """Empties the file for the bytes of a new version."""
+    def begin(self, url: str, headers: Mapping[str, str]) -> None:
+        """Empties the file for the bytes of the answer that a URL gave."""
         self.discard()
-        self.version = Version(self._url, hashed(final), validator, total)
+        self.version = Version(
+            self._url,
+            _hashed_without_query(url),
+            strong_validator(headers),
+            content_length(headers),
+            headers.get("ETag", ""),
+            headers.get("Last-Modified", ""),
+        )
         self._write_note()
+
+    @property
+    def resumes_at(self) -> int:
+        """The first byte that is asked for."""
+        # The last one again where all are there: nothing cannot be asked for.
+        total = self.version.total if self.version else None
+        return self.size if total is None else min(self.size, total - 1)
+
+    def range_headers(self) -> Mapping[str, str]:
+        """The headers that ask for the rest; none where the whole is asked for."""
+        if not self.size or self.version is None or self.version.validator is None:
+            return {}
+        return {"Range": f"bytes={self.resumes_at}-", "If-Range": self.version.validator}
+
+    def is_resumed_by(self, url: str, headers: Mapping[str, str]) -> bool:
+        """Whether a 206 holds the rest of the very file that was begun."""
+        version = self.version
+        if version is None or not self.size:
+            return False
+        start, end, total = content_range(headers)
+        etag, modified = headers.get("ETag"), headers.get("Last-Modified")
+        return (
+            version.validator is not None
+            and version.validator in (etag, modified)
+            # A second validator is no proof, but one that is another disproves.
+            and etag in (None, version.etag)
+            and modified in (None, version.modified)
+            and start == self.resumes_at
+            and total is not None
+            and end == total - 1
+            and version.total in (None, total)
+            and version.final == _hashed_without_query(url)
+            and content_length(headers) in (None, total - start)
+        )
 
     def discard(self) -> None:
         """Empties the file, and forgets what it was."""
@@ -116,12 +201,10 @@ class Part:
         self._file.truncate(0)
         self.version, self.size, self.from_before = None, 0, 0
 
-    def go_on_from(self, size: int) -> BinaryIO:
-        """The file, positioned to take the bytes from ``size`` on."""
-        self.size = size
-        self._file.truncate(size)
-        self._file.seek(size)
-        return self._file
+    def resume(self) -> None:
+        """Drops the bytes that come again."""
+        self.size = self.resumes_at
+        self._file.truncate(self.size)
 
     def append(self, data: bytes) -> None:
         view = memoryview(data)
@@ -156,7 +239,7 @@ class Part:
     def remove(self) -> None:
         """Closes and removes the file, and its note."""
         self._file.close()
-        remove_part(self.path)
+        remove_partial(self.path)
 
     def close(self) -> None:
         """Closes the file, and removes it when a later process could not go on with it."""
