@@ -97,6 +97,24 @@ def test_a_wrong_rank_never_passes(sides):
         scalar(tf.ones([2, 2]))
 
 
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("shape", [(1, 16, 16, 3), (2, 8, 4, 3), (8, 8, 3), (1, 8, 8, 1)])
+def test_known_sizes_never_differ(shape, fast):
+    image = loaded("tf1_hub_image", fast=fast)
+    with pytest.raises(ValueError, match=r"wrong-input-shape.*\n.*float32\[\?,8,8,3\]"):
+        image(tf.zeros(shape))
+    assert image(tf.zeros([2, 8, 8, 3])).shape[0] == 2
+
+
+def test_known_sizes_never_differ_in_a_tf_function():
+    image = loaded("tf1_hub_image")
+    traced = tf.function(image, input_signature=[tf.TensorSpec([None, None, None, 3])])
+    assert traced(tf.zeros([2, 8, 8, 3])).shape[0] == 2
+    other = tf.function(image, input_signature=[tf.TensorSpec([None, None, 9, 3])])
+    with pytest.raises(ValueError, match="wrong-input-shape"):
+        other(tf.zeros([2, 8, 9, 3]))
+
+
 @pytest.mark.parametrize("dtype", [np.float64, np.float16])
 def test_floats_of_another_precision_are_cast_as_in_a_layer(dtype):
     scalar = loaded("tf1_hub_scalar")

@@ -10,6 +10,7 @@ from unihub.apis.inputs import (
     Call,
     Leaf,
     leaf_mismatch,
+    size_test,
     variables,
     wrong_names,
     wrong_structure,
@@ -44,7 +45,7 @@ class SignatureFunction:
         self._handle = handle
         self._output_key = output_key
         self._expected = {
-            name: (tf.as_dtype(info.dtype), None if info.shape is None else len(info.shape))
+            name: (tf.as_dtype(info.dtype), size_test(tf.TensorShape(info.shape)))
             for name, info in signature.inputs.items()
             if info.kind == "dense"
         }
@@ -62,17 +63,12 @@ class SignatureFunction:
                 and isinstance(value, _TENSOR)
                 # Dtypes are compared by identity: their == costs more than all the rest.
                 and value.dtype is expected[0]
-                and value.shape.rank == expected[1]
+                and expected[1](value.shape)
             ):
                 inputs[name] = value
             else:
                 inputs.update(self._checked(name, value))
-        try:
-            outputs = self._function(**inputs)
-        except (ValueError, TypeError, tf.errors.InvalidArgumentError) as error:
-            for name in self._expected:
-                self._check(name, inputs[name], error)
-            raise
+        outputs = self._function(**inputs)
         return outputs if self._output_key is None else outputs[self._output_key]
 
     def _named(self, args: Tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:

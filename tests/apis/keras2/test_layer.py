@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import pytest
 
@@ -84,6 +86,20 @@ def test_an_output_shape_is_for_each_output(models):
         "scores": (7,),
         "total": (7, 2),
     }
+
+
+@pytest.mark.usefixtures("eager")
+def test_other_sizes_than_the_signatures_are_logged_once(models, caplog):
+    # TensorFlow runs it, and so does tensorflow_hub's layer.
+    layer = KerasLayer(str(models / "tf1_hub_image"))
+    with caplog.at_level(logging.WARNING, "unihub"):
+        layer(tf.zeros([1, 8, 8, 3]))
+        layer({"images": tf.zeros([1, 8, 8, 3])})
+        assert caplog.records == []
+        for size in (16, 8, 32):
+            assert layer(tf.zeros([1, size, size, 3])).shape[0] == 1
+    (record,) = caplog.records
+    assert "is float32[1,16,16,3].\n  why: it is to be float32[?,8,8,3]" in record.getMessage()
 
 
 def test_an_unknown_signature(models):

@@ -724,6 +724,15 @@ def test_tf_keras_names_both_kerases_when_it_refuses_the_layer(models):
         assert "TF_USE_LEGACY_KERAS=1" in text
 
 
+def test_a_signature_runs_on_no_other_sizes(models):
+    layer = KerasLayer(str(models / "tf1_hub_image"))
+    assert layer(keras.Input((None, None, 3))).shape[0] is None
+    for shape in ((1, 16, 16, 3), (1, 8, 8, 1)):
+        for given in (tf.zeros(shape), np.zeros(shape), keras.Input(shape[1:])):
+            with pytest.raises(WrongInputShape):
+                layer(given)
+
+
 def test_an_error_keeps_its_class_inside_fit_and_traced_functions(models):
     layer = reusable(models)
     with pytest.raises(WrongInputShape):

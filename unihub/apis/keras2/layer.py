@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Dict, List, Optional, Tuple
 
 import tensorflow as tf
 
 from unihub.apis import traces
-from unihub.apis.inputs import Call, WrongInputs, mismatch
+from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch, size_test
 from unihub.apis.keras.kerases import check_keras, keras_of
 from unihub.apis.keras.layer import (
     ALL_OUTPUTS,
@@ -27,6 +28,7 @@ from unihub.formats.model import read_ops, read_saved_model
 from unihub.handles import resolving
 from unihub.inspection.security import refuse_escaping_assets
 
+_log = logging.getLogger(__name__)
 _HubKerasLayer: Any = import_tensorflow_hub("a KerasLayer").KerasLayer
 
 # What TensorFlow raises when inputs do not fit a function.
@@ -100,7 +102,11 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
             # Keras would cast them all to one dtype.
             kwargs.setdefault("autocast", False)
         super()._setup_layer(trainable, **kwargs)
-        self._composites = traces.composites_of(specs[0] if self._signature and specs else ())
+        named = specs[0] if self._signature and specs else {}
+        self._composites = traces.composites_of(named)
+        shapes = ((name, traces.shape_of(spec)) for name, spec in named.items())
+        self._size_tests = tuple((name, size_test(shape)) for name, shape in shapes)
+        self._said_that_shapes_differ = False
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls the layer on a tensor or nest of tensors."""
@@ -116,6 +122,7 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         """
         if self._signature:
             inputs = self._composites.taken_apart(inputs)
+            self._say_once_that_shapes_differ(inputs)
         try:
             # AutoGraph makes this a function outside of the class.
             return super(KerasLayer, self).call(inputs, training=training)  # noqa: UP008
@@ -158,6 +165,22 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         if self._signature:
             nests += [nest[min(nest)] for nest in nests if len(nest) == 1]
         return nests
+
+    def _say_once_that_shapes_differ(self, inputs: Any) -> None:
+        """Logs what tensorflow_hub's layer runs in silence, as TensorFlow's signatures do."""
+        if self._said_that_shapes_differ:
+            return
+        for name, fits in self._size_tests:
+            value: Any = inputs.get(name) if isinstance(inputs, dict) else inputs
+            if tf.is_tensor(value) and not fits(value.shape):
+                found = self._mismatch(inputs)
+                if isinstance(found, WrongInputShape):
+                    self._said_that_shapes_differ = True
+                    _log.warning("KerasLayer runs, though %s\n  why: %s", found.what, found.why)
+                return
+
+    # Keras has AutoGraph rewrite what is called within call().
+    _say_once_that_shapes_differ.autograph_info__ = {}  # type: ignore[attr-defined] # noqa: RUF012
 
     def _mismatch(self, inputs: Any) -> Optional[WrongInputs]:
         model = self._handle if isinstance(self._handle, str) else "the callable"

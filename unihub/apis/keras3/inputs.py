@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from unihub.apis import traces
-from unihub.apis.inputs import Call, WrongInputs, mismatch
+from unihub.apis.inputs import Call, WrongInputs, mismatch, size_test
 from unihub.apis.keras.kerases import check_keras
 from unihub.apis.keras.layer import nest_of_specs
 
@@ -98,7 +98,7 @@ class NamedInputs:
     def __init__(self, specs: Mapping[str, Any], call: Call) -> None:
         self._specs = dict(specs)
         self._call = call
-        self._expected = {name: (s.dtype, s.shape.rank) for name, s in self._specs.items()}
+        self._expected = {name: (s.dtype, size_test(s.shape)) for name, s in self._specs.items()}
         self._composites = traces.composites_of(specs)
         self._sole = self._composites.sole
         self.dtype = traces.natural_dtype([self._specs])
@@ -115,7 +115,7 @@ class NamedInputs:
     def call(self, function: Callable[..., Any], inputs: Any, keywords: dict[str, Any]) -> Any:
         """Calls ``function`` on the inputs.
 
-        A signature runs in silence on tensors of another rank when called
+        A signature runs in silence on tensors of another shape when called
         eagerly, and of another dtype when traced, so both are checked here.
 
         Raises:
@@ -131,17 +131,18 @@ class NamedInputs:
         named = self._composites.taken_apart(named)
         if named.keys() != self._expected.keys():
             raise self._wrong(named)
-        for name, (dtype, rank) in self._expected.items():
+        for name, (dtype, fits) in self._expected.items():
             value = named[name]
             if not tf.is_tensor(value):
-                named[name] = tf.convert_to_tensor(value, dtype)
-                continue
-            if value.dtype is not dtype:
+                value = named[name] = tf.convert_to_tensor(value, dtype)
+            elif value.dtype is not dtype:
                 if not (value.dtype.is_floating and dtype.is_floating):
                     raise self._wrong(named)
                 named[name] = tf.cast(value, dtype)
-            if rank is not None and value.shape.rank not in (rank, None):
-                raise self._wrong(named)
+            if not fits(value.shape):
+                found = self._mismatch(named)
+                if found is not None:
+                    raise found
         try:
             return function(**named)
         except _NOT_FITTING as error:
