@@ -30,7 +30,7 @@ class OpsPackageBroken(UnihubError, ImportError, RuntimeError, ValueError):
     code = "ops-package-broken"
     what = "{handle} uses ops of {package}, which does not import."
     why = "it is installed, and importing it raises {reason}."
-    do = "pip install --upgrade {distribution}  # the release that is for TensorFlow {version}"
+    do = "{remedy}"
 
 
 def op_definition(name: str) -> Optional[Any]:
@@ -103,6 +103,7 @@ def _register_linked_ops(names: Set[str]) -> None:
 
 def _import_package(handle: str, package: str) -> None:
     from unihub.apis.tensorflow_hub import import_tensorflow_hub
+    from unihub.op_packages import installing
 
     hub = runtime.hub_release()
     if hub is not None and hub.importable:
@@ -116,8 +117,7 @@ def _import_package(handle: str, package: str) -> None:
             handle=handle,
             package=package,
             reason=f"{type(error).__name__}: {error}",
-            version=runtime.tensorflow_version(),
-            distribution=package.replace("_", "-"),
+            remedy=installing(package, runtime.tensorflow_version()),
         ) from error
 
 
@@ -135,7 +135,10 @@ def _missing_ops(
         remedy = remedy.format(handle)
     else:
         why = f"they come with the package {package}, which is not installed or too old."
-        remedy = f"pip install {package.replace('_', '-')}  # then: import {package}"
+        # Imported only here, for most processes end without an error.
+        from unihub.op_packages import installing
+
+        remedy = installing(package, tf.__version__)
     return MissingOps(
         handle=handle, version=tf.__version__, ops=listed(missing), why=why, remedy=remedy
     )
