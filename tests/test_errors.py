@@ -49,6 +49,36 @@ def test_braces_in_facts_are_text():
     assert LampBroken(lamp="{lamp}").what == "'{lamp}' is dark."
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("one\ntwo", "one"),
+        ("", ""),
+        (
+            (
+                "Graph execution error:\n\nDetected at node a\n<stack traces unavailable>\n"
+                "Could not parse example input, value: 'text'\n\t [[{{node a}}]] [Op:__inference_f_1]"
+            ),
+            "Could not parse example input, value: 'text'",
+        ),
+        (
+            "2 root error(s) found.\n  (0) INVALID_ARGUMENT: no such key\n\t [[{{node b}}]]",
+            "INVALID_ARGUMENT: no such key",
+        ),
+        (
+            'in user code:\n\n    File "a.py", line 1, in f\n\n    ValueError: bad',
+            "ValueError: bad",
+        ),
+        (
+            "Exception encountered when calling layer 'd' (type Dense).\n\nbad shape\n\nCall args:",
+            "bad shape",
+        ),
+    ],
+)
+def test_first_line_says_what_and_not_where(text, line):
+    assert errors.first_line(ValueError(text)) == line
+
+
 def test_errors_survive_pickling():
     error = pickle.loads(pickle.dumps(LampBroken(lamp="desk")))
     assert (type(error), str(error)) == (LampBroken, str(LampBroken(lamp="desk")))

@@ -6,6 +6,7 @@ in the same situation, so that existing ``except`` clauses still match.
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
 from dataclasses import dataclass
@@ -15,6 +16,11 @@ from unihub.redaction import without_secrets
 
 _LONGEST_FACT = 400
 _MOST_CHOICES = 12
+# How the errors begin that say only later what happened: of a graph that runs, of several
+# at once, of AutoGraph, of a Keras layer.
+_SAYS_WHERE = re.compile(
+    r"Graph execution error:|\d+ root error\(s\) found|in user code:|Exception encountered when"
+)
 
 
 @dataclass(frozen=True)
@@ -134,9 +140,24 @@ def nearest(word: Any, names: Sequence[str]) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says, which may be nothing."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else ""
+    """The line of what an error says that tells most: the first, which may be nothing.
+
+    Some errors of TensorFlow and Keras begin with where it happened; of those, the
+    line that says what.
+    """
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    if not lines:
+        return ""
+    if not _SAYS_WHERE.match(lines[0]):
+        return lines[0]
+    for place, line in enumerate(lines[1:], 1):
+        if line.startswith("(0) "):
+            return line[len("(0) ") :]
+        if line.startswith("[[") and place > 1:
+            return lines[place - 1]
+    if lines[0].startswith("Exception encountered") and len(lines) > 1:
+        return lines[1]
+    return lines[-1]
 
 
 def printable(text: str, keep: str = "") -> str:
