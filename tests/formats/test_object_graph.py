@@ -167,10 +167,16 @@ def test_many_callables_are_cut():
     ("name", "expected"),
     [
         ("tf2_reusable", ObjectGraph(True, (), ("kernel_penalty",), 3, 2, 1, True)),
-        ("tf2_signatures_only", ObjectGraph(False, (), ("pair", "statistics"), 0, 0, 0, False)),
-        ("tf2_sub_objects", ObjectGraph(False, (), ("encoder", "decoder"), 0, 0, 0, False)),
+        (
+            "tf2_signatures_only",
+            ObjectGraph(False, (), ("pair", "statistics"), 0, 0, 0, False, "pair"),
+        ),
+        (
+            "tf2_sub_objects",
+            ObjectGraph(False, (), ("encoder", "decoder"), 0, 0, 0, False, "encoder"),
+        ),
         ("keras2_saved_model", ObjectGraph(True, (), (), 5, 3, 1, True)),
-        ("keras3_export", ObjectGraph(False, (), ("serve",), 5, 3, 0, False)),
+        ("keras3_export", ObjectGraph(False, (), ("serve",), 5, 3, 0, False, "serve")),
     ],
 )
 def test_fixtures(name, expected):

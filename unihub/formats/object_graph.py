@@ -51,6 +51,8 @@ class ObjectGraph:
             ``"encoder.embed"``, ``"heads[0]"``, ``"heads['a']"``. Names that no
             Python attribute can have, or that are private, are left out, and
             everything beyond the first 100.
+        best_callable: the nearest of them that takes inputs, of an object with
+            trainable variables where there is one; "" where none takes inputs.
         variables, trainable_variables, regularization_losses: how many its
             lists of these names hold; 0 where it has no such list.
         has_training_argument: whether its ``__call__`` takes ``training``.
@@ -66,6 +68,7 @@ class ObjectGraph:
     trainable_variables: int
     regularization_losses: int
     has_training_argument: bool
+    best_callable: str = ""
     child_nodes: Tuple[int, ...] = field(default=(), compare=False, repr=False)
 
     def children_by_name(self) -> Dict[str, int]:
@@ -80,10 +83,12 @@ def read_object_graph(graph: Message) -> Optional[ObjectGraph]:
     root = graph.item("nodes", 0)
     children = _children(root, graph)
     call = graph.item("nodes", children[_CALL]) if _CALL in children else None
+    found = _callables(graph, root, children)
     return ObjectGraph(
         callable=call is not None,
         children=tuple(children),
-        callables=tuple(_callables(graph, root, children)),
+        callables=tuple(found),
+        best_callable="" if call is not None else _best(graph, found),
         variables=_list_length("variables", children, graph),
         trainable_variables=_list_length("trainable_variables", children, graph),
         regularization_losses=_list_length("regularization_losses", children, graph),
@@ -105,7 +110,10 @@ def find_callables(graph: Message, children: Dict[str, int]) -> Dict[str, int]:
     """
     if _CALL in children:
         return {"": children[_CALL]}
-    return _callables(graph, graph.item("nodes", 0), children) if children else {}
+    if not children:
+        return {}
+    found = _callables(graph, graph.item("nodes", 0), children)
+    return {path: function for path, (function, _) in found.items()}
 
 
 def list_elements(graph: Message, index: int) -> List[int]:
@@ -136,9 +144,39 @@ def _arguments(function: Message) -> List[str]:
     return names
 
 
-def _callables(graph: Message, root: Message, children: Dict[str, int]) -> Dict[str, int]:
-    """Paths of the callable objects, and the nodes of the functions that serve them."""
-    found: Dict[str, int] = {}
+def _best(graph: Message, callables: Dict[str, Tuple[int, int]]) -> str:
+    """The callable to offer: one that takes inputs, best one that can be trained."""
+    best, found = (False, False), ""
+    for path, (function, owner) in callables.items():
+        if not _takes_inputs(graph.item("nodes", function)):
+            continue
+        node = graph.item("nodes", owner)
+        children = _children(node, graph)
+        kinds = (graph.item("nodes", child).which(*_KINDS) for child in children.values())
+        rank = (_list_length("trainable_variables", children, graph) > 0, "variable" in kinds)
+        if not found or rank > best:
+            best, found = rank, path
+    return found
+
+
+def _takes_inputs(function: Message) -> bool:
+    bare = function.message("bare_concrete_function").texts("argument_keywords")
+    names = [*bare, *_arguments(function)]
+    return not {"self", "training", "mask"}.issuperset(names) or _takes_any_number(function)
+
+
+def _takes_any_number(function: Message) -> bool:
+    """Whether it has ``*args``, as what Keras saves may have in the place of its inputs."""
+    spec = function.message("function").message("function_spec").message("fullargspec")
+    pairs = spec.message("named_tuple_value").messages("values")
+    return any(p.text("key") == "varargs" and p.message("value").has("string_value") for p in pairs)
+
+
+def _callables(
+    graph: Message, root: Message, children: Dict[str, int]
+) -> Dict[str, Tuple[int, int]]:
+    """Paths of the callable objects; the nodes of the functions that serve them, and their own."""
+    found: Dict[str, Tuple[int, int]] = {}
     seen: Set[int] = {0}
     waiting: Deque[Tuple[int, str]] = deque()
 
@@ -155,11 +193,11 @@ def _callables(graph: Message, root: Message, children: Dict[str, int]) -> Dict[
         node = graph.item("nodes", index)
         kind = node.which(*_KINDS)
         if kind in _FUNCTIONS:
-            found[path] = index
+            found[path] = (index, index)
         elif kind == "user_object" and _identifier(node) != _SIGNATURES:
             children = _children(node, graph)
             if _CALL in children:
-                found[path] = children[_CALL]
+                found[path] = (children[_CALL], index)
             enqueue(children, path, _identifier(node))
     return found
 

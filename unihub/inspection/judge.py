@@ -134,8 +134,9 @@ def _obstacle(handle: str, graph: MetaGraph, signature: Optional[str]) -> Option
 def _not_callable(handle: str, graph: MetaGraph, signature: Optional[str]) -> UnihubError:
     parts = graph.object_graph.callables if graph.object_graph else ()
     remedy = _SAVE_IT_CALLABLE
-    if parts:
-        remedy = f"unihub.KerasLayer(unihub.load({handle!r}).{parts[0]}, trainable=True)"
+    if graph.object_graph is not None and graph.object_graph.best_callable:
+        part = graph.object_graph.best_callable
+        remedy = f"unihub.KerasLayer(unihub.load({handle!r}).{part}, trainable=True)"
     if signature is not None:
         how, found = f" through its signature {signature!r}", "signature="
     else:
@@ -154,7 +155,8 @@ def _of_what_is_called(handle: str, graph: MetaGraph, verdict: Verdict) -> Verdi
         parts = graph.object_graph.callables if graph.object_graph else ()
         if not parts:
             return Verdict(verdict.cell, Status.REFUSED, refusal=error)
-        load = f"unihub.load({handle!r}).{parts[0]}"
+        best = graph.object_graph.best_callable if graph.object_graph else ""
+        load = f"unihub.load({handle!r}).{best or parts[0]}"
         code = (("load", f"m = {load}; m(inputs)"), ("keras", f"unihub.KerasLayer({load})"))
         note = f"The model itself cannot be called, its parts can: {listed(parts)}."
         return Verdict(verdict.cell, Status.LIMITED, code, note)
