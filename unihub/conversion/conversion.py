@@ -35,6 +35,8 @@ from unihub.matrix.values import Format, Runtime
 _TRAIN = "train"
 # The first whose SaveOptions leave custom gradients out.
 _OLDEST = Version("2.6")
+# What a line begins with that offers to convert into the cache.
+_LOAD = "unihub.load({handle!r}, convert=True, "
 
 
 def convert(
@@ -45,15 +47,21 @@ def convert(
     overwrite: bool,
     dry_run: bool,
     inputs: Mapping[str, Mapping[str, Any]],
+    call: str = "",
 ) -> ConversionReport:
-    """Does what `unihub.convert` says."""
+    """Does what `unihub.convert` says.
+
+    ``call`` is how the line begins that an error offers, if not with a call of it.
+    """
     check_runtime("unihub.convert", f"unihub.convert({handle!r}, {path!r})")
     if not dry_run:
         files.check_target(handle, path, overwrite)
     model = read_saved_model(resolving.resolve(handle))
     if model.format is Format.TF2_SAVED_MODEL:
         raise errors.AlreadyTF2(handle=handle, evidence=model.evidence)
-    source = _source(handle, model, tags, signature)
+    quoted = repr(path).replace("{", "{{").replace("}", "}}")
+    call = call or f"unihub.convert({{handle!r}}, {quoted}, "
+    source = _source(handle, model, tags, signature, call)
     try:
         with tempfile.TemporaryDirectory() as scratch:
             converted = build(source, _attached_messages(source, scratch))
@@ -85,7 +93,7 @@ def convert_once(
     path = os.path.join(cache, key[:32])
     if not os.path.isdir(path):
         try:
-            convert(handle, path, signature, chosen, overwrite=False, dry_run=False, inputs={})
+            convert(handle, path, signature, chosen, False, False, inputs={}, call=_LOAD)
         except (errors.TargetExists, OSError):
             # Another process was faster; it publishes only what is complete.
             if not os.path.isdir(path):
@@ -111,10 +119,11 @@ def _source(
     model: SavedModel,
     tags: Optional[selection.Tags],
     signature: Optional[str],
+    call: str,
 ) -> Source:
-    graph = selection.choose_meta_graph(model, handle, tags=tags)
+    graph = selection.choose_meta_graph(model, handle, tags=tags, call=call)
     training = _train_graph(model, graph)
-    chosen = selection.choose_signature(graph, handle, signature)
+    chosen = selection.choose_signature(graph, handle, signature, call)
     assert chosen is not None
     for one in (graph, training):
         if one is not None:

@@ -18,6 +18,11 @@ Tags = Union[str, Iterable[str]]
 _PREFERRED_TAGS: Sequence[Tuple[str, ...]] = ((), ("serve",))
 PREFERRED_SIGNATURES = ("default", "serving_default")
 _PREFERRED_OUTPUT = "default"
+_SAVE_WITH_SIGNATURE = (
+    "tf.saved_model.save(obj, path, signatures=obj.call)  # to save it with a signature"
+)
+# Which call an error is to offer, up to the choice.
+_LOAD = "unihub.load({handle!r}, "
 
 
 class UnknownTags(UnihubError, ValueError, RuntimeError):
@@ -26,7 +31,7 @@ class UnknownTags(UnihubError, ValueError, RuntimeError):
     code = "unknown-tags"
     what = "{handle} has no MetaGraph with the tags {wanted}."
     why = "a MetaGraph is chosen by all of its tags. (found: {found})"
-    do = "unihub.load({handle!r}, tags={example})"
+    do = "{remedy}"
 
 
 class AmbiguousTags(UnihubError, ValueError, RuntimeError):
@@ -35,7 +40,7 @@ class AmbiguousTags(UnihubError, ValueError, RuntimeError):
     code = "ambiguous-tags"
     what = "{handle} has several MetaGraphs, and none is the evident one."
     why = "neither an empty set of tags nor 'serve' is among them. (found: {found})"
-    do = "unihub.load({handle!r}, tags={example})"
+    do = "{remedy}"
 
 
 class UnknownSignature(UnihubError, ValueError):
@@ -53,7 +58,7 @@ class AmbiguousSignature(UnihubError, ValueError):
     code = "ambiguous-signature"
     what = "{handle} can be called by several signatures, and none is the evident one."
     why = "neither 'default' nor 'serving_default' is among them. (found: {found})"
-    do = "unihub.load({handle!r}, signature={example!r})"
+    do = "{remedy}"
 
 
 class NothingToCall(UnihubError, ValueError):
@@ -92,19 +97,20 @@ def choose_meta_graph(
     operation: Operation = Operation.INFERENCE,
     training: Optional[bool] = None,
     tags: Optional[Tags] = None,
+    call: str = _LOAD,
 ) -> MetaGraph:
     """The MetaGraph with the wanted tags, or the evident one.
 
     For fine-tuning a TF1 format that is the one tagged "train" where there is
     one, unless ``training`` is False; else the one without tags, the one
-    tagged "serve", or the only one.
+    tagged "serve", or the only one. ``call`` is how the line begins that an error offers.
     """
     variants = {frozenset(graph.tags): graph for graph in model.meta_graphs}
     if tags is not None:
         wanted = frozenset((tags,) if isinstance(tags, str) else tags)
         if wanted in variants:
             return variants[wanted]
-        raise UnknownTags(handle=handle, wanted=_shown(wanted), **_choices(model))
+        raise UnknownTags(wanted=_shown(wanted), **_choices(model, handle, call))
     preferred = list(_PREFERRED_TAGS)
     has_train_graph = model.format is not Format.TF2_SAVED_MODEL
     if has_train_graph and operation is Operation.FINE_TUNING and training is not False:
@@ -114,13 +120,19 @@ def choose_meta_graph(
             return variants[frozenset(candidate)]
     if len(variants) == 1:
         return model.meta_graphs[0]
-    raise AmbiguousTags(handle=handle, **_choices(model))
+    raise AmbiguousTags(**_choices(model, handle, call))
 
 
 def choose_signature(
-    meta_graph: MetaGraph, handle: str, wanted: Optional[str] = None
+    meta_graph: MetaGraph, handle: str, wanted: Optional[str] = None, call: str = _LOAD
 ) -> Optional[Signature]:
     """The wanted signature, or the evident one.
+
+    Args:
+        meta_graph: to choose from.
+        handle: of the model, for errors.
+        wanted: name of the signature; None for the evident one.
+        call: how the line begins that an error offers.
 
     Returns:
         None when no signature is wanted and the model's own ``__call__`` serves.
@@ -130,8 +142,14 @@ def choose_signature(
     if wanted is not None:
         if wanted in signatures:
             return signatures[wanted]
-        call = f"unihub.load({handle!r}"
-        raise unknown_signature(handle, wanted, names, call=call, tags=meta_graph.tags)
+        raise unknown_signature(
+            handle,
+            wanted,
+            names,
+            call=call.format(handle=handle).rstrip(", "),
+            tags=meta_graph.tags,
+            otherwise=_without_signatures(meta_graph, handle),
+        )
     if is_callable(meta_graph):
         return None
     if len(names) == 1:
@@ -140,9 +158,10 @@ def choose_signature(
         if name in signatures:
             return signatures[name]
     if names:
-        raise AmbiguousSignature(handle=handle, found=listed(names), example=names[0])
+        remedy = f"{call.format(handle=handle)}signature={names[0]!r})"
+        raise AmbiguousSignature(handle=handle, found=listed(names), remedy=remedy)
     parts = meta_graph.object_graph.callables if meta_graph.object_graph else ()
-    raise nothing_to_call(handle, parts, f"unihub.load({handle!r}).{{part}}(inputs)")
+    raise nothing_to_call(handle, parts, line=_without_signatures(meta_graph, handle))
 
 
 def choose_output(
@@ -160,8 +179,9 @@ def choose_output(
     if signature is None:
         if output_key is None and not as_dict:
             return None
+        wanted = "as_dict=True" if output_key is None else f"output_key={output_key!r}"
         remedy = (
-            f"unihub.load({handle!r}, signature={signatures[0]!r}, output_key=...)"
+            f"unihub.load({handle!r}, signature={signatures[0]!r}, {wanted})"
             if signatures
             else f"unihub.load({handle!r})(inputs)"
         )
@@ -193,6 +213,7 @@ def unknown_signature(
     call: str,
     further: str = "",
     tags: Optional[Iterable[str]] = None,
+    otherwise: str = "",
 ) -> UnknownSignature:
     """The error for a signature that is not among ``names``.
 
@@ -200,6 +221,7 @@ def unknown_signature(
         call: what to call instead, up to its further arguments.
         further: arguments that go with a signature.
         tags: of the MetaGraph that has these signatures, where that is known.
+        otherwise: the line for a model that has no signatures; by default ``call``.
     """
     example = f"{call}, signature={nearest(wanted, names)!r}{further})"
     return UnknownSignature(
@@ -207,21 +229,18 @@ def unknown_signature(
         wanted=wanted,
         found=listed(names),
         tags="" if tags is None else f" (tags: {_shown(tags)})",
-        remedy=example if names else f"{call})",
+        remedy=example if names else otherwise or f"{call})",
     )
 
 
-def nothing_to_call(handle: str, parts: Sequence[str], line: str) -> NothingToCall:
+def nothing_to_call(handle: str, parts: Sequence[str], line: str = "") -> NothingToCall:
     """The error for a model without a ``__call__`` and without signatures.
 
     Args:
         parts: names of what can be called in it.
-        line: calls one of them, ``{part}``.
+        line: the one to paste; by default how a model is saved that can be called.
     """
-    remedy = "tf.saved_model.save(obj, path, signatures=obj.call)  # to save it with a signature"
-    if parts:
-        remedy = line.replace("{part}", parts[0])
-    return NothingToCall(handle=handle, parts=listed(parts), remedy=remedy)
+    return NothingToCall(handle=handle, parts=listed(parts), remedy=line or _SAVE_WITH_SIGNATURE)
 
 
 def unknown_output_key(
@@ -247,11 +266,23 @@ def is_callable(meta_graph: MetaGraph) -> bool:
     return meta_graph.object_graph is not None and meta_graph.object_graph.callable
 
 
-def _choices(model: SavedModel) -> Dict[str, str]:
+def _choices(model: SavedModel, handle: str, call: str) -> Dict[str, str]:
     return {
+        "handle": handle,
         "found": ", ".join(_shown(tags) for tags in model.tags),
-        "example": _shown(model.tags[0]),
+        "remedy": f"{call.format(handle=handle)}tags={_shown(model.tags[0])})",
     }
+
+
+def _without_signatures(meta_graph: MetaGraph, handle: str) -> str:
+    """The line for a model that has no signatures."""
+    if is_callable(meta_graph):
+        return f"unihub.load({handle!r})(inputs)"
+    objects = meta_graph.object_graph
+    part = objects and (objects.best_callable or next(iter(objects.callables), ""))
+    if part:
+        return f"unihub.load({handle!r}).{part}(inputs)"
+    return _SAVE_WITH_SIGNATURE
 
 
 def _shown(tags: Iterable[str]) -> str:

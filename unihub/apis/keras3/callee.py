@@ -83,7 +83,7 @@ def _function(loaded: Any, handle: str, signature: str | None) -> Callable[..., 
             handle=handle, choices=listed(names), nearest=nearest("serving_default", names)
         )
     parts = sorted(p for p, value in vars(loaded).items() if callable(value) and p[0] != "_")
-    line = "unihub.KerasLayer(unihub.load(handle).{part})"
+    line = f"unihub.KerasLayer(unihub.load({handle!r}).{parts[0]})" if parts else ""
     raise selection.nothing_to_call(handle, parts, line)
 
 
