@@ -57,7 +57,8 @@ def test_braces_in_facts_are_text():
         (
             (
                 "Graph execution error:\n\nDetected at node a\n<stack traces unavailable>\n"
-                "Could not parse example input, value: 'text'\n\t [[{{node a}}]] [Op:__inference_f_1]"
+                "Could not parse example input, value: 'text'\n"
+                "\t [[{{node a}}]] [Op:__inference_f_1]"
             ),
             "Could not parse example input, value: 'text'",
         ),

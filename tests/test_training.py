@@ -12,7 +12,8 @@ from conftest import MODELS, ROOT
 from golden import check_golden
 
 import unihub
-from unihub.apis.keras.serving import keras_layer_class, keras_module
+from unihub.apis.keras.in_use import keras_module
+from unihub.apis.layers import keras_layer_class
 from unihub.apis.surroundings import StrategyNotSupported
 
 v1 = tf.compat.v1
@@ -124,7 +125,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 import unihub
-from unihub.apis.keras.serving import keras_module
+from unihub.apis.keras.in_use import keras_module
 
 models, keras = sys.argv[1], keras_module()
 cpu = tf.config.list_physical_devices("CPU")[0]

@@ -87,6 +87,6 @@ def __dir__() -> List[str]:
 def _keras_layer_class() -> Any:
     hub = importlib.import_module("unihub.apis.tensorflow_hub")
     try:
-        return importlib.import_module("unihub.apis.keras.serving").keras_layer_class()
+        return importlib.import_module("unihub.apis.layers").keras_layer_class()
     except hub.TensorFlowHubUnusable as error:
         return hub.unusable("KerasLayer", error)

@@ -10,7 +10,7 @@ from fixtures.expected import expected_file, read_cases
 from packaging.version import Version
 
 import unihub
-from unihub.apis.keras.serving import keras_layer_class
+from unihub.apis.layers import keras_layer_class
 from unihub.dispatch.load import chosen
 from unihub.errors import MatrixRefusal
 from unihub.matrix import Format, Operation, Runtime, Status

@@ -272,7 +272,7 @@ def _serve(api: str, request: Request) -> Any:
 
         return load_module(request)
     if api == "keras":
-        from unihub.apis.keras.serving import load_keras_layer
+        from unihub.apis.layers import load_keras_layer
 
         return load_keras_layer(request)
     from unihub.apis.loading import load_saved_model

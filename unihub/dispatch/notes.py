@@ -14,7 +14,6 @@ from unihub import __version__, settings
 from unihub.errors import UnihubError
 from unihub.formats.message import Data
 from unihub.handles.cache import storage
-from unihub.handles.cache.ownership import is_trusted
 
 _FOLDER = "searched"
 
@@ -33,7 +32,7 @@ def name_of(content: Data) -> str:
 def is_there(name: str) -> bool:
     """Whether this user, on this machine, has a note of that name."""
     folder = os.path.join(settings.current().cache, _FOLDER)
-    return os.path.isfile(os.path.join(folder, name)) and is_trusted(os.stat(folder))
+    return os.path.isfile(os.path.join(folder, name)) and storage.is_trusted(os.stat(folder))
 
 
 def write(name: str) -> None:

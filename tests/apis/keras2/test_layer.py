@@ -17,8 +17,8 @@ from golden import check_golden
 
 import unihub
 from unihub.apis.keras import errors
-from unihub.apis.keras.serving import keras_layer_class
 from unihub.apis.keras2.layer import KerasLayer
+from unihub.apis.layers import keras_layer_class
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.formats.selection import UnknownSignature
 from unihub.runtime import hub_release

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from unihub.apis import traces
 from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch, size_test
+from unihub.apis.keras.in_use import keras_module
 from unihub.apis.keras.kerases import check_keras, keras_of
 from unihub.apis.keras.layer import (
     ALL_OUTPUTS,
@@ -19,7 +20,6 @@ from unihub.apis.keras.layer import (
     nest_of_specs,
     say_once_that_dtypes_stay,
 )
-from unihub.apis.keras.serving import keras_module
 from unihub.apis.operations import register_ops
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
 from unihub.apis.tensorflow_hub import import_tensorflow_hub

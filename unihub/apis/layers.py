@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Dict
 
-from unihub import runtime
+from unihub.apis.keras.in_use import keras3_in_use
 from unihub.apis.loading import explained
 from unihub.apis.operations import register_ops
 from unihub.apis.request import Request
 from unihub.formats import selection
-from unihub.matrix.values import Runtime
 
 
 def keras_layer_class() -> Any:
@@ -18,19 +16,11 @@ def keras_layer_class() -> Any:
 
     Keras 2 and tf_keras take a subclass of tensorflow_hub's, Keras 3 takes ours.
     """
-    if _keras3_in_use():
+    if keras3_in_use():
         from unihub.apis.keras3.layer import KerasLayer
     else:
         from unihub.apis.keras2.layer import KerasLayer
     return KerasLayer
-
-
-def keras_module() -> Any:
-    """The Keras that `keras_layer_class` belongs to."""
-    flavour = runtime.current_keras()
-    if flavour is runtime.Keras.KERAS3 and not _keras3_in_use():
-        return importlib.import_module("tf_keras")
-    return importlib.import_module("tensorflow").keras
 
 
 def load_keras_layer(request: Request) -> Any:
@@ -47,12 +37,6 @@ def load_keras_layer(request: Request) -> Any:
         keywords["tags"] = list(request.meta_graph.tags)
     with explained(request.handle, request.meta_graph):
         return keras_layer_class()(request.handle, trainable=request.fine_tuning, **keywords)
-
-
-def _keras3_in_use() -> bool:
-    # Keras 3 has no graph mode: there tf_keras is the one to build models with.
-    eager = runtime.current_runtime() is Runtime.TF2
-    return eager and runtime.current_keras() is runtime.Keras.KERAS3
 
 
 def _selected(request: Request) -> Dict[str, Any]:
