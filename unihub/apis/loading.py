@@ -21,6 +21,8 @@ from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix.values import Format, Runtime
 from unihub.runtime import current_runtime
 
+# What matches more than itself in the patterns that TensorFlow looks for weights by.
+_READ_AS_PATTERN = frozenset("[]\\")
 _RESTORING_COLLECTION = "saved_model_initializers"
 
 
@@ -162,14 +164,27 @@ def explained(handle: str, meta_graph: MetaGraph) -> Iterator[None]:
             handle=handle,
             reason=f"{type(error).__name__}: {first_line(error)}",
             writer=meta_graph.tensorflow_version or "unknown",
-            remedy=_remedy(handle, meta_graph.tensorflow_version),
+            remedy=_remedy(handle, meta_graph),
         ) from error
 
 
-def _remedy(handle: str, writer: str) -> str:
-    if is_newer(writer):
-        return f'pip install "tensorflow>={writer}"'
-    return f"tf.compat.v1.saved_model.load_v2({handle!r})  # for TensorFlow's own traceback"
+def _remedy(handle: str, meta_graph: MetaGraph) -> str:
+    if is_newer(meta_graph.tensorflow_version):
+        return f'pip install "tensorflow>={meta_graph.tensorflow_version}"'
+    if not _READ_AS_PATTERN.isdisjoint(handle) and os.path.isdir(handle):
+        name = "".join("_" if c in _READ_AS_PATTERN else c for c in os.path.basename(handle))
+        name = f"{name}-copy" if os.path.exists(name) else name or "model"
+        return (
+            f"import shutil; shutil.copytree({handle!r}, {name!r}); m = unihub.load({name!r})  "
+            "# TensorFlow reads the path of weights as a pattern, with [, ] and \\ in it"
+        )
+    lines = f"tf.compat.v1.saved_model.load_v2({handle!r})  # for TensorFlow's own traceback"
+    if meta_graph.object_graph is None and current_runtime() is Runtime.TF2:
+        # What a TF1 graph did with references, a function may not.
+        return (
+            f"with tf.Graph().as_default(): m = unihub.load({handle!r})  # in TF1 mode; or {lines}"
+        )
+    return lines
 
 
 def _offer_initializers(handle: str, loaded: Any) -> None:
