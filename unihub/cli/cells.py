@@ -25,7 +25,7 @@ def show_matrix(runtime: Optional[str], as_json: bool) -> None:
         column = (
             unihub.environment().runtime
             if runtime == "here"
-            else chosen(Runtime, runtime, "runtime")
+            else chosen(Runtime, runtime, "runtime", "unihub matrix --{argument} {example}")
         )
         cells = tuple(cell for cell in cells if cell.runtime is column)
     if as_json:

@@ -51,7 +51,8 @@ class ModuleNeedsGraph(UnihubError, RuntimeError, ValueError):
         "(handle: {handle})"
     )
     do = (
-        "call tf.compat.v1.disable_v2_behavior() first; or unihub.load({handle!r}, api={example!r})"
+        "unihub.load({handle!r}, api={example!r}); or "
+        "tf.compat.v1.disable_v2_behavior()  # first of all"
     )
 
 
@@ -147,9 +148,10 @@ def load(
         >>> half_plus_two = unihub.load("path/to/half_plus_two")
         >>> half_plus_two(tf.constant([2.0]))
     """
-    operation = chosen(Operation, op, "op")
+    line = f"unihub.load({_braces_doubled(handle)}, {{argument}}={{example!r}})"
+    operation = chosen(Operation, op, "op", line)
     for argument, value in (("api", api), ("on_unsafe", on_unsafe), ("weights", weights)):
-        _check_choice(argument, value)
+        _check_choice(argument, value, line)
     folder = resolving.locate(handle, sha256=sha256)
     text = os.fspath(handle)
     with contextlib.ExitStack() as files:
@@ -164,7 +166,7 @@ def load(
             signature = tags = None
         cell = decided_cell(text, model.format, operation, evidence=model.evidence)
         route = _route(cell, api, text, model)
-        _check_arguments(route.api, kwargs)
+        _check_arguments(text, route.api, kwargs)
         graph = selection.choose_meta_graph(model, text, operation, training, tags)
         if operation is Operation.FINE_TUNING:
             _check_tunable(text, model, graph, signature)
@@ -186,14 +188,20 @@ def load(
         return _serve(route.api, request)
 
 
-def _check_choice(argument: str, value: Optional[str]) -> None:
+def _braces_doubled(handle: Any) -> str:
+    """A handle as code, for text that is yet to be formatted."""
+    text = os.fspath(handle) if isinstance(handle, (str, os.PathLike)) else handle
+    return repr(text).replace("{", "{{").replace("}", "}}")
+
+
+def _check_choice(argument: str, value: Optional[str], line: str) -> None:
     choices = _CHOICES[argument]
     if value is not None and value not in choices:
         raise UnknownChoice(
             argument=argument,
             value=value,
             choices=listed(choices),
-            example=nearest(value, choices),
+            remedy=line.format(argument=argument, example=nearest(value, choices)),
         )
 
 
@@ -247,19 +255,19 @@ def _route(cell: Cell, api: Optional[str], handle: str, model: SavedModel) -> Ro
     )
 
 
-def _check_arguments(api: str, arguments: Dict[str, Any]) -> None:
-    for argument in arguments:
+def _check_arguments(handle: str, api: str, arguments: Dict[str, Any]) -> None:
+    for argument, value in arguments.items():
         if argument not in _ARGUMENTS[api]:
-            raise _unexpected(argument, api)
+            raise _unexpected(handle, api, argument, value)
 
 
-def _unexpected(argument: str, api: str) -> UnexpectedArgument:
+def _unexpected(handle: str, api: str, argument: str, value: Any) -> UnexpectedArgument:
     own = inspect.signature(load).parameters.values()
     names = [each.name for each in own if each.kind is each.KEYWORD_ONLY]
     names.extend(_ARGUMENTS[api])
-    remedy = f"{nearest(argument, names)}=..."
+    remedy = f"unihub.load({handle!r}, {nearest(argument, names)}={value!r})"
     if argument == "trainable":
-        remedy = 'op="fine_tuning"'
+        remedy = f'unihub.load({handle!r}, op="fine_tuning")'
     return UnexpectedArgument(
         argument=argument, api=api, choices=listed(_ARGUMENTS[api]), remedy=remedy
     )

@@ -11,6 +11,8 @@ from unihub.errors import UnihubError
 from unihub.formats.model import SavedModel, read_saved_model
 from unihub.matrix.values import Format, Operation
 
+_LINE = "unihub.save(obj, path, {argument}={example!r})"
+
 
 class PathExists(UnihubError, AssertionError, ValueError):
     """The folder to write is not empty."""
@@ -56,7 +58,7 @@ def save(
         'tf2_saved_model'
     """
     folder = os.fspath(path)
-    wanted = _format_of(target) if format is None else chosen(Format, format, "format")
+    wanted = _format_of(target) if format is None else chosen(Format, format, "format", _LINE)
     decided_cell(folder, wanted, Operation.CREATION)
     if os.path.isdir(folder) and os.listdir(folder):
         raise PathExists(path=folder)

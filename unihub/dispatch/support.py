@@ -12,6 +12,21 @@ from unihub.runtime import current_runtime
 
 _Choice = TypeVar("_Choice", bound=Enum)
 
+# Words that people say for a choice, and that are spelt otherwise.
+_ALSO_CALLED = {
+    "train": "fine_tuning",
+    "training": "fine_tuning",
+    "trainable": "fine_tuning",
+    "tuning": "fine_tuning",
+    "eval": "inference",
+    "evaluation": "inference",
+    "predict": "inference",
+    "prediction": "inference",
+    "serving": "inference",
+    "save": "creation",
+    "export": "creation",
+}
+
 
 class UnknownChoice(UnihubError, ValueError):
     """An argument has a value that is none of its choices."""
@@ -19,7 +34,7 @@ class UnknownChoice(UnihubError, ValueError):
     code = "unknown-choice"
     what = "{argument}={value!r} is not known."
     why = "{argument} is one of {choices}."
-    do = "{argument}={example!r}"
+    do = "{remedy}"
 
 
 def support(
@@ -46,14 +61,22 @@ def support(
         >>> unihub.support("tf1_hub", "tf2", "fine_tuning").status.value
         'refused'
     """
-    column = current_runtime() if runtime is None else chosen(Runtime, runtime, "runtime")
-    return CELLS[
-        chosen(Format, format, "format"), column, chosen(Operation, operation, "operation")
-    ]
+    row = chosen(Format, format, "format", "unihub.support({example!r})")
+    call = f"unihub.support({row.value!r}, {{argument}}={{example!r}})"
+    column = current_runtime() if runtime is None else chosen(Runtime, runtime, "runtime", call)
+    return CELLS[row, column, chosen(Operation, operation, "operation", call)]
 
 
-def chosen(choices: Type[_Choice], value: Any, argument: str) -> _Choice:
+def chosen(
+    choices: Type[_Choice], value: Any, argument: str, line: str = "{argument}={example!r}"
+) -> _Choice:
     """The member that a word names; hyphens do for underscores.
+
+    Args:
+        choices: the members to choose from.
+        value: a word, or a member itself.
+        argument: that the word was given for.
+        line: what to write instead, with ``{example!r}`` in the place of the word.
 
     Raises:
         UnknownChoice: names the choices and the nearest.
@@ -64,8 +87,12 @@ def chosen(choices: Type[_Choice], value: Any, argument: str) -> _Choice:
     word = str(value).replace("-", "_").lower()
     if word in names:
         return choices(word)
+    example = _ALSO_CALLED.get(word) or nearest(word, names)
     raise UnknownChoice(
-        argument=argument, value=value, choices=listed(names), example=nearest(word, names)
+        argument=argument,
+        value=value,
+        choices=listed(names),
+        remedy=line.format(argument=argument, example=example),
     )
 
 

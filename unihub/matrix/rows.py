@@ -67,8 +67,9 @@ ROWS: Tuple[Row, ...] = (
             what="{handle} is in TF1 Hub format, which TF2 cannot fine-tune.",
             why="its train graph, update ops and regularizers live in graph "
             "collections that TF2 does not load. (found: {evidence})",
-            do="unihub.convert({handle!r}, 'converted/') then load that; or call "
-            "tf.compat.v1.disable_v2_behavior() first; or use a TF2 version of the model.",
+            do="unihub.load({handle!r}, op='fine_tuning', convert=True); or "
+            "tf.compat.v1.disable_v2_behavior()  # first of all; or use a TF2 version of the "
+            "model.",
         ),
     ),
     Row(
@@ -94,8 +95,8 @@ ROWS: Tuple[Row, ...] = (
             what="TF2 cannot write the TF1 Hub format to {handle}.",
             why="a TF1 Hub module is made of graphs with collections, which eager "
             "execution does not build.",
-            do="tf.saved_model.save(obj, path) writes a TF2 SavedModel; or call "
-            "tf.compat.v1.disable_v2_behavior() first.",
+            do="tf.saved_model.save(obj, path)  # writes a TF2 SavedModel; or "
+            "tf.compat.v1.disable_v2_behavior()  # first of all",
         ),
     ),
     Row(
@@ -203,8 +204,9 @@ ROWS: Tuple[Row, ...] = (
             what="{handle} is a TF1 SavedModel, which TF2 cannot fine-tune.",
             why="it holds signatures only, without a callable, a training mode or "
             "regularization losses. (found: {evidence})",
-            do="unihub.convert({handle!r}, 'converted/') then load that; or call "
-            "tf.compat.v1.disable_v2_behavior() first; or use a TF2 version of the model.",
+            do="unihub.load({handle!r}, op='fine_tuning', convert=True); or "
+            "tf.compat.v1.disable_v2_behavior()  # first of all; or use a TF2 version of the "
+            "model.",
         ),
         source="tensorflow_hub 0.15: KerasLayer refuses trainable=True with a signature",
     ),
@@ -233,8 +235,8 @@ ROWS: Tuple[Row, ...] = (
             what="TF2 cannot write a TF1 SavedModel to {handle}.",
             why="TensorFlow writes this format from a graph and a session, which "
             "eager execution does not have.",
-            do="tf.saved_model.save(obj, path) writes a TF2 SavedModel with signatures; "
-            "or call tf.compat.v1.disable_v2_behavior() first.",
+            do="tf.saved_model.save(obj, path)  # writes a TF2 SavedModel with signatures; "
+            "or tf.compat.v1.disable_v2_behavior()  # first of all",
         ),
         source="TensorFlow: tf.compat.v1.saved_model.Builder needs a graph and a session",
     ),
