@@ -56,12 +56,22 @@ class _Group(click.Group):
             formatter.write_dl([(name, command.purpose) for name, command in _COMMANDS.items()])
 
     def invoke(self, context: click.Context) -> object:
+        # Click takes them away, and an error may offer them otherwise.
+        arguments = list(context.args)
         try:
             return super().invoke(context)
         except UnihubError as error:
             if context.params.get("debug"):
                 raise
-            click.echo(str(error), err=True)
+            # Imported only here, for most commands end without an error.
+            from unihub.cli import remedies
+
+            name = context.invoked_subcommand or ""
+            wanted = {name: self.get_command(context, name)}
+            for other in remedies.offered(error):
+                wanted[other] = self.get_command(context, other)
+            commands = {one: command for one, command in wanted.items() if command is not None}
+            click.echo(remedies.shown(error, commands, name, arguments), err=True)
             sys.exit(1)
 
 
