@@ -1,0 +1,290 @@
+"""Every line that an error offers is run in the situation that raised it.
+
+`do:` holds alternatives, separated by "; or ". After one of them the aim is reached, or
+another error of ours says how to go on. The last test prints the counts with `pytest -s`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from typing import Any, Dict, List
+
+import pytest
+import tensorflow as tf
+from golden import GOLDEN
+from test_messages import (
+    ANYWHERE,
+    IMAGE,
+    MULTI,
+    PLAIN,
+    REUSABLE,
+    SCALAR,
+    WHERE_EAGER,
+    copied,
+    load,
+    model,
+    raised,
+)
+
+import unihub
+from unihub.errors import UnihubError
+from unihub.op_packages import PACKAGES, distribution, installing
+
+# Lines that no machine can follow, with the reason.
+NOT_RUN = {
+    "handle-not-supported": "its server is asked for: yamnet of tfhub.dev",
+    "wrong-input-value": "no line makes a number of the text 'a'",
+    "missing-ops": "the package is one that the model's page names",
+    "missing-ops-of-newer": "installs a TensorFlow that is yet to be released",
+    "tensorflow-missing": "installs TensorFlow",
+}
+# Said to people beside a line that is run.
+_PROSE = re.compile(r"save the model |use a TF2 version ")
+# Holds for the whole process, and is run in one of its own.
+_FIRST_OF_ALL = "tf.compat.v1.disable_v2_behavior()"
+_INSTALLS = re.compile(r"(python -m venv \S+ && \S+/)?pip install ")
+
+RUN: Dict[str, List[str]] = {}
+
+
+def alternatives(do: str) -> List[str]:
+    """The lines of a remedy, each as it is pasted."""
+    return re.split(r"; or |\n *or ", do)
+
+
+def names(**situation: Any) -> Dict[str, Any]:
+    """What a user has at hand who meets the error."""
+    obj = tf.Module()
+    obj.call = tf.function(lambda x: x, input_signature=[tf.TensorSpec([None])])
+    inputs = tf.constant([1.0, 2.0])
+    return {"unihub": unihub, "tf": tf, "obj": obj, "path": "new", "inputs": inputs, **situation}
+
+
+def follow(case: str, error: UnihubError, **situation: Any) -> None:
+    """Runs each alternative of an error; the one that fails is the assertion's text."""
+    done = RUN.setdefault(case, [])
+    for line in alternatives(error.do):
+        if _PROSE.match(line) or line.startswith(_FIRST_OF_ALL):
+            continue
+        done.append(line)
+        if is_python(line):
+            run(line, situation)
+        elif not _INSTALLS.match(line):
+            subprocess.check_output(["bash", "-c", line], stderr=subprocess.STDOUT)
+    assert done, f"{case} offers no line that can be run: {error.do}"
+
+
+def is_python(line: str) -> bool:
+    try:
+        ast.parse(line)
+    except SyntaxError:
+        return False
+    return True
+
+
+def run(line: str, situation: Dict[str, Any]) -> None:
+    try:
+        exec(compile(line, "<do>", "exec"), names(**situation))
+    except UnihubError as error:
+        assert error.do, error
+    except Exception as error:
+        raise AssertionError(f"{line!r} raised {type(error).__name__}: {error}") from error
+
+
+def module_fn():
+    x = tf.compat.v1.placeholder(tf.float32, [None])
+    unihub.add_signature(inputs=x, outputs=x * 2.0)
+
+
+def call_of(name, x, **kwargs):
+    return lambda: {"m": unihub.load(model(name), api="load", **kwargs), "x": x}
+
+
+# What a case has at hand beyond what all have.
+SITUATIONS = {
+    "nothing-to-call": lambda: {"inputs": tf.zeros([1, 3])},
+    "wrong-thing-to-save": lambda: {"module_fn": module_fn},
+    "wrong-inputs": lambda: {
+        "m": unihub.load(model(MULTI), api="load", signature="pair"),
+        "left": [1.0],
+        "right": [2.0],
+    },
+    "wrong-input-dtype": call_of(SCALAR, [1, 2]),
+    "wrong-input-shape": call_of(SCALAR, [[1.0], [2.0]]),
+}
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("UNIHUB_CACHE_DIR", str(tmp_path / "cache"))
+
+
+@pytest.mark.parametrize("case", sorted(set(ANYWHERE) - set(NOT_RUN)))
+def test_anywhere(case):
+    action, _ = ANYWHERE[case]
+    error = raised(action)
+    situation = SITUATIONS.get(case, dict)()
+    if case in ("wrong-thing-to-save", "save-needs-session"):
+        with tf.Graph().as_default():
+            follow(case, error, **situation)
+    else:
+        follow(case, error, **situation)
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("case", sorted(set(WHERE_EAGER) - set(NOT_RUN)))
+def test_where_tensorflow_executes_eagerly(case):
+    action, _ = WHERE_EAGER[case]
+    follow(case, raised(action), **SITUATIONS.get(case, dict)())
+
+
+@pytest.mark.usefixtures("eager")
+def test_what_asks_for_graph_mode_works_in_graph_mode():
+    script = f"""
+import tensorflow as tf, unihub
+{_FIRST_OF_ALL}
+unihub.load({model(IMAGE)!r}, op="fine_tuning")
+unihub.load({model(PLAIN)!r}, op="fine_tuning")
+unihub.load({model(SCALAR)!r}, api="module")
+def module_fn():
+    x = tf.compat.v1.placeholder(tf.float32, [None])
+    unihub.add_signature(inputs=x, outputs=x * 2.0)
+unihub.save(module_fn, "module")
+tf.compat.v1.reset_default_graph()
+x = tf.compat.v1.placeholder(tf.float32, [None])
+with tf.compat.v1.Session() as session:
+    unihub.save(session, "graph", format="tf1-saved-model", inputs=dict(x=x), outputs=dict(y=x))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert done.returncode == 0, done.stdout.decode()
+
+
+def folder_of_folders(tmp_path):
+    for number in "1", "2":
+        shutil.copytree(model(REUSABLE), str(tmp_path / "models" / number))
+    return tmp_path / "models"
+
+
+def without_signatures(tmp_path):
+    obj = tf.Module()
+    obj.__call__ = obj.call = tf.function(lambda x: x, input_signature=[tf.TensorSpec([None])])
+    unihub.save(obj, tmp_path / "bare")
+    return tmp_path / "bare"
+
+
+def two_signatures(tmp_path):
+    folder = copied("tf1_saved_model_resource", tmp_path)
+    content = (folder / "saved_model.pb").read_bytes()
+    (folder / "saved_model.pb").write_bytes(content.replace(b"serving_default", b"serving_special"))
+    return folder
+
+
+def with_brackets(tmp_path):
+    folder = tmp_path / "run[1]"
+    shutil.copytree(model("tf1_saved_model_pb"), str(folder))
+    return folder
+
+
+def without_variables(tmp_path):
+    folder = copied(REUSABLE, tmp_path)
+    shutil.rmtree(str(folder / "variables"))
+    return folder
+
+
+def renamed_op(tmp_path):
+    folder = copied("tf1_saved_model_pb", tmp_path)
+    content = (folder / "saved_model.pb").read_bytes()
+    (folder / "saved_model.pb").write_bytes(content.replace(b"MatMul", b"RougeL"))
+    return folder
+
+
+# Situations beyond those of test_messages: how they are raised, in a folder.
+MORE = {
+    "model-in-subfolder": lambda tmp: unihub.load(folder_of_folders(tmp)),
+    "model-not-found": lambda tmp: unihub.load(folder_of_folders(tmp) / "3"),
+    "path-exists": lambda tmp: unihub.save(tf.Module(), folder_of_folders(tmp)),
+    "unknown-choice-train": load(SCALAR, op="train"),
+    "unknown-choice-of-format": lambda tmp: unihub.save(tf.Module(), tmp / "m", format="tf2"),
+    "unknown-choice-of-support": lambda tmp: unihub.support("tf1_hub", operation="train"),
+    "unexpected-argument-nearest": load(REUSABLE, api="keras", nome="layer"),
+    "unknown-signature-without-any": lambda tmp: unihub.load(
+        without_signatures(tmp), signature="serving_default"
+    ),
+    "output-key-without-signature-as-dict": load(REUSABLE, as_dict=True),
+    "missing-ops-of-package": lambda tmp: unihub.load(renamed_op(tmp)),
+    "convert-already-tf2": lambda tmp: unihub.convert(model(REUSABLE), "converted"),
+    "convert-target-exists": lambda tmp: unihub.convert(model(SCALAR), folder_of_folders(tmp)),
+    "convert-ambiguous-signature": lambda tmp: unihub.convert(two_signatures(tmp), "converted"),
+    "convert-unknown-signature": lambda tmp: unihub.convert(
+        model(MULTI), "converted", signature="pear"
+    ),
+    "convert-unknown-tags": lambda tmp: unihub.convert(model(IMAGE), "converted", tags=["gpu"]),
+    "load-unknown-signature-converting": load(
+        MULTI, op="fine_tuning", convert=True, signature="pear"
+    ),
+    "load-failed-brackets": lambda tmp: unihub.load(with_brackets(tmp)),
+}
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("case", MORE)
+def test_more(case, tmp_path):
+    action = MORE[case]
+    error = raised(action if case.startswith(_NEEDS_NO_FOLDER) else lambda: action(tmp_path))
+    follow(case, error)
+    if case.startswith("convert-"):
+        assert "unihub.load(" not in error.do
+
+
+_NEEDS_NO_FOLDER = (
+    "unknown-choice-train",
+    "unexpected-argument-nearest",
+    "output-key-without-signature-as-dict",
+    "load-unknown-signature-converting",
+)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_path_that_tensorflow_reads_as_a_pattern_is_copied_and_loads(tmp_path):
+    error = raised(lambda: unihub.load(with_brackets(tmp_path)))
+    (line,) = alternatives(error.do)
+    situation = names()
+    exec(line, situation)
+    assert callable(situation["m"])
+
+
+@pytest.mark.usefixtures("eager")
+def test_what_fine_tunes_a_part_has_a_part_that_takes_inputs():
+    (line,) = alternatives(raised(load("tf2_sub_objects", op="fine_tuning")).do)
+    layer = eval(line, names())
+    assert layer.trainable
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("version", ["1.15.5", "2.15.1", "2.21.0", tf.__version__])
+def test_what_is_installed_never_replaces_tensorflow(package, version):
+    line = installing(package, version)
+    assert _INSTALLS.match(line) and distribution(package) in line
+    # A release of the package is named, or TensorFlow's own.
+    assert f"{distribution(package)}==" in line or f"tensorflow=={version}" in line
+    # Another TensorFlow only in an environment beside.
+    assert (
+        line.startswith("python -m venv ")
+        or f'"tensorflow=={version}"' in line
+        or ("tensorflow==" not in line.replace(f"{distribution(package)}==", ""))
+    )
+
+
+def test_counts():
+    golden = {file.stem for file in GOLDEN.glob("*.txt")}
+    lines = sum(map(len, RUN.values()))
+    print(f"\n{len(RUN)} cases, {lines} lines run, {len(NOT_RUN)} cases listed", end="")
+    assert set(NOT_RUN) <= golden
+    assert len(NOT_RUN) < 10
