@@ -79,7 +79,11 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
         Field(8, "tensor", "TensorProto", in_oneof=True),
         Field(10, "func", "NameAttrList", in_oneof=True),
     ),
-    "AttrList": (Field(2, "s", PRESENCE), Field(9, "func", "NameAttrList")),
+    "AttrList": (
+        Field(2, "s", PRESENCE),
+        Field(7, "shape", "TensorShapeProto"),
+        Field(9, "func", "NameAttrList"),
+    ),
     "NameAttrList": (Field(1, "name", STRING), Field(2, "attr", "AttrEntry")),
     "TensorProto": (
         Field(1, "dtype", DATA_TYPE),

@@ -46,11 +46,13 @@ class Callable(NamedTuple):
         path: how to reach it from the loaded object; ``""`` for that object itself.
         arguments: those of its ``__call__``, without ``self``.
         accepted: the structures of inputs that it takes, without duplicates.
+        functions: of the graph's library, that it was traced to.
     """
 
     path: str
     arguments: Tuple[Argument, ...]
     accepted: Tuple[Accepted, ...]
+    functions: Tuple[str, ...] = ()
 
 
 def read_callables(objects: Message, children: Dict[str, int]) -> Tuple[Callable, ...]:
@@ -78,7 +80,7 @@ def _callable(path: str, node: Message, objects: Message) -> Callable:
     positional = [argument.name for argument in arguments] or bare.texts("argument_keywords")
     signatures = (_signature_of(name, objects) for name in names[:_MOST_ACCEPTED] if name)
     accepted = [_accepted(value, positional) for value in signatures]
-    return Callable(path, arguments, tuple(dict.fromkeys(accepted)))
+    return Callable(path, arguments, tuple(dict.fromkeys(accepted)), tuple(names))
 
 
 def _arguments(spec: Value, function_spec: Message) -> Iterator[Argument]:

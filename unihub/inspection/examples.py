@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Iterable, Optional, Tuple
 
 from unihub.formats.model import COMPOSITE, SPARSE, Shape, Signature, TensorInfo
 from unihub.inspection.callables import Callable
+from unihub.inspection.parsed_inputs import ParsedInputs
 from unihub.inspection.structures import Fields, Listed, Spec, show
 
 _BATCH = 1
 # For images whose size is open: the most common one.
 _IMAGE_SIZE = 224
 _NO_NUMBERS = ("resource", "variant", "invalid", "")
+_NUMBER = re.compile(r"-?\d+(\.\d*)?(e-?\d+)?$")
+# For what no code can be told.
+_UNKNOWN = "..."
 
 
-def signature_example(handle: str, signature: Signature, tags: Optional[Iterable[str]]) -> str:
-    """The call of a signature, through `unihub.load`.
+def signature_example(
+    handle: str, signature: Signature, tags: Optional[Iterable[str]], parsed: ParsedInputs
+) -> str:
+    """The call of a signature, through `unihub.load`; "" where its inputs cannot be told.
 
     Args:
+        handle: as the caller wrote it.
+        signature: to be called.
         tags: of its MetaGraph, where they have to be named.
+        parsed: which inputs are serialized tf.train.Examples.
     """
     chosen = f", tags={sorted(tags)!r}" if tags is not None else ""
     load = f"m = unihub.load({handle!r}{chosen}, signature={signature.name!r}); m"
-    inputs = {name: tensor_code(info) for name, info in signature.inputs.items()}
+    inputs = {
+        name: _parsed_code(parsed, info.dtype, info.shape)
+        if info.dtype == "string" and parsed.is_parsed(info.name)
+        else tensor_code(info)
+        for name, info in signature.inputs.items()
+    }
+    if any(_UNKNOWN in code for code in inputs.values()):
+        return ""
     if len(inputs) == 1:
         return f"{load}({next(iter(inputs.values()))})"
     if not inputs:
@@ -30,24 +47,48 @@ def signature_example(handle: str, signature: Signature, tags: Optional[Iterable
     return f"{load}({{{', '.join(f'{name!r}: {code}' for name, code in inputs.items())}}})"
 
 
-def callable_example(handle: str, target: Callable) -> str:
-    """The call of an object, with the first structure of inputs that it accepts."""
+def callable_example(handle: str, target: Callable, parsed: ParsedInputs) -> str:
+    """The call of an object, with the first structure of inputs that it accepts.
+
+    It is "" where they cannot be told.
+    """
     load = f"m = unihub.load({handle!r}); m{'.' if target.path else ''}{target.path}"
     if not target.accepted:
-        return f"{load}(...)"
+        return ""
+    is_parsed = parsed.parses(target.functions)
     accepted = min(target.accepted, key=_trains)
     defaults = {argument.name: argument.default for argument in target.arguments}
     parts = []
     by_name = False
     for name, value in accepted.arguments:
+        default = defaults.get(name)
         # What follows an argument that was left out has to be named.
-        if not _has_tensor(value) and (defaults.get(name) == show(value) or value is None):
+        if default is not None and (default == show(value) or _stands_for(default, value)):
             by_name = True
             continue
         code = _value_code(value)
+        if is_parsed and isinstance(value, Spec) and value.dtype == "string":
+            code = _parsed_code(parsed, value.dtype, value.shape)
         named = by_name or not _has_tensor(value) or name not in defaults
+        if _UNKNOWN in code or (by_name and not name.isidentifier()):
+            return ""
         parts.append(f"{name}={code}" if named and name.isidentifier() else code)
     return f"{load}({', '.join(parts)})"
+
+
+def _stands_for(default: str, value: Any) -> bool:
+    """Whether a default, a number, is what a scalar tensor was traced in the place of."""
+    return isinstance(value, Spec) and value.shape == () and _NUMBER.match(default) is not None
+
+
+def _parsed_code(parsed: ParsedInputs, dtype: str, shape: Shape) -> str:
+    """An expression for an input that is to hold serialized tf.train.Examples."""
+    sizes = _sizes(shape)
+    if parsed.code is None or len(sizes) > 1:
+        return _UNKNOWN
+    if not sizes:
+        return f"tf.constant({parsed.code})"
+    return f"tf.constant([{parsed.code}]{f' * {sizes[0]}' if sizes[0] != 1 else ''})"
 
 
 def tensor_code(info: TensorInfo) -> str:
@@ -58,13 +99,16 @@ def tensor_code(info: TensorInfo) -> str:
 
 def _tensor_code(dtype: str, shape: Shape, type_spec: str = "") -> str:
     if dtype in _NO_NUMBERS or dtype.startswith("unknown"):
-        return "..."
+        return _UNKNOWN
+    if type_spec == "SparseTensorSpec" and (shape is None or None in shape[1:]):
+        # Each index counts, and how far they go is not told.
+        return _UNKNOWN
     sizes = _sizes(shape)
     if type_spec == "RaggedTensorSpec":
         return f"tf.RaggedTensor.from_tensor({_dense(dtype, (*sizes, 1)[: max(2, len(sizes))])})"
     if type_spec == "SparseTensorSpec":
         return f"tf.sparse.from_dense({_dense(dtype, sizes)})"
-    return _dense(dtype, sizes) if not type_spec else "..."
+    return _dense(dtype, sizes) if not type_spec else _UNKNOWN
 
 
 def _dense(dtype: str, sizes: Tuple[int, ...]) -> str:
@@ -95,7 +139,7 @@ def _value_code(value: Any) -> str:
         return f"({', '.join(map(_value_code, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, Fields) and not value.name:
         return "{" + ", ".join(f"{key!r}: {_value_code(item)}" for key, item in value.items) + "}"
-    return repr(value) if value is None or isinstance(value, (bool, int, float, str)) else "..."
+    return repr(value) if value is None or isinstance(value, (bool, int, float, str)) else _UNKNOWN
 
 
 def _has_tensor(value: Any) -> bool:

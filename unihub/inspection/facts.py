@@ -24,7 +24,7 @@ class SignatureInfo(NamedTuple):
 
     Attributes:
         inputs, outputs: by name, in alphabetical order.
-        example: a line of code.
+        example: a line of code; "" where the files do not tell one that runs.
     """
 
     name: str
@@ -40,7 +40,7 @@ class CallableInfo(NamedTuple):
         path: how to reach it from the loaded object; ``""`` for that object itself.
         arguments: those of its ``__call__``, without ``self``.
         accepted: the structures of inputs that it takes.
-        example: a line of code.
+        example: a line of code; "" where the files do not tell one that runs.
     """
 
     path: str

@@ -22,6 +22,7 @@ from unihub.inspection.facts import (
 )
 from unihub.inspection.keras_metadata import read_keras_metadata
 from unihub.inspection.model_info import ModelInfo, RemoteInfo
+from unihub.inspection.parsed_inputs import ParsedInputs
 from unihub.inspection.uses import present_runtime, uses_of
 from unihub.inspection.variables import (
     Variable,
@@ -136,14 +137,17 @@ def _meta_graph(
         variables = variables_of_objects(objects, children)
     else:
         variables = variables_of_collections(collections, checkpoint, file)
+    parsed = ParsedInputs(scan.graph)
     return MetaGraphInfo(
         tags=graph.tags,
         tensorflow_version=graph.tensorflow_version,
         signatures=tuple(
-            SignatureInfo(s.name, s.inputs, s.outputs, signature_example(handle, s, tags))
+            SignatureInfo(s.name, s.inputs, s.outputs, signature_example(handle, s, tags, parsed))
             for s in graph.signatures.values()
         ),
-        callables=tuple(_callables(handle, read_callables(objects, children))) if is_tf2 else (),
+        callables=tuple(_callables(handle, read_callables(objects, children), parsed))
+        if is_tf2
+        else (),
         sub_objects=graph.object_graph.callables if graph.object_graph else (),
         variables=variables,
         regularization_losses=graph.regularization_losses,
@@ -164,9 +168,12 @@ def _evident_tags(model: SavedModel) -> Tuple[str, ...]:
     return model.tags[0]
 
 
-def _callables(handle: str, found: Iterable[Callable]) -> Iterator[CallableInfo]:
+def _callables(
+    handle: str, found: Iterable[Callable], parsed: ParsedInputs
+) -> Iterator[CallableInfo]:
     for one in found:
-        yield CallableInfo(one.path, one.arguments, one.accepted, callable_example(handle, one))
+        example = callable_example(handle, one, parsed)
+        yield CallableInfo(one.path, one.arguments, one.accepted, example)
 
 
 def _assets(folder: str, names: Iterable[str]) -> Iterator[Asset]:

@@ -164,7 +164,7 @@ def _callables(callables: Iterable[CallableInfo], examples: bool = True) -> str:
     return "".join(
         f"<p><code>{_text(target)}</code></p>"
         f"{_table(('takes', str(accepted)) for accepted in target.accepted)}"
-        f"{_code(target.example) if examples else ''}"
+        f"{_code(target.example) if examples and target.example else ''}"
         for target in callables
     )
 
@@ -177,7 +177,7 @@ def _signatures(signatures: Iterable[SignatureInfo], examples: bool = True) -> s
             for side, tensors in (("in", signature.inputs), ("out", signature.outputs))
             for name, info in tensors.items()
         )
-        + (_code(signature.example) if examples else "")
+        + (_code(signature.example) if examples and signature.example else "")
         for signature in signatures
     )
 

@@ -206,10 +206,13 @@ def _of_graph(graph: MetaGraphInfo, variables: bool) -> Iterator[Any]:
         outputs = [f"{name}: {info}" for name, info in signature.outputs.items()]
         yield (
             f"signature {signature.name!r}",
-            [f"in   {i}" for i in inputs] + [f"out  {o}" for o in outputs] + [signature.example],
+            [f"in   {i}" for i in inputs]
+            + [f"out  {o}" for o in outputs]
+            + ([signature.example] if signature.example else []),
         )
     for target in graph.callables:
-        yield f"call {target}", [f"takes {a}" for a in target.accepted] + [target.example]
+        example = [target.example] if target.example else []
+        yield f"call {target}", [f"takes {a}" for a in target.accepted] + example
     if graph.sub_objects:
         yield f"callable parts: {names(graph.sub_objects)}"
     named = [f"{v.name}: {variable_text(v)}" for v in graph.variables] if variables else []
