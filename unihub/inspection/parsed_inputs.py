@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
-from unihub.formats.schema import DTYPE_NAMES
+from unihub.formats.schema import dtype_name
 from unihub.inspection.graph import Graph, Node, node_of
 
 # The one takes the keys of features as vectors, the other as an input each.
@@ -115,7 +115,7 @@ def _required(node: Node, nodes: Mapping[str, Node]) -> Optional[Dict[str, Tuple
         if value is None:
             return None
         proto = value.message("tensor")
-        dtype = DTYPE_NAMES.get(proto.number("dtype"), "")
+        dtype = dtype_name(proto.number("dtype"))
         if _count(proto.message("tensor_shape").rows("dim", "size")):
             continue
         if dtype not in _VALUES or count > _MOST_VALUES:
