@@ -7,7 +7,7 @@ import sys
 import pytest
 from conftest import MODELS, ROOT
 from golden import check_golden
-from hand_made import HUB_GRAPH, HUB_MODULE, TF2
+from hand_made import HUB_GRAPH, HUB_MODULE, SERVING_DEFAULT, TF2, meta_graph, saved_model
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from inspection.acting_table import ACTING
@@ -75,6 +75,17 @@ def test_an_image_module():
     assert Attachment("image_module_info", "images of 8 × 8") in info.meta_graphs[0].attachments
     assert [graph.tags for graph in info.meta_graphs] == [(), ("train",)]
     assert "tags=['train']" in info.meta_graphs[1].signatures[0].example
+
+
+def test_where_no_variant_is_evident_every_example_names_its_tags(tmp_path):
+    graphs = [
+        meta_graph(tags=(tag,), signatures={"serving_default": SERVING_DEFAULT})
+        for tag in ("cpu", "gpu")
+    ]
+    (tmp_path / "saved_model.pb").write_bytes(saved_model(*graphs))
+    info = unihub.inspect(tmp_path)
+    for tag, graph in zip(("cpu", "gpu"), info.meta_graphs):
+        assert f"tags=['{tag}']" in graph.signatures[0].example
 
 
 def test_the_parts_of_a_partitioned_variable_count_as_one():

@@ -91,6 +91,28 @@ class OutputOfCallable(UnihubError, ValueError):
     do = "{remedy}"
 
 
+def evident_meta_graph(
+    model: SavedModel,
+    operation: Operation = Operation.INFERENCE,
+    training: Optional[bool] = None,
+) -> Optional[MetaGraph]:
+    """The MetaGraph to use where nobody names its tags; None where none is evident.
+
+    For fine-tuning a TF1 format that is the one tagged "train" where there is
+    one, unless ``training`` is False; else the one without tags, the one
+    tagged "serve", or the only one.
+    """
+    variants = {frozenset(graph.tags): graph for graph in model.meta_graphs}
+    preferred = list(_PREFERRED_TAGS)
+    has_train_graph = model.format is not Format.TF2_SAVED_MODEL
+    if has_train_graph and operation is Operation.FINE_TUNING and training is not False:
+        preferred.insert(0, ("train",))
+    for candidate in preferred:
+        if frozenset(candidate) in variants:
+            return variants[frozenset(candidate)]
+    return model.meta_graphs[0] if len(variants) == 1 else None
+
+
 def choose_meta_graph(
     model: SavedModel,
     handle: str,
@@ -101,26 +123,22 @@ def choose_meta_graph(
 ) -> MetaGraph:
     """The MetaGraph with the wanted tags, or the evident one.
 
-    For fine-tuning a TF1 format that is the one tagged "train" where there is
-    one, unless ``training`` is False; else the one without tags, the one
-    tagged "serve", or the only one. ``call`` is how the line begins that an error offers.
+    ``call`` is how the line begins that an error offers.
+
+    Raises:
+        UnknownTags: none has the wanted tags.
+        AmbiguousTags: none are wanted, and none is evident.
     """
+    if tags is None:
+        evident = evident_meta_graph(model, operation, training)
+        if evident is None:
+            raise AmbiguousTags(**_choices(model, handle, call))
+        return evident
     variants = {frozenset(graph.tags): graph for graph in model.meta_graphs}
-    if tags is not None:
-        wanted = frozenset((tags,) if isinstance(tags, str) else tags)
-        if wanted in variants:
-            return variants[wanted]
-        raise UnknownTags(wanted=_shown(wanted), **_choices(model, handle, call))
-    preferred = list(_PREFERRED_TAGS)
-    has_train_graph = model.format is not Format.TF2_SAVED_MODEL
-    if has_train_graph and operation is Operation.FINE_TUNING and training is not False:
-        preferred.insert(0, ("train",))
-    for candidate in preferred:
-        if frozenset(candidate) in variants:
-            return variants[frozenset(candidate)]
-    if len(variants) == 1:
-        return model.meta_graphs[0]
-    raise AmbiguousTags(**_choices(model, handle, call))
+    wanted = frozenset((tags,) if isinstance(tags, str) else tags)
+    if wanted in variants:
+        return variants[wanted]
+    raise UnknownTags(wanted=_shown(wanted), **_choices(model, handle, call))
 
 
 def choose_signature(

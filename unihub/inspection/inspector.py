@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, Optional, Tuple, Union, overload
 
+from unihub.formats import selection
 from unihub.formats.files import CHECKPOINT
 from unihub.formats.model import MetaGraph, Named, SavedModel, open_saved_model
 from unihub.inspection import security
@@ -34,7 +35,6 @@ from unihub.matrix.values import Format
 if TYPE_CHECKING:
     from typing import Literal
 
-_PREFERRED_TAGS: Tuple[Tuple[str, ...], ...] = ((), ("serve",))
 _MOST_FILES = 100_000
 
 
@@ -129,7 +129,9 @@ def _meta_graph(
     collections = message.entries("collection_def")
     objects = message.message("object_graph_def")
     ops = tuple(sorted(scan.graph.ops()))
-    tags = None if graph.tags == _evident_tags(model) else graph.tags
+    # Those that `unihub.load` chooses by itself need not be named.
+    evident = selection.evident_meta_graph(model)
+    tags = None if evident is not None and graph.tags == evident.tags else graph.tags
     is_tf2 = model.format is Format.TF2_SAVED_MODEL
     variables: Tuple[Variable, ...]
     children = graph.object_graph.children_by_name() if graph.object_graph else {}
@@ -158,14 +160,6 @@ def _meta_graph(
         attachments=read_attachments(collections, file),
         assets=tuple(_assets(model.path, graph.assets)),
     )
-
-
-def _evident_tags(model: SavedModel) -> Tuple[str, ...]:
-    """Those that `unihub.load` chooses by itself."""
-    for tags in _PREFERRED_TAGS:
-        if tags in model.tags:
-            return tags
-    return model.tags[0]
 
 
 def _callables(

@@ -98,20 +98,13 @@ def judge(
         refusal = MatrixRefusal(cell.refusal, handle=handle, evidence=model.evidence)
         return Verdict(cell, Status.REFUSED, refusal=refusal)
     if graph is None:
-        graph = _evident(model, handle, operation)
+        graph = selection.evident_meta_graph(model, operation) or model.meta_graphs[0]
     if operation is Operation.FINE_TUNING and model.format is Format.TF2_SAVED_MODEL:
         obstacle = _obstacle(handle, graph, signature)
         if obstacle is not None:
             return Verdict(cell, Status.REFUSED, refusal=obstacle)
     code = tuple((route.api, _line(route, handle, model, graph)) for route in cell.routes)
     return _of_what_is_called(handle, graph, Verdict(cell, cell.status, code, cell.note))
-
-
-def _evident(model: SavedModel, handle: str, operation: Operation) -> MetaGraph:
-    try:
-        return selection.choose_meta_graph(model, handle, operation)
-    except selection.AmbiguousTags:
-        return model.meta_graphs[0]
 
 
 def _obstacle(handle: str, graph: MetaGraph, signature: Optional[str]) -> Optional[UnihubError]:
