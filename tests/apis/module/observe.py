@@ -131,12 +131,13 @@ def _shape_text(shape: Any) -> str:
 
 
 def files(folder: Any) -> List[str]:
-    """Paths of all files below ``folder``, relative to it."""
-    return sorted(
-        os.path.relpath(os.path.join(parent, name), str(folder)).replace(os.sep, "/")
-        for parent, _, names in os.walk(str(folder))
-        for name in names
-    )
+    """Paths of all files below ``folder``, and of its empty folders with a slash."""
+    found = []
+    for parent, folders, names in os.walk(str(folder)):
+        below = os.path.relpath(parent, str(folder)).replace(os.sep, "/")
+        found += [name if below == "." else f"{below}/{name}" for name in names]
+        found += [] if folders or names else [f"{below}/"]
+    return sorted(found)
 
 
 @functools.singledispatch

@@ -81,7 +81,8 @@ def write_saved_model(
     Args:
         saved_model: as saved_model_proto returns it.
         folder: where to write; made if it is not there.
-        save_variables: writes the checkpoint with the prefix it is given.
+        save_variables: writes the checkpoint with the prefix it is given, in a folder
+            that is there even where the module has no variables.
     """
     written = SavedModel()
     written.CopyFrom(saved_model)
@@ -91,7 +92,9 @@ def write_saved_model(
     tf.io.gfile.makedirs(assets_folder)
     for source, name in _release_assets(written).items():
         tf.io.gfile.copy(source, os.path.join(assets_folder, name))
-    save_variables(variables_path(folder))
+    prefix = variables_path(folder)
+    tf.io.gfile.makedirs(os.path.dirname(prefix))
+    save_variables(prefix)
     write_file(os.path.join(folder, _PB), written.SerializeToString())
 
 

@@ -6,7 +6,6 @@ state ops are what all applications of the module share.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Union
@@ -61,7 +60,6 @@ class ModuleState:
     def save(self, session: tf.compat.v1.Session, prefix: str) -> None:
         """Writes the values that the variables have in a session as a checkpoint."""
         if self.saver:
-            tf.io.gfile.makedirs(os.path.dirname(prefix))
             self.saver.save(session, prefix, write_meta_graph=False, write_state=False)
 
 
