@@ -8,6 +8,8 @@ import zipfile
 
 import pytest
 
+import unihub
+from unihub.errors import UnihubError
 from unihub.settings import OPTIONS
 
 # Enough of a model to be stored; no test here loads it.
@@ -30,6 +32,15 @@ def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("UNIHUB_RETRIES", "0")
     monkeypatch.setenv("UNIHUB_PROGRESS", "off")
     return tmp_path / "cache"
+
+
+def refused(code, handle, builtin=OSError, **kwargs):
+    """The error by which a handle is not resolved; with a function for a handle, its error."""
+    with pytest.raises(UnihubError) as raised:
+        handle() if callable(handle) else unihub.resolve(handle, **kwargs)
+    assert raised.value.code == code
+    assert isinstance(raised.value, builtin)
+    return raised.value
 
 
 def tar_gz(files=FILES, folder=""):

@@ -9,8 +9,8 @@ import stat
 
 import pytest
 from golden import check_golden
-from handles.places import FILES, cache, tar_gz, write
-from handles.server import Reply, Server
+from handles.places import FILES, tar_gz, write
+from handles.server import Reply
 
 import unihub
 from unihub.handles import lockfile, parsing, resolving
@@ -18,7 +18,6 @@ from unihub.handles.kinds import KaggleModel, LocalFolder
 from unihub.handles.lockfile import Locked, Lockfile
 
 pytestmark = pytest.mark.usefixtures("cache")
-__all__ = ["cache"]
 
 CONTENT = hashlib.sha256(
     "".join(
@@ -36,10 +35,9 @@ def project(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def server():
-    with Server() as server:
-        server["/m.tar.gz"] = Reply(tar_gz())
-        yield server
+def server(server):
+    server["/m.tar.gz"] = Reply(tar_gz())
+    return server
 
 
 def lock(*texts):

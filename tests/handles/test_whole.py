@@ -12,8 +12,8 @@ import warnings
 from pathlib import Path
 
 import pytest
-from handles.places import FILES, cache, tar_gz, tree, write, zipped
-from handles.server import Reply, Server
+from handles.places import FILES, tar_gz, tree, write, zipped
+from handles.server import Reply
 
 import unihub
 from unihub.handles.cache.cache_errors import DamagedEntry
@@ -21,16 +21,9 @@ from unihub.handles.cache.locks import held
 from unihub.handles.sources.sources import DamagedEntryReplaced, FetchedModelDiffers
 
 pytestmark = pytest.mark.usefixtures("cache")
-__all__ = ["cache"]
 
 ARCHIVE = tar_gz()
 SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
-
-
-@pytest.fixture
-def server():
-    with Server() as server:
-        yield server
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "assets/.DS_Store", ".nfs1"])

@@ -24,20 +24,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unihub.handles.cache import cache_errors
-from unihub.handles.cache.cache import Cache, key_of
+from unihub.handles.cache.cache import key_of
 from unihub.handles.cache.manifest import Facts, StoredFile
 
 KEY = key_of(HANDLE)
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def cache(root):
-    return Cache(str(root))
 
 
 def test_a_published_model_is_found(cache, root):

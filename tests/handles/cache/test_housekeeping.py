@@ -36,16 +36,6 @@ HANDLES = [f"https://example.com/{name}" for name in "abc"]
 WEIGHTS, CONVERTED = "a" * 64, "b" * 32
 
 
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def cache(root):
-    return Cache(str(root))
-
-
 def used(entry, days_ago):
     """Dates the last use, as a read of the manifest does."""
     when = time.time() - days_ago * DAY

@@ -19,19 +19,9 @@ from handles.stores import (
 )
 
 from unihub.handles.cache import staging
-from unihub.handles.cache.cache import Cache, key_of
+from unihub.handles.cache.cache import key_of
 
 KEY = key_of(HANDLE)
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def cache(root):
-    return Cache(str(root))
 
 
 def finished(process):

@@ -29,16 +29,6 @@ KEY = key_of(HANDLE)
 OTHER_USER = 12345
 
 
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def cache(root):
-    return Cache(str(root))
-
-
 def test_a_hit_on_a_read_only_file_system(cache, root):
     with mounted(root, "size=1m,mode=0700"):
         entry = publish(root)

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from email.utils import formatdate
+from pathlib import Path
 from time import time
 
 import pytest
@@ -27,22 +28,6 @@ LIMITS = Limits(read_timeout=20, retries=2, backoff=0.001)
 LONG_AGO = formatdate(0, usegmt=True)
 
 
-@pytest.fixture
-def server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture
-def partial(tmp_path):
-    return str(tmp_path / "partial")
-
-
-def content(path):
-    with open(path, "rb") as file:
-        return file.read()
-
-
 def note(partial):
     with open(partial + ".json", encoding="utf-8") as file:
         return json.load(file)
@@ -58,7 +43,7 @@ def break_off(server, partial, **reply):
 
 def go_on(server, partial, limits=LIMITS, **kwargs):
     download(server.url("/m?sig=secret"), partial, limits, **kwargs)
-    return content(partial), [request.headers.get("range") for request in server.requests]
+    return Path(partial).read_bytes(), [request.headers.get("range") for request in server.requests]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +171,7 @@ def test_a_signed_redirect_may_be_signed_anew(server, partial):
     ]
     server["/signed"] = [Reply(OLD, etag='"1"', cut_at=AT), Reply(OLD, etag='"1"')]
     download(server.url("/m"), partial, LIMITS)
-    assert content(partial) == OLD
+    assert Path(partial).read_bytes() == OLD
     assert server.requests[-1].headers["range"] == f"bytes={AT}-"
 
 
@@ -270,7 +255,7 @@ def test_another_url_begins_anew(server, partial):
     break_off(server, partial, etag='"1"')
     server["/other"] = Reply(NEW, etag='"1"')
     download(server.url("/other"), partial, LIMITS)
-    assert content(partial) == NEW
+    assert Path(partial).read_bytes() == NEW
 
 
 def test_the_note_holds_no_url(server, partial):
@@ -324,7 +309,7 @@ def test_two_processes_that_write_the_same_part(server, partial, tmp_path):
     meddler = Meddler(partial, server.url("/m"))
     done = download(server.url("/m"), partial, LIMITS, callbacks=meddler)
     assert done.path != partial
-    assert content(done.path) == OLD
+    assert Path(done.path).read_bytes() == OLD
     assert os.path.exists(partial)
     remove_partial(done.path)
     meddler.other.close()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from handles.server import Reply, Server
+from handles.server import Reply
 
 from unihub.handles.download import progress as progress_module
 from unihub.handles.download.progress import Bar, Progress, shown
@@ -25,12 +25,6 @@ with shown({"None": None, "True": True, "False": False}[setting], "m\\x1b[2J.tar
 SLOW = Reply(b"0123456789" * 30_000, etag='"1"', piece=75_000, pause=0.36)
 QUICK = Reply(SLOW.body)
 BUSY = [Reply(status=503), QUICK]
-
-
-@pytest.fixture
-def server():
-    with Server() as server:
-        yield server
 
 
 def arguments(server, tmp_path, setting):

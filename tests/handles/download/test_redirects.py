@@ -20,10 +20,9 @@ SENT = {"authorization": None, "cookie": None, "x-key": None}
 
 
 @pytest.fixture
-def server():
-    with Server() as server:
-        server["/m"] = Reply(BODY)
-        yield server
+def server(server):
+    server["/m"] = Reply(BODY)
+    return server
 
 
 @pytest.fixture
@@ -32,11 +31,6 @@ def other():
     with Server() as server:
         server["/m"] = Reply(BODY)
         yield server
-
-
-@pytest.fixture
-def partial(tmp_path):
-    return str(tmp_path / "partial")
 
 
 def to(target, status=302):

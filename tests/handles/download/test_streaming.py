@@ -15,7 +15,7 @@ import threading
 import zipfile
 
 import pytest
-from handles.server import Reply, Server
+from handles.server import Reply
 
 from unihub.handles.download.partial import PartialDownload
 from unihub.handles.download.progress import Progress
@@ -50,17 +50,6 @@ def packed(data):
 
 
 TAR_OLD, TAR_NEW = packed(OLD), packed(NEW)
-
-
-@pytest.fixture
-def server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture
-def partial(tmp_path):
-    return str(tmp_path / "partial")
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import time
 import warnings
 from dataclasses import replace
 from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 from golden import check_golden
@@ -36,22 +37,6 @@ LIMITS = Limits(connect_timeout=5, read_timeout=0.2, retries=2, backoff=0.001)
 PATIENT = Limits(read_timeout=20, retries=2, backoff=0.001)
 
 
-@pytest.fixture
-def server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture
-def partial(tmp_path):
-    return str(tmp_path / "partial")
-
-
-def content(path):
-    with open(path, "rb") as file:
-        return file.read()
-
-
 def left(tmp_path):
     return sorted(os.listdir(str(tmp_path)))
 
@@ -66,7 +51,7 @@ def test_a_file_and_its_hash(server, partial, tmp_path):
     assert done.url == server.url("/m?…")
     assert (done.path, done.size, done.etag) == (partial, len(BODY), '"1"')
     assert done.sha256 == hashlib.sha256(BODY).hexdigest()
-    assert content(partial) == BODY
+    assert Path(partial).read_bytes() == BODY
     assert left(tmp_path) == ["partial", "partial.json"]
     assert server.requests[0].headers["accept-encoding"] == "identity"
 
@@ -75,13 +60,13 @@ def test_a_file_and_its_hash(server, partial, tmp_path):
 def test_an_empty_file(server, partial, reply):
     server["/m"] = reply
     assert download(server.url("/m"), partial, LIMITS).size == 0
-    assert content(partial) == b""
+    assert Path(partial).read_bytes() == b""
 
 
 def test_without_validators_the_file_stays_when_it_is_whole(server, partial):
     server["/m"] = [Reply(status=503), Reply(BODY)]
     download(server.url("/m"), partial, LIMITS)
-    assert content(partial) == BODY
+    assert Path(partial).read_bytes() == BODY
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
@@ -112,7 +97,7 @@ def test_a_symlink_in_the_place_of_the_part_is_not_followed(server, partial, tmp
 def test_every_cut_goes_on_where_it_broke(server, partial, at):
     server["/m"] = [Reply(SHORT, etag='"1"', cut_at=at), Reply(SHORT, etag='"1"')]
     download(server.url("/m"), partial, PATIENT)
-    assert content(partial) == SHORT
+    assert Path(partial).read_bytes() == SHORT
     assert ranges(server) == [None, f"bytes={at}-" if at else None]
 
 
@@ -129,7 +114,7 @@ def test_every_cut_for_good_is_an_error(server, partial, at, tmp_path):
 def test_every_cut_of_a_chunked_body(server, partial, at):
     server["/m"] = [Reply(SHORT, chunked=True, piece=5, cut_at=at), Reply(SHORT, chunked=True)]
     download(server.url("/m"), partial, PATIENT)
-    assert content(partial) == SHORT
+    assert Path(partial).read_bytes() == SHORT
 
 
 def test_a_chunked_body_without_its_last_chunk_is_short(server, partial):
@@ -206,14 +191,14 @@ def test_content_encoding_is_not_undone(server, partial):
     packed = gzip.compress(BODY)
     server["/m"] = Reply(packed, headers={"Content-Encoding": "gzip"})
     download(server.url("/m"), partial, LIMITS)
-    assert content(partial) == packed
+    assert Path(partial).read_bytes() == packed
 
 
 def test_chunked_content_encoding_is_not_undone(server, partial):
     packed = gzip.compress(BODY)
     server["/m"] = Reply(packed, headers={"Content-Encoding": "gzip"}, chunked=True, piece=100)
     download(server.url("/m"), partial, LIMITS)
-    assert content(partial) == packed
+    assert Path(partial).read_bytes() == packed
 
 
 # Statuses, resets, silence
@@ -233,7 +218,7 @@ def test_what_may_pass_is_tried_again_and_announced(server, partial, status):
     server["/m"] = [Reply(status=status), Reply(status=status), Reply(BODY)]
     heard = Heard()
     download(server.url("/m"), partial, LIMITS, progress=heard)
-    assert content(partial) == BODY
+    assert Path(partial).read_bytes() == BODY
     assert [text[-5:] for text in heard.texts] == [f": {status}"] * 2
     assert all(text.startswith("retrying in ") for text in heard.texts)
 
@@ -281,7 +266,7 @@ def test_waits_have_a_total_bound(server, partial):
 def test_a_reset_goes_on_where_it_broke(server, partial):
     server["/m"] = [Reply(BODY, etag='"1"', reset_at=150_000), Reply(BODY, etag='"1"')]
     download(server.url("/m"), partial, PATIENT)
-    assert content(partial) == BODY
+    assert Path(partial).read_bytes() == BODY
     assert len(ranges(server)) == 2
     assert ranges(server)[1] is not None
 
@@ -308,7 +293,7 @@ def test_a_refused_connection(partial):
 def test_a_server_that_falls_silent_once(server, partial, stall):
     server["/m"] = [Reply(BODY, etag='"1"', **stall), Reply(BODY, etag='"1"')]
     download(server.url("/m"), partial, LIMITS)
-    assert content(partial) == BODY
+    assert Path(partial).read_bytes() == BODY
 
 
 @pytest.mark.parametrize(

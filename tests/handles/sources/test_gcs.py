@@ -9,14 +9,12 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import pytest
 from golden import check_golden
-from handles.places import FILES, cache, tar_gz, tree
-from handles.server import Reply, Server
+from handles.places import FILES, refused, tar_gz, tree
+from handles.server import Reply
 
 import unihub
-from unihub.errors import UnihubError
 
 pytestmark = pytest.mark.usefixtures("cache")
-__all__ = ["cache"]
 
 LIST = "/storage/v1/b/bucket/o"
 
@@ -54,22 +52,13 @@ class Bucket:
 
 
 @pytest.fixture
-def server(monkeypatch):
-    with Server() as server:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"127.0.0.1:{server.port}")
-        yield server
+def server(server, monkeypatch):
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"127.0.0.1:{server.port}")
+    return server
 
 
 def objects(prefix):
     return {prefix + name: data for name, data in FILES.items()}
-
-
-def refused(code, handle):
-    with pytest.raises(UnihubError) as raised:
-        unihub.resolve(handle)
-    assert raised.value.code == code
-    assert isinstance(raised.value, OSError)
-    return raised.value
 
 
 @pytest.mark.parametrize("page_size", [1, 2, 1000])

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 import tensorflow as tf
 from golden import check_golden
-from handles.places import FILES, cache, tar_gz, tree, write, zipped
+from handles.places import FILES, refused, tar_gz, tree, write, zipped
 from handles.server import Reply, Server
 from packaging.version import Version
 
 import unihub
 from unihub import settings
-from unihub.errors import UnihubError
 from unihub.handles.cache import staging
 from unihub.handles.cache.cache import Cache
 from unihub.handles.cache.manifest import Facts
@@ -21,7 +20,6 @@ from unihub.handles.sources.context import Context
 from unihub.handles.sources.tensorflow_gfile import blocks, files, size
 
 pytestmark = pytest.mark.usefixtures("cache")
-__all__ = ["cache"]
 
 
 @pytest.fixture
@@ -36,14 +34,6 @@ def put(uri, content):
     tf.io.gfile.makedirs(uri.rpartition("/")[0])
     with tf.io.gfile.GFile(uri, "wb") as file:
         file.write(content)
-
-
-def refused(code, call):
-    with pytest.raises(UnihubError) as raised:
-        call()
-    assert raised.value.code == code
-    assert isinstance(raised.value, OSError)
-    return raised.value
 
 
 def test_a_folder_is_copied_once(ram):

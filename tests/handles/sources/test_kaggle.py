@@ -12,14 +12,13 @@ import sys
 import pytest
 from golden import check_golden
 from handles.kaggle_server import Kaggle
-from handles.places import FILES, cache, tar_gz, tree, write
+from handles.places import FILES, refused, tar_gz, tree, write
 from handles.server import Reply, Server
 
 import unihub
 from unihub.errors import UnihubError
 
 pytestmark = pytest.mark.usefixtures("cache")
-__all__ = ["cache"]
 
 HAS_KAGGLEHUB = importlib.util.find_spec("kagglehub") is not None
 PATH = "google/half/tensorFlow2/two"
@@ -49,14 +48,6 @@ def kaggle(tmp_path, monkeypatch):
         kaggle = Kaggle(server, storage)
         kaggle.add(PATH, FIRST, SECOND)
         yield kaggle
-
-
-def refused(code, handle, builtin=OSError):
-    with pytest.raises(UnihubError) as raised:
-        unihub.resolve(handle)
-    assert raised.value.code == code
-    assert isinstance(raised.value, builtin)
-    return raised.value
 
 
 def check(error, name=None, **replacements):

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 from golden import check_golden
-from handles.places import FILES, cache, tar_gz, tree, write, zipped
-from handles.server import Reply, Server
+from handles.places import FILES, tar_gz, tree, write, zipped
+from handles.server import Reply
 
 import unihub
 from unihub.errors import UnihubError
@@ -29,17 +29,10 @@ from unihub.handles.sources import sources
 from unihub.handles.sources.sources import DamagedEntryReplaced
 
 pytestmark = pytest.mark.usefixtures("cache")
-__all__ = ["cache"]
 
 ARCHIVE = tar_gz()
 SHA256 = hashlib.sha256(ARCHIVE).hexdigest()
 OTHER = "0" * 64
-
-
-@pytest.fixture
-def server():
-    with Server() as server:
-        yield server
 
 
 def resolve(handle, **kwargs):

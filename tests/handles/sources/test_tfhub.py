@@ -6,33 +6,17 @@ import hashlib
 
 import pytest
 from golden import check_golden
-from handles.places import FILES, cache, tar_gz, tree
-from handles.server import Reply, Server
+from handles.places import FILES, refused, tar_gz, tree
+from handles.server import Reply
 
 import unihub
-from unihub.errors import UnihubError
 from unihub.handles.archive.extract_errors import NotAnArchive
 from unihub.handles.sources.tfhub import asking_for
 
 pytestmark = pytest.mark.usefixtures("cache")
-__all__ = ["cache"]
 
 MODEL = "/google/half_plus_two/1"
 PAGE = b"<!DOCTYPE html><title>half_plus_two</title>"
-
-
-@pytest.fixture
-def server():
-    with Server() as server:
-        yield server
-
-
-def refused(code, handle, **kwargs):
-    with pytest.raises(UnihubError) as raised:
-        unihub.resolve(handle, **kwargs)
-    assert raised.value.code == code
-    assert isinstance(raised.value, OSError)
-    return raised.value
 
 
 @pytest.mark.parametrize("load_format", ["AUTO", "COMPRESSED"])
