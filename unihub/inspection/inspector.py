@@ -33,6 +33,7 @@ from unihub.inspection.variables import (
 from unihub.matrix.values import Format
 
 if TYPE_CHECKING:
+    # Python 3.7 has none.
     from typing import Literal
 
 _MOST_FILES = 100_000
