@@ -131,8 +131,7 @@ def _missing_ops(
         remedy = f'pip install "tensorflow>={writer}"'
     elif package is None:
         why = "they come from a package that unihub does not know, or from a newer TensorFlow."
-        remedy = "import the package that the model's page names, before unihub.load({!r})"
-        remedy = remedy.format(handle)
+        remedy = "import the package that the model's page names, before the model is loaded"
     else:
         why = f"they come with the package {package}, which is not installed or too old."
         # Imported only here, for most processes end without an error.

@@ -29,6 +29,17 @@ def reference_variables(hub: Any) -> None:
     fns.dense(hub, use_resource=False)
 
 
+def embedding(hub: Any) -> None:
+    """The mean of some rows, told by numbers of a type that 1.15 does not take."""
+    ids = v1.sparse_placeholder(tf.int64, [None, None], name="ids")
+    w = v1.get_variable("w", initializer=[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    hub.add_signature(inputs=ids, outputs=v1.nn.embedding_lookup_sparse(w, ids, None, "mean"))
+
+
+def _ids_input() -> Any:
+    return tf.SparseTensor([[0, 0], [0, 1]], tf.constant([0, 2], tf.int64), [1, 2])
+
+
 def _sparse_input() -> Any:
     return tf.SparseTensor([[0, 1], [1, 0]], [1.0, 2.0], [2, 2])
 
@@ -47,9 +58,13 @@ MODULES: Mapping[str, Tuple[Callable[..., None], Callable[[], Any], Any]] = {
     "vocabulary": (fns.vocabulary, lambda: ["b", "x"], [[1, -1]]),
     "sparse": (fns.sparse, _sparse_input, [[0.0, 3.0], [6.0, 0.0]]),
     "ragged": (fns.ragged, _ragged_input, [[3.0, 6.0], [9.0]]),
+    "embedding": (embedding, _ids_input, [[3.0, 4.0]]),
     "branching": (fns.branching, lambda: 3.0, 6.0),
     "mapping": (fns.mapping, lambda: [1.0, 2.0], [2.0, 4.0]),
 }
+
+# What TensorFlow 1.15 cannot read, and why: it is said.
+NOT_IN_TF1 = {"embedding": "'Tsegmentids of SparseSegmentMean'"}
 
 _OPTIONS: Dict[str, Dict[str, Any]] = {"normalized": {"tags_and_args": fns.TRAIN_AND_SERVE}}
 

@@ -129,6 +129,20 @@ def unknown_op(saved_model: SavedModel) -> None:
     graph.meta_info_def.stripped_op_list.op.add(name="SentencepieceOp")
 
 
+def unknown_op_of_newer(saved_model: SavedModel) -> None:
+    unknown_op(saved_model)
+    info = saved_model.meta_graphs[0].meta_info_def
+    info.stripped_op_list.op[-1].name = "MultiplyMore"
+    info.tensorflow_version = "9.15.5"
+
+
+def unknown_attributes(saved_model: SavedModel) -> None:
+    graph = saved_model.meta_graphs[0]
+    graph.meta_info_def.tensorflow_version = "9.15.5"
+    (node,) = (node for node in graph.graph_def.node if node.op == "Mul")
+    node.attr["rounding"].s = b"up"
+
+
 def unnamed_tensor(saved_model: SavedModel) -> None:
     saved_model.meta_graphs[0].signature_def["default"].inputs["default"].ClearField("name")
 
@@ -318,6 +332,14 @@ CASES: Dict[str, Case] = {
     "module-ops-missing": (
         (ValueError, NotFound),
         lambda folder: hub.Module(changed(unknown_op, folder)),
+    ),
+    "module-ops-missing-of-newer": (
+        (ValueError, NotFound),
+        lambda folder: hub.Module(changed(unknown_op_of_newer, folder)),
+    ),
+    "module-attributes-missing": (
+        (ValueError, tf.errors.InvalidArgumentError),
+        lambda folder: hub.Module(changed(unknown_attributes, folder)),
     ),
     "module-exists": ((OSError, tf.errors.AlreadyExistsError), exported_twice),
 }

@@ -5,7 +5,7 @@ Written for TensorFlow 1.15 to 2.21; each function says why it is needed.
 
 from __future__ import annotations
 
-from typing import Any, List, Optional, Set, Tuple
+from typing import Any, List, Optional, Tuple
 
 import tensorflow as tf
 
@@ -15,11 +15,10 @@ from tensorflow.core.framework.variable_pb2 import VariableDef
 from tensorflow.core.protobuf.meta_graph_pb2 import AssetFileDef, MetaGraphDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.core.protobuf.struct_pb2 import StructuredValue
+from tensorflow.python.framework.meta_graph import strip_graph_default_valued_attrs
 
 # No public API decodes the TypeSpec of a composite tensor in a signature.
 from tensorflow.python.saved_model import nested_structure_coder
-
-from unihub.apis.operations import op_definition
 
 __all__ = [
     "AssetFileDef",
@@ -30,18 +29,14 @@ __all__ = [
     "add_to_control_flow",
     "content_of_hub_spec",
     "decode_type_spec",
-    "drop_newer_attributes",
     "in_replicated_function",
     "is_of_tensorflow_hub",
     "set_colocation",
     "spec_dtype",
     "spec_shape",
+    "strip_default_attributes",
     "type_spec_of",
 ]
-
-# By op: attributes that change no result. The one is for messages, the other
-# checks once more what the shapes in the graph say.
-_NEWER_ATTRIBUTES = {"VarHandleOp": ("debug_name",), "AssignVariableOp": ("validate_shape",)}
 
 
 def is_of_tensorflow_hub(value: Any, name: str) -> bool:
@@ -76,30 +71,12 @@ def content_of_hub_spec(spec: Any) -> Optional[Tuple[SavedModel, Optional[str]]]
     )
 
 
-def drop_newer_attributes(meta_graph: MetaGraphDef, known_here: bool = True) -> None:
-    """Takes out of a graph what 1.15 does not read and nothing needs.
+def strip_default_attributes(meta_graph: MetaGraphDef) -> None:
+    """Takes out of a graph the attributes that have their default, so that older releases read it.
 
-    Without this, a resource variable of 2.1 or later is not read by 1.15.
-
-    Args:
-        meta_graph: changed in place.
-        known_here: whether to drop what this TensorFlow does read as well.
+    Public API does so only for a graph that is in memory.
     """
-    dropped = {
-        op: [name for name in names if known_here or name not in _attributes_of(op)]
-        for op, names in _NEWER_ATTRIBUTES.items()
-    }
-    functions = (function.node_def for function in meta_graph.graph_def.library.function)
-    for nodes in (meta_graph.graph_def.node, *functions):
-        for node in nodes:
-            for name in dropped.get(node.op, ()):
-                if name in node.attr:
-                    del node.attr[name]
-
-
-def _attributes_of(op: str) -> Set[str]:
-    definition = op_definition(op)
-    return {attribute.name for attribute in definition.attr} if definition else set()
+    strip_graph_default_valued_attrs(meta_graph)
 
 
 def decode_type_spec(proto: Any) -> Any:

@@ -336,10 +336,22 @@ class OpsMissing(_TensorFlowError, ValueError, tf.errors.NotFoundError):  # type
     error_code = tf.errors.NOT_FOUND
     code = "module-ops-missing"
     what = "the module uses ops that TensorFlow {version} does not have: {ops}."
-    why = "they come from a package that is not imported, or from a newer TensorFlow."
-    do = (
-        "import the package that registers them, such as tensorflow_text, before the module is made"
+    why = "{why}"
+    do = "{remedy}"
+
+
+class AttributesMissing(  # type: ignore[misc]
+    _TensorFlowError, ValueError, tf.errors.InvalidArgumentError
+):
+    """The module uses attributes of ops that this TensorFlow does not have."""
+
+    error_code = tf.errors.INVALID_ARGUMENT
+    code = "module-attributes-missing"
+    what = (
+        "the module uses attributes of ops that TensorFlow {version} does not have: {attributes}."
     )
+    why = "it was made by TensorFlow {writer}, and what they change is part of what it computes."
+    do = 'pip install "tensorflow>={writer}"'
 
 
 class ModuleExists(_TensorFlowError, OSError, tf.errors.AlreadyExistsError):  # type: ignore[misc]

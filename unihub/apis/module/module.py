@@ -70,7 +70,7 @@ class Module:
             NotInGraphMode: in eager execution.
             NameScopeTaken: if the variable scope is free, but the name scope
                 is not.
-            OpsMissing: if this TensorFlow does not have an op of the module.
+            OpsMissing, AttributesMissing: if this TensorFlow cannot read the graph.
         """
         if tf.executing_eagerly():
             # Before anything is fetched.

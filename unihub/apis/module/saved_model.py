@@ -18,7 +18,8 @@ import tensorflow as tf
 from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
-from unihub.apis.module.compat import AssetFileDef, MetaGraphDef, SavedModel, drop_newer_attributes
+from unihub.apis.module.attributes import drop_for_older, drop_of_newer
+from unihub.apis.module.compat import AssetFileDef, MetaGraphDef, SavedModel
 from unihub.apis.module.errors import (
     AssetCollectionBroken,
     AssetNotConstant,
@@ -68,7 +69,7 @@ def saved_model_proto(folder: str) -> SavedModel:
     except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
         raise SavedModelBroken(file=path, cause=str(error)) from None
     for meta_graph in saved_model.meta_graphs:
-        drop_newer_attributes(meta_graph, known_here=False)
+        drop_of_newer(meta_graph)
         _bind_assets(meta_graph, folder)
     return saved_model
 
@@ -87,7 +88,7 @@ def write_saved_model(
     written = SavedModel()
     written.CopyFrom(saved_model)
     for meta_graph in written.meta_graphs:
-        drop_newer_attributes(meta_graph)
+        drop_for_older(meta_graph)
     assets_folder = os.path.join(folder, _ASSETS)
     tf.io.gfile.makedirs(assets_folder)
     for source, name in _release_assets(written).items():

@@ -102,10 +102,10 @@ def create_state(
             None.
 
     Raises:
-        OpsMissing: if this TensorFlow does not have an op of the graph.
+        OpsMissing, AttributesMissing: if this TensorFlow cannot read the graph.
         VariablesMissing: if the checkpoint has no files.
     """
-    variant.check_ops()
+    variant.check_readable()
     parent, name = split_scope(scope)
     with tf.compat.v1.get_default_graph().name_scope(parent), _outside_of_callers_control():
         _import(variant, scope, name, trainable)

@@ -6,11 +6,12 @@ from typing import Any, Dict, FrozenSet, Iterable, List, Optional, Sequence, Tup
 
 import tensorflow as tf
 
+from unihub.apis.module.attributes import check_attributes
 from unihub.apis.module.compat import MetaGraphDef
 from unihub.apis.module.errors import NoSuchSignature, OpsMissing
 from unihub.apis.module.functions import with_unique_functions
 from unihub.apis.module.marker import read_attachments
-from unihub.apis.operations import missing_ops, op_definition
+from unihub.apis.operations import MissingOps, op_definition, register_ops
 from unihub.errors import listed, nearest
 
 DEFAULT_SIGNATURE = "default"
@@ -67,12 +68,20 @@ class GraphVariant:
             self._state_ops = [node.name for node in self.graph_def.node if holds_state(node.op)]
         return self._state_ops
 
-    def check_ops(self) -> None:
-        """Raises OpsMissing for ops that this TensorFlow does not have."""
-        used = {op.name for op in self.meta_graph.meta_info_def.stripped_op_list.op}
-        missing = sorted(missing_ops(used))
-        if missing:
-            raise OpsMissing(ops=listed(missing), version=tf.version.VERSION)
+    def check_readable(self) -> None:
+        """Makes sure that this TensorFlow can read the graph.
+
+        Raises:
+            OpsMissing: for ops that neither it nor a package that is installed has.
+            AttributesMissing: for attributes of ops that it does not have.
+        """
+        info = self.meta_graph.meta_info_def
+        used = {op.name for op in info.stripped_op_list.op}
+        try:
+            register_ops("the module", used, info.tensorflow_version)
+        except MissingOps as error:
+            raise OpsMissing(**error.facts) from None
+        check_attributes(self.meta_graph)
 
     def part(self, collections: Iterable[str], nodes: Optional[Sequence[Any]] = None) -> Any:
         """A MetaGraphDef to import, with some of the collections.
