@@ -107,6 +107,7 @@ def parse(handle: Text) -> Handle:
     Raises:
         HandleNotSupported: when it is spelt like none, with the nearest
             spelling where there is one.
+        ArchiveNotSupported: when it is named as an archive that is not read.
 
     Example:
         >>> parse("google/yamnet/TensorFlow2/yamnet/1")
@@ -191,6 +192,7 @@ def _http(text: str) -> Optional[Handle]:
         _refuse(shown(text), "a URL with no host", "unihub.load('https://host/path')")
     if host in ("kaggle.com", "www.kaggle.com"):
         return _kaggle_page(text, [part for part in parts.path.split("/") if part])
+    _refuse_other_archive(parts.path, text)
     return HttpArchive(url) if is_archive(parts.path) else TfhubModel(url)
 
 
@@ -249,6 +251,7 @@ def _gcs(text: str) -> Optional[Handle]:
     if not _BUCKET.fullmatch(bucket):
         found = f"a gs:// handle with no {'name for a ' if bucket else ''}bucket"
         _refuse(repr(shown(text)), found, "unihub.load('gs://bucket/folder')")
+    _refuse_other_archive(path, text)
     if is_archive(path):
         return GcsArchive(bucket, path)
     return GcsFolder(bucket, path.rstrip("/"))
@@ -281,6 +284,7 @@ def _gfile(text: str) -> Optional[Handle]:
     if not rest.strip("/"):
         _refuse(shown(text), f"a {scheme}:// handle with no path", _load(f"{scheme}://…/folder"))
     uri = f"{scheme}://{rest}".rstrip("/")
+    _refuse_other_archive(uri, uri)
     return GfileArchive(uri) if is_archive(uri) else GfileFolder(uri)
 
 
@@ -319,6 +323,8 @@ def _local(path: str) -> Handle:
     expanded = os.path.expanduser(path)
     if is_archive(expanded) and not os.path.isdir(expanded):
         return LocalArchive(expanded)
+    if os.path.isfile(expanded):
+        _refuse_other_archive(expanded, expanded)
     return LocalFolder(expanded)
 
 
@@ -340,6 +346,17 @@ def _refuse(handle: str, found: str, remedy: str) -> NoReturn:
     raise HandleNotSupported(
         handle=handle, found=found, remedy=remedy, tried="; ".join(reversed(spellings))
     )
+
+
+def _refuse_other_archive(name: str, text: str) -> None:
+    """Raises for what is named as an archive that is not read, before it is downloaded."""
+    # A folder of this machine needs none of them.
+    from unihub.handles.archive.extract_errors import ArchiveNotSupported, other_suffix, unpacking
+
+    suffix = other_suffix(name)
+    if suffix:
+        reason = f"{suffix} archives are not read"
+        raise ArchiveNotSupported(archive=shown(text), reason=reason, remedy=unpacking(shown(text)))
 
 
 def _refuse_blank(text: str) -> None:

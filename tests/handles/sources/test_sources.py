@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import textwrap
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -16,13 +17,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import MODELS
 from golden import check_golden
 from handles.places import FILES, tar_gz, tree, write, zipped
 from handles.server import Reply
 
 import unihub
 from unihub.errors import UnihubError
-from unihub.handles.archive.extract_errors import DamagedArchive, NotAnArchive
+from unihub.handles.archive.extract_errors import OTHER_SUFFIXES, DamagedArchive, NotAnArchive
 from unihub.handles.download.transfer_errors import BadStatus, HashMismatch, TransferFailed
 from unihub.handles.kinds import CustomHandle, Handle, LocalFolder
 from unihub.handles.sources import sources
@@ -266,6 +268,45 @@ def test_offline_nothing_is_downloaded(cache, handle):
     assert not cache.exists()
     if "tfhub" in handle:
         check_golden(error.code, str(error), cache=cache)
+
+
+# --- archives that are not read
+
+
+@pytest.mark.parametrize("suffix", sorted(OTHER_SUFFIXES))
+def test_an_archive_that_is_not_read_is_refused_by_its_name(server, tmp_path, suffix):
+    server["/m" + suffix] = Reply(ARCHIVE)
+    (tmp_path / f"m{suffix}").write_bytes(b"")
+    handles = (
+        server.url(f"/m{suffix}?sig=tip-top-secret"),
+        f"gs://b/m{suffix}",
+        f"s3://b/m{suffix}",
+    )
+    for handle in (*handles, str(tmp_path / f"m{suffix.upper()}"), str(tmp_path / f"m{suffix}")):
+        if handle.endswith(suffix.upper()):
+            Path(handle).touch()
+        error = refused("archive-not-supported", handle)
+        assert error.do.endswith(" && unihub inspect model")
+        assert "tip-top" not in str(error)
+    assert server.requests == []
+
+
+def test_a_folder_may_be_named_as_such_an_archive(tmp_path):
+    assert resolve(str(write(tmp_path / "m.tar.xz"))) == str(tmp_path / "m.tar.xz")
+
+
+@pytest.mark.skipif(not (shutil.which("xz") and shutil.which("curl")), reason="needs xz and curl")
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_the_line_for_such_an_archive_works(server, tmp_path, monkeypatch, is_remote):
+    monkeypatch.chdir(tmp_path)
+    with tarfile.open("a model.tar.xz", "w:xz") as archive:
+        archive.add(str(MODELS / "tf2_reusable"), arcname=".")
+    server["/a%20model.tar.xz"] = Reply(Path("a model.tar.xz").read_bytes())
+    handle = server.url("/a%20model.tar.xz") if is_remote else "a model.tar.xz"
+    line = refused("archive-not-supported", handle).do
+    path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    subprocess.run(["bash", "-c", line], check=True, env={**os.environ, "PATH": path})
+    assert tree("model") == tree(MODELS / "tf2_reusable")
 
 
 # --- archives and folders of this machine

@@ -6,7 +6,12 @@ import io
 from itertools import chain
 from typing import BinaryIO, Iterator, NoReturn, Optional, Tuple
 
-from unihub.handles.archive.extract_errors import ArchiveNotSupported, EmptyArchive, NotAnArchive
+from unihub.handles.archive.extract_errors import (
+    ArchiveNotSupported,
+    EmptyArchive,
+    NotAnArchive,
+    unpacking,
+)
 from unihub.handles.archive.extract_stream import CHUNK, GZIP_MAGIC, Inflater, Stream
 from unihub.handles.archive.extract_tar import BLOCK, extract_tar, is_tar
 from unihub.handles.archive.extract_zip import extract_zip
@@ -131,7 +136,7 @@ def _refuse(name: str, start: bytes, otherwise: str) -> NoReturn:
         raise EmptyArchive(archive=name, found="it is 0 bytes long")
     for magic, what in _OTHER_ARCHIVES:
         if start.startswith(magic):
-            raise ArchiveNotSupported(archive=name, reason=f"it is {what}")
+            raise ArchiveNotSupported(archive=name, reason=f"it is {what}", remedy=unpacking(name))
     text = start.lstrip()
     looks_like = next((what for magic, what in _NO_ARCHIVES if text.startswith(magic)), otherwise)
     raise NotAnArchive(archive=name, start=repr(start[:24]), looks_like=looks_like)

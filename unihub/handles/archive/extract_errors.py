@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
+
 from unihub.errors import UnihubError
+
+# The names of archives that are not read, and how their own program extracts one to model/.
+_TAR = "mkdir model && tar -xf {file} -C model"
+OTHER_SUFFIXES = {
+    **dict.fromkeys((".tar.xz", ".txz", ".tar.zst", ".tzst", ".tar.bz2", ".tbz2", ".tbz"), _TAR),
+    **dict.fromkeys((".tar.lz4", ".tar.lzma"), _TAR),
+    ".7z": "7z x -omodel {file}",
+    ".rar": "unrar x {file} model/",
+}
 
 
 class NotAnArchive(UnihubError, OSError):
@@ -20,7 +31,7 @@ class ArchiveNotSupported(UnihubError, ValueError):
     code = "archive-not-supported"
     what = "{archive} cannot be extracted by unihub."
     why = "{reason}. unihub extracts .tar, .tar.gz and .zip (stored or deflated, no password)."
-    do = "unpack it with its own program, then unihub.load('path/to/folder')"
+    do = "{remedy}"
 
 
 class EmptyArchive(UnihubError, OSError):
@@ -67,3 +78,21 @@ class ArchiveTooLarge(UnihubError, ValueError):
         "or memory. Extraction stopped there, and nothing of it is used."
     )
     do = "if you trust its publisher: export {setting}={suggestion}"
+
+
+def other_suffix(name: str) -> str:
+    """By what a file, or the path of a URL, is named as an archive that is not read; else ""."""
+    return next((suffix for suffix in OTHER_SUFFIXES if name.lower().endswith(suffix)), "")
+
+
+def unpacking(archive: str, command: str = "") -> str:
+    """The line that brings an archive of this machine, or of a URL without secrets, to model/."""
+    command = command or OTHER_SUFFIXES.get(other_suffix(archive.partition("?")[0]), _TAR)
+    file, fetch = archive, ""
+    if "://" in archive:
+        file = archive.partition("?")[0].rpartition("/")[2] or "archive"
+        fetch = f"curl -fL -o {shlex.quote(file)} {shlex.quote(archive)} && "
+        if not archive.startswith("http"):
+            copy = f"import tensorflow as tf; tf.io.gfile.copy({archive!r}, {file!r})"
+            fetch = f"python -c {shlex.quote(copy)} && "
+    return f"{fetch}{command.format(file=shlex.quote(file))} && unihub inspect model"

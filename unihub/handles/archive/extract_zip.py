@@ -15,7 +15,12 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO, Callable, Iterator, List, NoReturn, Tuple
 
-from unihub.handles.archive.extract_errors import ArchiveNotSupported, DamagedArchive, UnsafeArchive
+from unihub.handles.archive.extract_errors import (
+    ArchiveNotSupported,
+    DamagedArchive,
+    UnsafeArchive,
+    unpacking,
+)
 from unihub.handles.archive.extract_stream import CHUNK, RAW_DEFLATE, Inflater, Stream
 from unihub.handles.archive.members import (
     Caps,
@@ -120,7 +125,7 @@ class _Zip:
             end, disk, first_disk, here, count, size, start = self._directory_64(locator, end)
         if disk or first_disk or here != count:
             reason = "it is one part of an archive in several"
-            raise ArchiveNotSupported(archive=self._archive, reason=reason)
+            self._not_supported(reason)
         if start + size != end:
             self._damaged(f"its directory is not at byte {start}, where its end says")
         return start, end, count
@@ -175,10 +180,10 @@ class _Zip:
     def _check(self, member: _Member) -> None:
         if member.flags & _ENCRYPTED:
             reason = f"its member {member.name!r} is encrypted"
-            raise ArchiveNotSupported(archive=self._archive, reason=reason)
+            self._not_supported(reason)
         if member.method not in (_STORED, _DEFLATED):
             reason = f"its member {member.name!r} is compressed by zip's method {member.method}"
-            raise ArchiveNotSupported(archive=self._archive, reason=reason)
+            self._not_supported(reason)
         kind = stat.S_IFMT(member.mode)
         if kind in _REFUSED:
             self._unsafe(member.name, _REFUSED[kind])
@@ -243,6 +248,10 @@ class _Zip:
 
     def _damaged(self, reason: str) -> NoReturn:
         raise DamagedArchive(archive=self._archive, reason=reason)
+
+    def _not_supported(self, reason: str) -> NoReturn:
+        remedy = unpacking(self._archive, "7z x -omodel {file}")
+        raise ArchiveNotSupported(archive=self._archive, reason=reason, remedy=remedy)
 
     def _unsafe(self, member: str, reason: str) -> NoReturn:
         raise UnsafeArchive(archive=self._archive, member=member, reason=reason)

@@ -166,6 +166,13 @@ def _can_be_encoded(name: str) -> bool:
     return True
 
 
+def _sha256(chunks: Iterable[Any]) -> str:
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
 def _folded(path: str) -> str:
     """Equal for paths that a file system may take for one: Unicode's canonical caseless match."""
     return unicodedata.normalize("NFD", unicodedata.normalize("NFD", path).casefold())
@@ -181,7 +188,7 @@ class Destination:
         self._folder = folder
         self._caps = caps
         self._archive = archive
-        self._files: List[ExtractedFile] = []
+        self._files: Dict[str, ExtractedFile] = {}
         self._paths: Dict[str, Tuple[str, bool]] = {}
         self._folders: Set[str] = set()
         self._members = 0
@@ -202,7 +209,7 @@ class Destination:
     @property
     def files(self) -> Tuple[ExtractedFile, ...]:
         """What was written, in the archive's order."""
-        return tuple(self._files)
+        return tuple(self._files.values())
 
     def add_folder(self, name: str) -> None:
         """Creates a folder, and those above it; one that exists is left as it is.
@@ -219,7 +226,7 @@ class Destination:
             self._count()
 
     def add_file(self, name: str, size: int, chunks: Iterable[Any]) -> None:
-        """Creates a file, and the folders above it.
+        """Creates a file, and the folders above it; one that comes again has to be the same.
 
         Args:
             name: as the archive has it.
@@ -228,7 +235,7 @@ class Destination:
                 nobody changes later.
 
         Raises:
-            UnsafeArchive: for a name that leads elsewhere, or that is taken.
+            UnsafeArchive: for a name that leads elsewhere, or that other content has.
             ArchiveTooLarge: when there are too many members or bytes; the file is
                 then not created.
             OSError: from the file system, unchanged.
@@ -240,8 +247,11 @@ class Destination:
         self._count_bytes(name, size)
         self._make_folders(name, parts[:-1])
         path = "/".join(parts)
-        self._claim(name, path, is_folder=False)
-        self._files.append(ExtractedFile(path, size, self._write(name, path, size, chunks)))
+        if self._claim(name, path, is_folder=False):
+            self._files[path] = ExtractedFile(path, size, self._write(name, path, size, chunks))
+        # Archivers that are given a file twice pack it twice.
+        elif self._files[path] != ExtractedFile(path, size, _sha256(chunks)):
+            self.refuse(name, "is there twice, with other content")
 
     def refuse(self, name: str, reason: str) -> NoReturn:
         """Raises UnsafeArchive; the reason is the rest of "its member 'x' …"."""
@@ -279,8 +289,6 @@ class Destination:
             self.refuse(name, f"differs from {taken!r} by case or Unicode form only")
         if taken_is_folder != is_folder:
             self.refuse(name, "makes one path both a file and a folder")
-        if not is_folder:
-            self.refuse(name, "is there twice")
         return False
 
     def _create(self, name: str, path: str, create: Callable[[str], _T]) -> _T:
