@@ -9,7 +9,7 @@ from unihub.matrix import Runtime
 if runtime.current_runtime() is not Runtime.TF2:
     pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
 
-from unihub.apis.lean import capability, levels
+from unihub.apis.lean import capability, levels, trial
 from unihub.apis.lean.trial import trial_failure
 
 
@@ -32,8 +32,15 @@ def test_another_tensorflow_is_tried_once(asked_anew, monkeypatch):
 
 def test_a_lost_gradient_is_found(asked_anew, monkeypatch):
     monkeypatch.setattr(capability, "_TESTED", ())
-    monkeypatch.setattr(levels, "no_tape", lambda: True)
+    monkeypatch.setattr(levels, "is_anyone_listening", lambda: False)
     assert "gradient" in trial_failure()
+    assert not capability.is_capable()
+
+
+def test_a_watcher_that_goes_unnoticed_is_found(asked_anew, monkeypatch):
+    monkeypatch.setattr(capability, "_TESTED", ())
+    monkeypatch.setattr(trial, "is_variable_watched", lambda: False)
+    assert "variable watchers" in trial_failure()
     assert not capability.is_capable()
 
 

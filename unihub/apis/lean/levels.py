@@ -14,8 +14,9 @@ import tensorflow as tf
 from unihub.apis.lean import files
 from unihub.apis.lean.direct import DirectFunction
 from unihub.apis.lean.direct_call import DirectCall
+from unihub.apis.lean.listeners import is_anyone_listening
 from unihub.apis.lean.plan import Capture, Declined, Variable
-from unihub.apis.lean.private import load_around, no_tape
+from unihub.apis.lean.private import load_around
 from unihub.apis.lean.pruned import Pruned, load_pruned
 from unihub.apis.lean.store import Store
 from unihub.apis.lean.verbatim import structures
@@ -185,10 +186,10 @@ class Model:
 
 
 class LeveledFunction:
-    """A function of a model. Eagerly and without a tape it runs directly.
+    """A function of a model. Where nobody listens it runs directly.
 
-    For a graph, a tape or an unusual input TensorFlow's own function is loaded, with
-    as little of the model as it needs; the variables stay the same ones from then on.
+    For whoever listens, and for an unusual input, TensorFlow's own function is loaded,
+    with as little of the model as it needs; the variables stay the same from then on.
 
     Attributes:
         own: TensorFlow's own function; None before it is loaded.
@@ -259,7 +260,7 @@ class LeveledSignature(LeveledFunction):
             The outputs; MISSING where TensorFlow's own function is needed.
         """
         captured = self.tensors
-        if captured is None or not no_tape() or not tf.executing_eagerly():
+        if captured is None or is_anyone_listening():
             return MISSING
         tensors = self._direct.accepted(inputs)
         if tensors is None:
@@ -289,10 +290,7 @@ class LeveledCall(LeveledFunction):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         captured = self.tensors
-        if not tf.executing_eagerly():
-            # What is traced now may serve later calls with other shapes.
-            self.tensors = None
-        elif captured is not None and no_tape():
+        if captured is not None and not is_anyone_listening():
             found = self._direct.route(args, kwargs)
             if found is not None:
                 route, tensors = found
@@ -303,6 +301,9 @@ class LeveledCall(LeveledFunction):
                 except tf.errors.OpError:
                     # TensorFlow's own function fails too, and says where.
                     pass
+        elif not tf.executing_eagerly():
+            # What is traced now may serve later calls with other shapes.
+            self.tensors = None
         return self.complete()(*args, **kwargs)
 
     def captures(self) -> Captures:

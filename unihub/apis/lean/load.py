@@ -56,8 +56,11 @@ def load_lean(
     if not is_capable():
         return None
     from unihub.apis.lean.build import build
+    from unihub.apis.lean.listeners import is_anyone_listening
     from unihub.apis.lean.plan import Declined
 
+    if is_anyone_listening(while_loading=True):
+        return None
     try:
         return build(request, signature, load_full, weights == MAPPED)
     except Declined as reason:
@@ -75,7 +78,6 @@ def _is_plain(request: Request) -> bool:
         or not tf.executing_eagerly()
         or request.fine_tuning
         or request.options is not None
-        or tf.distribute.has_strategy()
     ):
         return False
     # Only a sole MetaGraph with objects is loaded by its objects.

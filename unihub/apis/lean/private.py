@@ -7,7 +7,7 @@ Written for TensorFlow 2.15 to 2.21; each entry says why it is needed.
 from __future__ import annotations
 
 import itertools
-from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterable, Mapping, NoReturn, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -23,6 +23,10 @@ from tensorflow.python.eager.wrap_function import WrappedFunction
 
 # No public API tells an op's attributes and whether it is stateful.
 from tensorflow.python.framework import op_def_registry
+
+# The graphs that are the default ones in this thread, the innermost last; and the one
+# below them all, where scopes of eager code are kept: no public API tells of it.
+from tensorflow.python.framework.ops import _default_graph_stack as default_graphs
 
 # What the functions and signatures of a loaded object are.
 from tensorflow.python.saved_model.function_deserialization import RestoredFunction
@@ -47,13 +51,17 @@ __all__ = [
     "WrappedFunction",
     "WrapperFunction",
     "add_functions",
+    "are_ops_intercepted",
     "attribute_defaults",
     "call_configuration",
     "caller",
+    "default_graphs",
+    "is_variable_watched",
     "load_around",
     "no_tape",
     "op_definition",
     "remove_functions",
+    "thread_state",
     "variable_handle",
 ]
 
@@ -62,6 +70,47 @@ op_definition = op_def_registry.get
 # True while no tape and no forward accumulator records in this thread: no
 # public API tells.
 no_tape: Callable[[], bool] = pywrap_tfe.TFE_Py_TapeSetIsEmpty
+
+
+class _Probe:
+    """A variable that tells who watches it, by an exception, and is not watched then."""
+
+    @property
+    def handle(self) -> NoReturn:
+        raise LookupError
+
+
+_PROBE = _Probe()
+_tell_of_access = pywrap_tfe.TFE_Py_VariableWatcherVariableAccessed
+_EXECUTE = execute.execute
+
+
+def is_variable_watched() -> bool:
+    """Whether a watcher of variables is active in this thread.
+
+    TensorFlow has no question for it: it goes through the watchers, and each asks an
+    accessed variable for its handle. That it left an exception behind is found by
+    Python, whose word for it is SystemError.
+    """
+    try:
+        _tell_of_access(_PROBE)
+    except (LookupError, SystemError):
+        return True
+    return False
+
+
+def are_ops_intercepted() -> bool:
+    """Whether a debugger has put its own function in the place of the one that runs ops."""
+    return execute.execute is not _EXECUTE
+
+
+def thread_state() -> Any:
+    """The eager context of this thread: is_eager, device_name, scope_name, op_callbacks.
+
+    The public API has the first alone, and takes longer to tell.
+    """
+    return context.context()._thread_local_data
+
 
 # TensorFlow's mark of a resource without a name, which lives as long as its handle.
 _ANONYMOUS = context.anonymous_name()
@@ -99,13 +148,12 @@ def caller(runtime: Any, name: str, outputs: int) -> Callable[[Sequence[Any]], A
     It is Context.call_function without what that does anew in each call.
     """
     as_bytes = name.encode()
-    plain = execute.quick_execute
+    execute_op = execute.quick_execute
     known: Tuple[Any, Any] = (None, ())
 
     def run(tensors: Sequence[Any]) -> Any:
         nonlocal known
-        # Debuggers put their own function in the place of this one.
-        if cancellation.context() is not None or execute.execute is not plain:
+        if cancellation.context() is not None:
             return runtime.call_function(as_bytes, tensors, outputs)
         options = runtime.function_call_options
         config = (options.config_proto_serialized, options.executor_type)
@@ -113,7 +161,7 @@ def caller(runtime: Any, name: str, outputs: int) -> Callable[[Sequence[Any]], A
         if last != config:
             attributes = tuple(itertools.chain(*options.as_attrs().items()))
             known = (config, attributes)
-        return plain(name, outputs, tensors, attributes, runtime)
+        return execute_op(name, outputs, tensors, attributes, runtime)
 
     return run
 

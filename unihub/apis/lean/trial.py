@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, List, Optional
 import tensorflow as tf
 
 from unihub.apis.lean.build import build
+from unihub.apis.lean.private import is_variable_watched
 from unihub.apis.request import Request
 from unihub.formats.model import SavedModel, read_saved_model
 
@@ -49,7 +50,9 @@ def trial_failure() -> str:
                 model.__call__.get_concrete_function(tf.TensorSpec([None, 2]), negated)
             tf.saved_model.save(model, path, signatures={_SIGNATURE: model.trial})
             saved = read_saved_model(path)
-            return _difference(saved, None) or _difference(saved, _SIGNATURE)
+            return (
+                _difference(saved, None) or _difference(saved, _SIGNATURE) or _unnoticed_watcher()
+            )
         # Anything at all may be raised by what a later TensorFlow has changed.
         except Exception as error:
             return f"{type(error).__name__}: {error}"
@@ -96,6 +99,18 @@ def _is_same(found: Any, expected: Any) -> bool:
         and found.dtype == expected.dtype
         and bool(tf.reduce_all(found == expected))
     )
+
+
+def _unnoticed_watcher() -> str:
+    noticed = [is_variable_watched()]
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator, unused-ignore]
+    def function(x: Any) -> Any:
+        noticed.append(is_variable_watched())
+        return x, lambda dy: dy
+
+    function(tf.constant(1.0))
+    return "" if noticed == [False, True] else f"variable watchers noticed: {noticed}"
 
 
 def _gradients(model: Any, call: Callable[[], Any], x: Any) -> Any:
