@@ -1,7 +1,8 @@
 """Reads zip strictly: stored and deflated members that do not share bytes.
 
-Python's zipfile cuts names at NUL, reads a directory of any length into memory, and
-lets members overlap until 3.12; here all versions refuse alike.
+Not by zipfile, which reads a directory of any length into memory before it can be capped,
+reads names that are not UTF-8 as cp437 and cuts them at NUL, takes an end record inside of a
+comment for the archive's, and until Python 3.12 lets members overlap.
 
 Source: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT.
 """
