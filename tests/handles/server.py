@@ -63,6 +63,7 @@ class Reply:
         stall_at: stall after so many bytes of the body.
         cut_at: close the connection after so many bytes (0: after the headers).
         cut_before_headers: close the connection instead of answering.
+        raw: the bytes to send instead of an answer.
         reset_at: reset the connection (RST) after so many bytes.
     """
 
@@ -83,6 +84,7 @@ class Reply:
     stall_at: Optional[int] = None
     cut_at: Optional[int] = None
     cut_before_headers: bool = False
+    raw: Optional[bytes] = None
     reset_at: Optional[int] = None
 
 
@@ -269,7 +271,8 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server.service
         request = _request_of(self)
         reply = server.reply_to(request)
-        if reply.cut_before_headers:
+        if reply.cut_before_headers or reply.raw is not None:
+            self.wfile.write(reply.raw or b"")
             self.close_connection = True
             return
         if reply.stall_before_headers:

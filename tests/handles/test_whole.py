@@ -12,6 +12,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+from handles import tars
 from handles.places import FILES, tar_gz, tree, write, zipped
 from handles.server import Reply
 
@@ -167,3 +168,28 @@ def test_as_many_folders_as_files(tmp_path):
     files = {f"{number}/saved_model": b"" for number in range(2000)}
     write(tmp_path, {"m.zip": zipped({**FILES, **files})})
     assert len(tree(unihub.resolve(tmp_path / "m.zip"))) == len(FILES) + 2000
+
+
+def test_two_tars_of_one_length_are_never_spliced(server, cache):
+    """A plain .tar has no checksum that would tell, and this server ignores If-Range."""
+    old, new = (
+        tars.model_tar({"saved_model.pb": b"model", "assets/a": letter * 200_000})
+        for letter in (b"a", b"b")
+    )
+    server["/m.tar"] = Reply(old, etag='"1"', cut_at=100_000)
+    with pytest.raises(OSError, match="the body ended"):
+        unihub.resolve(server.url("/m.tar"))
+    assert list(cache.glob("parts/*/archive"))
+
+    def careless(request):
+        start = int(request.headers.get("range", "bytes=0-")[len("bytes=") : -1])
+        rest = {"Content-Range": f"bytes {start}-{len(new) - 1}/{len(new)}"}
+        return Reply(new[start:], status=206 if start else 200, headers=rest, etag='"2"')
+
+    server["/m.tar"] = careless
+    folder = unihub.resolve(server.url("/m.tar"))
+    assert Path(folder, "assets", "a").read_bytes() == b"b" * 200_000
+    assert [request.headers.get("range") for request in server.requests][1:] == [
+        f"bytes={100_000}-",
+        None,
+    ]

@@ -457,6 +457,40 @@ def test_a_malformed_header_is_an_error_without_the_header(server, partial):
     assert "secret" not in str(error.value)
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\x1b[31mred\x07\r\n\r\n",
+        b"HTTP/1.1 \x1b[31m OK\r\n\r\n",
+        b"HTTP/9.9 200 OK\r\n\r\n",
+        OK + b"Content-Length: 5, 6\r\n\r\n12345",
+        OK + b"X: " + b"x" * 70_000 + b"\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: \xff\xfe\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: \x1b[2J\xff\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["no status line", "no status", "no HTTP", "two lengths", "long", "Location", "escapes"],
+)
+def test_a_malformed_answer_is_called_that(server, partial, raw, caplog):
+    server["/m"] = Reply(raw=raw)
+    with pytest.raises(TransferFailed) as error:
+        download(server.url("/m"), partial, Limits(retries=1, backoff=0.001))
+    assert "the answer is malformed" in error.value.why
+    assert "URL" not in str(error.value)
+    for text in (*str(error.value).splitlines(), *caplog.messages):
+        assert text.isprintable()
+
+
+def test_message_of_a_malformed_answer(server, partial):
+    server["/m"] = Reply(status=302, location="\xff\xfe")
+    with pytest.raises(TransferFailed) as error:
+        download(server.url("/m"), partial, LIMITS)
+    assert len(server.requests) == 1
+    check_golden("transfer-failed-malformed", str(error.value), server=server.origin)
+
+
 def test_bytes_of_progress(server, partial):
     seen = []
 

@@ -15,6 +15,7 @@ import requests
 import urllib3
 from requests.utils import default_user_agent, get_netrc_auth
 
+from unihub.errors import printable
 from unihub.handles.download.retrying import Failed, Failure, Limits
 from unihub.handles.download.transfer_errors import (
     CertificateRejected,
@@ -27,6 +28,14 @@ from unihub.handles.download.transfer_errors import (
 from unihub.redaction import redacted, scrubbed
 
 _PORTS = {"http": 80, "https": 443}
+# Raised for status lines and headers; RemoteDisconnected, an answer that did not come, is a
+# ConnectionError as well.
+_NOT_HTTP = (
+    http.client.BadStatusLine,
+    http.client.LineTooLong,
+    http.client.UnknownProtocol,
+    urllib3.exceptions.InvalidHeader,
+)
 _warned = False
 
 
@@ -112,7 +121,12 @@ def follow(
             sent = {**headers, **secrets.headers}
             response = _send(session, url, limits, sent, secrets.auth, method)
         session.cookies.update(response.cookies)
-        target = session.get_redirect_target(response)
+        try:
+            target = session.get_redirect_target(response)
+        # A Location of bytes that are no text.
+        except ValueError:
+            response.close()
+            raise Failed(_malformed(asked, "its Location is no text")) from None
         if target is None:
             return Answer(response, url, asked)
         response.close()
@@ -263,15 +277,25 @@ def _failure(error: BaseException, asked: str, when: str) -> Failure:
     if any(isinstance(e, (urllib3.exceptions.ReadTimeoutError, socket.timeout)) for e in found):
         facts["reason"] = f"nothing more came within the time-out, {when}"
         return Failure(TransferStalled, facts, f"silent {when}")
+    if any(isinstance(e, _NOT_HTTP) and not isinstance(e, ConnectionError) for e in found):
+        return _malformed(asked, f"it is not HTTP: {_words(found[-1])}", may_pass=True)
     if isinstance(error, ValueError) and not isinstance(error, urllib3.exceptions.HTTPError):
-        facts["reason"] = "the request cannot be sent: its URL or a header is malformed"
-        return Failure(TransferFailed, facts, "malformed request", may_pass=False)
+        # Requests refuses URLs and headers; what cannot be encoded is of the request too.
+        if isinstance(error, (requests.RequestException, UnicodeEncodeError)):
+            facts["reason"] = "the request cannot be sent: its URL or a header is malformed"
+            return Failure(TransferFailed, facts, "malformed request", may_pass=False)
+        return _malformed(asked, f"it cannot be read {when}")
     if any(isinstance(e, http.client.IncompleteRead) for e in found):
         return short_body(asked, when)
     reason = _words(found[-1])
     facts["reason"] = f"the connection broke {when}: {reason}"
     unknown = any(getattr(e, "errno", None) == socket.EAI_NONAME for e in found)
     return Failure(TransferFailed, facts, reason, may_pass=not unknown)
+
+
+def _malformed(asked: str, reason: str, may_pass: bool = False) -> Failure:
+    facts = {"reason": f"the answer is malformed: {reason}", "asked": asked}
+    return Failure(TransferFailed, facts, "malformed answer", may_pass=may_pass)
 
 
 def short_body(asked: str, when: str) -> Failure:
@@ -283,7 +307,7 @@ def short_body(asked: str, when: str) -> Failure:
 
 def _words(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return scrubbed(str(text)).rstrip(".")
+    return printable(scrubbed(str(text))).rstrip(".")
 
 
 def _nested(error: BaseException) -> Iterator[BaseException]:
