@@ -332,14 +332,151 @@ FAILING: List[Call] = [
     lambda m: m(tf.constant([5]), checked=False),
 ]
 
+
+def _ordered(path: str) -> None:
+    """Products that TensorFlow computes in the order of the names of what goes into them."""
+    weights = tf.Variable([1.1, 2.3, 3.7, 0.3])
+    table = tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(["a"], [3]), 7)
+    few, many = tf.constant([1.3, 0.7, 1.9, 2.1]), tf.random.stateless_normal([40, 4], [1, 2])
+
+    @tf.function
+    def call(x, mask, Identity, noop=None, *, unknown=None, Const=1.5, abc=None):
+        size = table.lookup(tf.constant("a"))
+        others = Identity["b"] * Identity["a"][0] * Identity["c"]
+        total = x * mask * weights * others * few * tf.reduce_mean(many, axis=0) * Const
+        return total * tf.cast(size, tf.float32), x * weights * mask, mask * x * few
+
+    row, scalar = tf.TensorSpec([None, 4]), tf.TensorSpec([])
+    nested = {"c": row, "a": [row], "b": row}
+    saved(
+        call,
+        path,
+        args(row, row, nested),
+        args(row, row, nested, unknown=row, abc=row, Const=scalar),
+        args(row, row, nested, row, unknown=row, abc=row),
+        weights=weights,
+        table=table,
+        few=few,
+        many=many,
+    )
+
+
+def normal(seed: int) -> Any:
+    return tf.random.stateless_normal([3, 4], [seed, 2])
+
+
+def nested(*order: str) -> Dict[str, Any]:
+    values = {"a": [normal(3)], "b": normal(4), "c": normal(5)}
+    return {name: values[name] for name in order}
+
+
+ORDERED: List[Call] = [
+    lambda m: m(normal(1), normal(2), nested("a", "b", "c")),
+    lambda m: m(normal(1), normal(2), nested("b", "c", "a")),
+    lambda m: m(mask=normal(2), Identity=nested("c", "b", "a"), x=normal(1)),
+    lambda m: m(
+        normal(1), normal(2), nested("a", "b", "c"), unknown=normal(6), abc=normal(7), Const=2.5
+    ),
+    lambda m: m(
+        normal(1),
+        normal(2),
+        nested("a", "c", "b"),
+        Const=tf.constant(2.5),
+        abc=normal(7),
+        unknown=normal(6),
+    ),
+    lambda m: m(
+        normal(1), normal(2), nested("a", "b", "c"), normal(8), abc=normal(7), unknown=normal(6)
+    ),
+]
+
+
+def _named_specs(path: str) -> None:
+    """An input_signature whose names are not those of the arguments."""
+    row = tf.TensorSpec([None, 4])
+
+    @tf.function(
+        input_signature=[
+            tf.TensorSpec([None, 4], name="zed"),
+            {"q": tf.TensorSpec(None, name="b"), "p": row, "o": tf.TensorSpec([None, 4], name="x")},
+        ]
+    )
+    def call(x, y):
+        return x * y["q"] * y["p"] * y["o"]
+
+    saved(call, path)
+
+
+NAMED_SPECS: List[Call] = [
+    lambda m: m(normal(1), {"o": normal(2), "p": normal(3), "q": normal(4)}),
+    lambda m: m(normal(1), {"q": normal(2)[0], "p": normal(3), "o": normal(4)}),
+    lambda m: m(y={"q": normal(2), "p": normal(3).numpy(), "o": normal(4)}, x=normal(1)),
+]
+
+
+def _mixed(path: str) -> None:
+    """Traces for a tensor and for a list, which shows in the result."""
+
+    @tf.function
+    def call(x):
+        return x[0] * 100 + x[1] if isinstance(x, list) else tf.reduce_sum(x)
+
+    scalar = tf.TensorSpec([])
+    saved(call, path, args(tf.TensorSpec([2])), args([scalar, scalar]))
+
+
+MIXED: List[Call] = [
+    lambda m: m([tf.constant(1.0), 2.0]),
+    lambda m: m([1.0, tf.constant(2.0)]),
+    lambda m: m([tf.constant(1.0), tf.constant(2.0)]),
+    lambda m: m([1.0, 2.0]),
+    lambda m: m([True, 2]),
+    lambda m: m([tf.constant(1.0), "a"]),
+    lambda m: m([np.float32(1.0), np.ones([], "float32")]),
+    lambda m: m((1.0, 2.0)),
+    lambda m: m(tf.constant([1.0, 2.0])),
+]
+
+
+def _equal(path: str) -> None:
+    """Traces for values that are equal to Python, which shows in the result."""
+
+    @tf.function
+    def call(x, flag, power=2.0):
+        return x + (1000.0 if flag is True else 1.0) + power
+
+    scalar, several = tf.TensorSpec([]), tf.TensorSpec(None)
+    saved(call, path, args(scalar, True), args(several, 1), args(scalar, 1, scalar))
+
+
+EQUAL: List[Call] = [
+    lambda m: m(2.0, 1),
+    lambda m: m(2.0, True),
+    lambda m: m(tf.constant(2.0), 1),
+    lambda m: m(tf.constant(2.0), True),
+    lambda m: m(tf.constant(2.0), 1.0),
+    lambda m: m(tf.constant([2.0]), 1),
+    lambda m: m(tf.constant([2.0]), True),
+    lambda m: m(2, True),
+    lambda m: m(True, 1),
+    lambda m: m(2.0, True, 2),
+    lambda m: m(2.0, 1.0, True),
+    lambda m: m(2.0, 1.0, tf.constant(1.0)),
+    lambda m: m(2.0, 2),
+]
+
 MODELS: Dict[str, Tuple[Callable[[str], None], List[Call]]] = {
     "any_number": (_any_number, ANY_NUMBER),
     "composite": (_composite, COMPOSITE),
     "constrained": (_constrained, CONSTRAINED),
+    "equal": (_equal, EQUAL),
     "failing": (_failing, FAILING),
     "further": (_further, FURTHER),
+    "mixed": (_mixed, MIXED),
     "named": (_named, NAMED),
+    "named_specs": (_named_specs, NAMED_SPECS),
     "nothing": (_nothing, NOTHING),
+    "ordered": (_ordered, ORDERED),
     "shapes": (_shapes, SHAPES),
     "structures": (_structures, STRUCTURES),
     "texts": (_texts, TEXTS),

@@ -6,6 +6,7 @@ import os
 from typing import Any, Callable, Optional
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from unihub import formats
@@ -14,6 +15,9 @@ from unihub.apis.loading import load_saved_model
 from unihub.apis.request import Request
 from unihub.formats import selection
 from unihub.matrix import Format, Operation
+
+# Of a node: what it was made from, and for control dependencies that are made while tracing.
+IRRELEVANT = ("_output_shapes", "_read_only_resource_inputs", "_collective_manager_ids")
 
 
 def request_for(path: Any, **choices: Any) -> Request:
@@ -65,6 +69,77 @@ def full_object(path: Any, **choices: Any) -> Any:
 def path_of(lean: Any) -> str:
     """The folder that a lean object was loaded from."""
     return lean._lean_model._source.store.files.path
+
+
+def graph_of(context: Any, name: str) -> dict:
+    """All that is in a function of the runtime but the names of functions, in its order.
+
+    What TensorFlow makes of a function, to the last bits of the results, depends on it.
+    """
+    registry = pytest.importorskip("tensorflow.python.framework.op_def_registry")
+    function = context.get_function_def(name)
+    signature = function.signature
+    nodes, called = [], []
+    for node in function.node_def:
+        definition = registry.get(node.op)
+        attributes = {one.name: str(one.default_value) for one in getattr(definition, "attr", ())}
+        names = [] if definition else [node.op]
+        for key, value in sorted(node.attr.items(), key=lambda item: item[0]):
+            functions = [value.func] if value.HasField("func") else value.list.func
+            names += [one.name for one in functions]
+            if not functions and key not in IRRELEVANT:
+                attributes[key] = str(value)
+        called += [graph_of(context, one) for one in names]
+        op = node.op if definition else "called"
+        nodes.append((node.name, op, node.device, list(node.input), sorted(attributes.items())))
+    return {
+        "inputs": [(argument.name, argument.type) for argument in signature.input_arg],
+        "outputs": [(argument.name, argument.type) for argument in signature.output_arg],
+        "returned": sorted(function.ret.items()),
+        "done": (sorted(function.control_ret.items()), list(signature.control_output)),
+        "stateful": signature.is_stateful,
+        "attributes": sorted((key, str(value)) for key, value in function.attr.items()),
+        "inputs' attributes": {
+            signature.input_arg[place].name: str(argument.attr["_output_shapes"])
+            for place, argument in sorted(function.arg_attr.items())
+            if "_output_shapes" in argument.attr
+        },
+        "nodes": nodes,
+        "called": called,
+    }
+
+
+def without_handles(graph: dict) -> dict:
+    """What graph_of gives, without how the handles of variables and tables reach the function.
+
+    Reference variables and tables are nodes of TensorFlow's function, it takes resource
+    variables that it does not use, and what an input was made from is in it without use.
+    What a lean object runs takes the handles that it needs.
+    """
+    nodes = []
+    sources = {name: inputs for name, _, _, inputs, _ in graph["nodes"]}
+    used, waiting = set(), [text for _, text in (*graph["returned"], *graph["done"][0])]
+    while waiting:
+        name = waiting.pop().lstrip("^").partition(":")[0]
+        if name not in used:
+            used.add(name)
+            waiting += sources.get(name, ())
+    for name, op, device, inputs, attributes in graph["nodes"]:
+        if name not in used:
+            continue
+        inputs = [text.replace(":ref:0", ":value:0") for text in inputs]
+        if op in ("ReadVariableOp", "VariableV2"):
+            op, inputs, attributes = "variable", [], []
+        elif op.startswith("LookupTable"):
+            inputs = inputs[1:]
+        if op != "HashTableV2":
+            nodes.append((name, op, device, inputs, attributes))
+    resource = tf.resource.as_datatype_enum
+    return {
+        **graph,
+        "inputs": [(name, dtype) for name, dtype in graph["inputs"] if dtype != resource],
+        "nodes": nodes,
+    }
 
 
 def inputs_of(signature: Any, seed: int = 0) -> dict:

@@ -21,7 +21,9 @@ from unihub.matrix import Runtime
 if runtime.current_runtime() is not Runtime.TF2:
     pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
 
-from apis.lean.lean_loading import counted, forwards, full_object, second
+from apis.lean.lean_loading import counted, forwards, full_object, graph_of, second
+
+from unihub.apis.lean.calls import Trace
 
 FOLDER = MODELS / "tf2_reusable"
 X = tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -146,8 +148,10 @@ def test_all_goes_with_the_last_who_uses_it(tmp_path):
     lean.signatures["serving_default"](X)
     call = lean._lean_call._lean_function
     handle = weakref.ref(next(some for some in call.tensors if some)[0])
-    names = list(call._direct._names)
+    names = [route.wrapper.name for route in call._routes._routes.values()]
+    names += [trace.name for trace in call._direct.traces if isinstance(trace, Trace)]
     context = pytest.importorskip("tensorflow.python.eager.context").context()
+    assert len(names) > 1
     assert all(map(context.has_function, names))
     del lean, call
     assert handle() is None
@@ -273,8 +277,16 @@ def test_every_callable_model(folder):
         assert [x.numpy().tobytes() for x in tf.nest.flatten(found)] == [
             x.numpy().tobytes() for x in tf.nest.flatten(expected)
         ]
-    assert lean._lean_call._lean_function.own is None
+    call = lean._lean_call._lean_function
+    assert call.own is None
     assert loads.count == 0
+    context = pytest.importorskip("tensorflow.python.eager.context").context()
+    traced = full.__call__._variable_creation_config.function_cache.values()
+    # All calls of a function with an input_signature are served by one.
+    names = dict.fromkeys(route.wrapper.name for route in call._routes._routes.values())
+    assert [graph_of(context, name) for name in names] == [
+        graph_of(context, concrete.name) for concrete in traced
+    ]
 
 
 def _some_value(spec):

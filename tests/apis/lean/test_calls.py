@@ -15,11 +15,10 @@ from unihub.matrix import Runtime
 if runtime.current_runtime() is not Runtime.TF2:
     pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
 
-from apis.lean import callable_models
 from apis.lean.callable_models import MODELS as CALLABLE
-from apis.lean.lean_loading import counted, full_object
+from apis.lean.lean_loading import counted, full_object, graph_of
 
-from unihub.apis.lean import direct_call
+from unihub.apis.lean import routes
 
 # Whose calls are all left to the full object.
 LEFT = ("any_number", "named", "without_result")
@@ -28,9 +27,13 @@ LEFT = ("any_number", "named", "without_result")
 DIRECT = {
     "composite": [0],
     "constrained": [0, 1, 2, 3, 6, 9, 10, 11],
+    "equal": [1, 3, 5, 7],
     "failing": [0, 2],
     "further": [0, 1, 2, 3, 4],
+    "mixed": [2, 3, 4, 7, 8],
+    "named_specs": [0, 1, 2],
     "nothing": [0],
+    "ordered": [0, 1, 2, 3, 4, 5],
     "shapes": [0, 1, 2, 3, 4, 5, 6, 7, 8, 9],
     "structures": [0, 1, 2, 7, 8, 11],
     "texts": [0, 1, 2, 4, 5, 8],
@@ -101,54 +104,22 @@ def test_which_calls_run_directly(model):
     assert found == DIRECT.get(name, [])
 
 
-@pytest.fixture
-def structures(folder):
-    path = str(folder / "structures")
-    if not tf.io.gfile.exists(path):
-        CALLABLE["structures"][0](path)
-    return path
-
-
-def test_the_functions_are_those_that_tensorflow_makes(structures):
+def test_the_functions_are_those_that_tensorflow_makes(model):
     """What TensorFlow makes of them, to the last bits, depends on all that is in them."""
     context = pytest.importorskip("tensorflow.python.eager.context").context()
-    lean, full = counted(structures)[0], full_object(structures)
-    inputs = callable_models.inputs()
-    lean(inputs)
-    call = lean._lean_call._lean_function._direct
-    *_, route = call._routes.values()
-    found = context.get_function_def(route.name)
-    assert route.name.endswith(call._traces[route.trace].name)
-    concrete = full.__call__.get_concrete_function(inputs)
-    expected = context.get_function_def(concrete.name)
-    for ours, theirs in ((found, expected), (_inner(context, found), _inner(context, expected))):
-        places = range(len(tf.nest.flatten(inputs)))
-        assert [ours.arg_attr[n].attr["_output_shapes"] for n in places] == [
-            theirs.arg_attr[n].attr["_output_shapes"] for n in places
-        ]
-        assert sorted(map(_essence, ours.node_def)) == sorted(map(_essence, theirs.node_def))
-        assert ours.attr == theirs.attr
-        assert len(ours.control_ret) == len(theirs.control_ret)
-        assert ours.signature.is_stateful == theirs.signature.is_stateful
+    name, path, calls = model
+    for place in DIRECT.get(name, []):
+        lean, full = counted(path)[0], full_object(path)
+        for each in (lean, full):
+            outcome(calls[place], each)
+        (route,) = routes_of(lean)
+        (traced,) = full.__call__._variable_creation_config.function_cache.values()
+        assert graph_of(context, route.wrapper.name) == graph_of(context, traced.name)
 
 
-def test_the_function_for_pythons_values_is_that_of_tensorflow(folder):
-    context = pytest.importorskip("tensorflow.python.eager.context").context()
-    path = str(folder / "texts")
-    if not tf.io.gfile.exists(path):
-        CALLABLE["texts"][0](path)
-    lean, full = counted(path)[0], full_object(path)
-    given = (["a", "bcd"], tf.constant(True))
-    lean(*given)
-    call = lean._lean_call._lean_function._direct
-    *_, route = call._of_values.values()
-    found = context.get_function_def(route.name)
-    expected = context.get_function_def(full.__call__.get_concrete_function(*given).name)
-    assert sorted(map(_essence, found.node_def)) == sorted(map(_essence, expected.node_def))
-    assert [str(one.attr["_output_shapes"]) for one in found.arg_attr.values()] == [
-        str(one.attr["_output_shapes"]) for one in expected.arg_attr.values()
-    ]
-    assert found.signature.is_stateful == expected.signature.is_stateful
+def routes_of(lean):
+    found = lean._lean_call._lean_function._routes
+    return [*found._routes.values(), *found._of_values.values()]
 
 
 def test_functions_for_pythons_values_are_forgotten(folder):
@@ -159,26 +130,11 @@ def test_functions_for_pythons_values_are_forgotten(folder):
     lean, loads = counted(path)
     for number in range(100):
         assert lean([str(number)], True)[2].numpy() == [str(number).encode()]
-    call = lean._lean_call._lean_function._direct
-    assert (len(call._of_values), loads.count) == (direct_call._MOST_OF_VALUES, 0)
-    assert sum(context.has_function(name) for name in call._names) == len(call._names)
-    assert len(call._names) <= direct_call._MOST_OF_VALUES + len(call._routes) + 1
-
-
-def _inner(context, function):
-    (name,) = [node.attr["f"].func.name for node in function.node_def if "f" in node.attr]
-    return context.get_function_def(name)
-
-
-def _essence(node):
-    """Of a node what is not a name, or the default of an attribute."""
-    shown = {
-        name: str(value)
-        for name, value in node.attr.items()
-        if not name.startswith("_") and not value.HasField("func") and value.ByteSize() > 2
-    }
-    left = ("T", "Tin", "Tout", "dtype", "transpose_a", "value")
-    return node.op, len(node.input), node.device, [(n, shown[n]) for n in left if n in shown]
+    kept = routes_of(lean)
+    assert (len(kept), loads.count) == (routes._MOST_OF_VALUES, 0)
+    assert all(context.has_function(route.wrapper.name) for route in kept)
+    direct = lean._lean_call._lean_function._direct
+    assert len(direct._wrappers) == routes._MOST_OF_VALUES
 
 
 def test_later_calls_are_served_by_a_trace_as_in_the_full_object(folder):
@@ -194,6 +150,61 @@ def test_later_calls_are_served_by_a_trace_as_in_the_full_object(folder):
         )
         results.append((before, model(tf.ones([5, 3])).numpy(), model(tf.ones([2, 5])).numpy()))
     assert results[0] == results[1]
+
+
+CALLS = [
+    lambda m, x: m(x),
+    lambda m, x: m(True),
+    lambda m, x: m(1),
+    lambda m, x: m(1.0),
+    lambda m, x: m(0.0),
+    lambda m, x: m(-0.0),
+    lambda m, x: m(x, 1),
+    lambda m, x: m(x, True),
+    lambda m, x: recorded(m, x),
+    lambda m, x: recorded(m, True),
+    lambda m, x: recorded(m, 1),
+    lambda m, x: tf.function(lambda x: m(x))(x),
+    lambda m, x: tf.function(lambda x: m(x), input_signature=[tf.TensorSpec([None])])(x),
+    lambda m, x: m.v,
+]
+
+
+def recorded(model, x):
+    with tf.GradientTape() as tape:
+        found = model(x)
+    return found, len(tape.watched_variables())
+
+
+@settings(max_examples=25)
+@given(calls=st.lists(st.tuples(st.sampled_from(range(len(CALLS))), st.integers(1, 2)), max_size=6))
+def test_what_was_called_before_counts_as_in_the_full_object(history, calls):
+    """TensorFlow serves a call by what it has traced for an equal one, or for any size."""
+    lean, full = counted(history)[0], full_object(history)
+    for place, size in calls:
+        x = tf.ones([size])
+        found, expected = (outcome(CALLS[place], model, x) for model in (lean, full))
+        if place != CALLS.index(CALLS[-1]):
+            assert found == expected
+
+
+@pytest.fixture(scope="module")
+def history(folder):
+    """Its traces for one and for any size, and for Python values, show in the result."""
+    v = tf.Variable(2.0)
+
+    @tf.function
+    def call(x, flag=False):
+        kind = 100.0 if x.shape.rank is None else float(sum(n or 10 for n in x.shape) + 20)
+        return tf.reduce_sum(x * v) + kind + (1000.0 if flag is True else 2000.0 if flag else 0.0)
+
+    module = tf.Module()
+    module.v, module.__call__ = v, call
+    for spec in (tf.TensorSpec([1]), tf.TensorSpec([None]), tf.TensorSpec([])):
+        call.get_concrete_function(spec)
+        call.get_concrete_function(spec, 1)
+    tf.saved_model.save(module, str(folder / "history"))
+    return str(folder / "history")
 
 
 @settings(max_examples=40, deadline=None)

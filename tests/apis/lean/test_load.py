@@ -22,10 +22,12 @@ if runtime.current_runtime() is not Runtime.TF2:
 from apis.lean.lean_loading import (
     counted,
     full_object,
+    graph_of,
     inputs_of,
     lean_object,
     path_of,
     request_for,
+    without_handles,
 )
 
 # Which signatures are left to the full load, and why.
@@ -126,6 +128,26 @@ def test_all_that_can_be_seen_is_what_the_full_load_gives(folder, tags, name):
         assert outcome(lambda: traced(inputs)) == expected
     assert outcome(lambda: lean(inputs)) == expected
     assert loads.count <= 1
+
+
+# TensorFlow copies the loops of TensorFlow 1 in any order.
+UNORDERED = ("tf1_hub_control_flow",)
+
+
+@pytest.mark.parametrize(("folder", "tags", "name"), list(signatures()))
+def test_the_function_is_the_one_that_tensorflow_makes(folder, tags, name):
+    """What TensorFlow makes of it, to the last bits, depends on all that is in it."""
+    context = pytest.importorskip("tensorflow.python.eager.context").context()
+    choices = {"tags": tags, "signature": name, "as_dict": True}
+    lean, _ = counted(folder, **choices)
+    if lean is None or folder.name in UNORDERED:
+        return
+    full = full_object(folder, **choices)
+    found = graph_of(context, lean._lean_function._direct.name)
+    expected = graph_of(context, full.signatures[name].name)
+    if not request_for(folder, tags=tags).meta_graph.object_graph:
+        found, expected = without_handles(found), without_handles(expected)
+    assert found == expected
 
 
 SIGNATURES = [

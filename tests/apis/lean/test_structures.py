@@ -12,7 +12,16 @@ if runtime.current_runtime() is not Runtime.TF2:
     pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
 
 from unihub.apis.lean.plan import Declined
-from unihub.apis.lean.structures import Literal, Tensor, decoded, fits, packer, tensors
+from unihub.apis.lean.structures import (
+    Fit,
+    Literal,
+    Tensor,
+    converted,
+    decoded,
+    fits,
+    packer,
+    tensors,
+)
 
 FLOAT, INT = tf.float32.as_datatype_enum, tf.int32.as_datatype_enum
 
@@ -72,34 +81,64 @@ SHAPED = Tensor(FLOAT, (None, 3))
 @pytest.mark.parametrize(
     ("given", "expected", "verdict"),
     [
-        (Tensor(FLOAT, (2, 3), 0), SHAPED, True),
-        (Tensor(FLOAT, (3,), 0), SHAPED, False),
-        (Tensor(FLOAT, (2, 4), 0), SHAPED, False),
-        (Tensor(INT, (2, 3), 0), SHAPED, False),
-        (Tensor(FLOAT, (7,), 0), Tensor(FLOAT, None), True),
-        (Literal(1.0), SHAPED, False),
-        ([SHAPED], SHAPED, False),
-        (SHAPED, [SHAPED], False),
-        ((SHAPED,), [SHAPED], False),
-        ([SHAPED, SHAPED], [SHAPED], False),
-        ({"a": SHAPED}, {"b": SHAPED}, False),
-        ({"b": SHAPED, "a": Literal(1)}, {"a": Literal(1), "b": SHAPED}, True),
-        (Literal(None), Literal(None), True),
-        (Literal(None), Literal(False), False),
-        (Literal(True), Literal(True), True),
-        (Literal(1), Literal(True), None),
-        (Literal(1.0), Literal(1), None),
-        (Literal(float("nan")), Literal(float("nan")), False),
-        (SHAPED, Literal(None), False),
-        ([], Literal(None), False),
-        ([], [], True),
-        ([], (), False),
-        ((Literal(1), SHAPED), (Literal(True), Literal(2)), False),
-        ((Literal(1), SHAPED), (Literal(True), SHAPED), None),
+        (Tensor(FLOAT, (2, 3), 0), SHAPED, Fit.YES),
+        (Tensor(FLOAT, (3,), 0), SHAPED, Fit.NO),
+        (Tensor(FLOAT, (2, 4), 0), SHAPED, Fit.NO),
+        (Tensor(INT, (2, 3), 0), SHAPED, Fit.NO),
+        (Tensor(FLOAT, (7,), 0), Tensor(FLOAT, None), Fit.YES),
+        (Literal(1.0), SHAPED, Fit.NO),
+        ([SHAPED], SHAPED, Fit.NO),
+        (SHAPED, [SHAPED], Fit.NO),
+        ((SHAPED,), [SHAPED], Fit.NO),
+        ([SHAPED, SHAPED], [SHAPED], Fit.NO),
+        ({"a": SHAPED}, {"b": SHAPED}, Fit.NO),
+        ({"b": SHAPED, "a": Literal(1)}, {"a": Literal(1), "b": SHAPED}, Fit.YES),
+        (Literal(None), Literal(None), Fit.YES),
+        (Literal(None), Literal(False), Fit.NO),
+        (Literal(True), Literal(True), Fit.YES),
+        (Literal(1), Literal(True), Fit.UNSURE),
+        (Literal(1.0), Literal(1), Fit.UNSURE),
+        (Literal(float("nan")), Literal(float("nan")), Fit.NO),
+        (SHAPED, Literal(None), Fit.NO),
+        ([], Literal(None), Fit.NO),
+        ([], [], Fit.YES),
+        ([], (), Fit.NO),
+        ((Literal(1), SHAPED), (Literal(True), Literal(2)), Fit.NO),
+        ((Literal(1), SHAPED), (Literal(True), SHAPED), Fit.UNSURE),
     ],
 )
 def test_fits(given, expected, verdict):
     assert fits(given, expected) is verdict
+
+
+@pytest.mark.parametrize("fit", list(Fit))
+def test_a_verdict_is_never_taken_for_a_bool(fit):
+    for use in (bool, lambda fit: not fit, lambda fit: fit and 1, lambda fit: 1 if fit else 2):
+        with pytest.raises(TypeError):
+            use(fit)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "verdict"),
+    [
+        (Literal(2.5), Tensor(FLOAT, ()), Fit.YES),
+        (Literal(2), Tensor(FLOAT, ()), Fit.YES),
+        (Literal(True), Tensor(FLOAT, ()), Fit.YES),
+        (Literal(2.5), Tensor(INT, ()), Fit.NO),
+        (Literal(None), Tensor(FLOAT, None), Fit.NO),
+        ([Literal(1.0), Literal(2)], Tensor(FLOAT, (None,)), Fit.YES),
+        ([Literal(1.0), [Literal(2)]], Tensor(FLOAT, None), Fit.NO),
+        ([Literal(1.0), Tensor(FLOAT, (), 0)], Tensor(FLOAT, (None,)), Fit.UNSURE),
+        ([Tensor(FLOAT, (), 0), Tensor(FLOAT, (), 1)], Tensor(FLOAT, (None,)), Fit.UNSURE),
+        ([Literal(1.0), Tensor(FLOAT, (), 0)], [Tensor(FLOAT, ())] * 2, Fit.YES),
+        ([Literal(1), SHAPED], [Literal(True), SHAPED], Fit.UNSURE),
+        ((Literal(1.0), Literal(1)), (Tensor(FLOAT, ()), Literal(True)), Fit.UNSURE),
+        ((Literal("a"), Literal(1)), (Tensor(FLOAT, ()), Literal(True)), Fit.NO),
+        (Tensor(INT, (), 0), Tensor(FLOAT, ()), Fit.NO),
+    ],
+)
+def test_converted(given, expected, verdict):
+    assert converted(given, expected)[0] is verdict
 
 
 def test_packed():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from dataclasses import dataclass, replace
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from unihub.apis.lean.functions import closure, renamed
+from unihub.apis.lean.names import is_plain
 from unihub.apis.lean.objects import captures_of, check_root
 from unihub.apis.lean.plan import Capture, Declined
 from unihub.apis.lean.structures import Tensor, decoded, leaves, packer, plain, tensors
@@ -48,7 +49,7 @@ class Arguments:
         given = {**self.defaults, **dict(zip(self.names, args)), **kwargs}
         known = (*self.names, *self.keywords)
         further = [name for name in given if name not in known]
-        if further and not (self.takes_more and all(map(_is_plain, further))):
+        if further and not (self.takes_more and all(map(is_plain, further))):
             return None
         if any(name not in given for name in known):
             return None
@@ -126,7 +127,7 @@ def plan_call(meta_graph: Any, prefix: str, suffix: str) -> CallPlan:
     for name in function.concrete_functions:
         traces.append(_trace(meta_graph, library, name, prefix, suffix, used))
     if arguments.is_constrained:
-        _check_constraint(function, traces)
+        traces = [_constrained(function, traces)]
     if not any(isinstance(trace, Trace) for trace in traces):
         raise Declined("no function of the call is sure to give the same")
     functions = [renamed(library[name], set(used), suffix) for name in used]
@@ -219,7 +220,7 @@ def _arguments(spec: Any) -> Arguments:
     keywords = values["kwonlyargs"] or ()
     if values["varargs"] or len(given) > len(names):
         raise Declined("the call takes any number of arguments")
-    if not all(map(_is_plain, (*names, *keywords))):
+    if not all(map(is_plain, (*names, *keywords))):
         raise Declined("the call's arguments have unusual names")
     return Arguments(
         names=tuple(names),
@@ -230,21 +231,22 @@ def _arguments(spec: Any) -> Arguments:
     )
 
 
-def _is_plain(name: Any) -> bool:
-    """Whether TensorFlow leaves the name of an argument as it is."""
-    return isinstance(name, str) and name[:1].isalpha() and name.isidentifier()
-
-
-def _check_constraint(function: Any, traces: List[Any]) -> None:
-    """Checks that an input_signature is just what the only function takes.
+def _constrained(function: Any, traces: Sequence[Any]) -> Any:
+    """The only function of a call with its input_signature in the place of its inputs.
 
     TensorFlow calls the function with this in the place of the given tensors.
+
+    Raises:
+        Declined: the input_signature is not just what the only function takes.
     """
     wanted = decoded(function.function_spec.input_signature)
-    inputs = traces[0].inputs
-    if len(traces) != 1 or inputs is None or not isinstance(wanted, tuple):
+    (trace,) = traces if len(traces) == 1 else (None,)
+    if trace is None or trace.inputs is None or not isinstance(wanted, tuple):
         raise Declined("the input_signature is that of several functions")
-    positional, _ = inputs
+    positional, named = trace.inputs
     rest = positional[len(wanted) :]
     if positional[: len(wanted)] != wanted or any(isinstance(x, Tensor) for x in leaves(rest)):
         raise Declined("the input_signature is not the function's")
+    if any(tensor.name and not is_plain(tensor.name) for tensor in tensors(wanted)):
+        raise Declined("a tensor of the input_signature has an unusual name")
+    return replace(trace, inputs=((*wanted, *rest), named))

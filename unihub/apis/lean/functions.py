@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import AbstractSet, Any, FrozenSet, List, Mapping, Sequence
+import heapq
+from typing import AbstractSet, Any, Dict, FrozenSet, List, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -71,9 +72,38 @@ def renamed(function: Any, names: AbstractSet[str], suffix: str) -> Any:
     # TensorFlow exchanges a function for another that implements the same, of any model.
     if _INTERFACE in function.attr:
         function.attr[_INTERFACE].s += suffix.encode()
+    _sort_nodes(function.node_def)
     for node in function.node_def:
         rename_calls(node, names, suffix)
     return function
+
+
+def _sort_nodes(nodes: Any) -> None:
+    """Puts nodes in the order in which TensorFlow's own loader adds them to a graph.
+
+    Of those whose inputs are there, it adds the one that was written first.
+    """
+    places = {node.name: place for place, node in enumerate(nodes)}
+    users: List[List[int]] = [[] for _ in nodes]
+    missing = []
+    for place, node in enumerate(nodes):
+        given = [text.lstrip("^").partition(":")[0] for text in node.input]
+        sources = [places[name] for name in given if name in places]
+        missing.append(len(sources))
+        for source in sources:
+            users[source].append(place)
+    ready = [place for place, count in enumerate(missing) if not count]
+    order: Dict[str, int] = {}
+    while ready:
+        place = heapq.heappop(ready)
+        order[nodes[place].name] = len(order)
+        for user in users[place]:
+            missing[user] -= 1
+            if not missing[user]:
+                heapq.heappush(ready, user)
+    # In a loop of TensorFlow 1 each waits for the others.
+    if len(order) == len(places):
+        nodes.sort(key=lambda node: order[node.name])
 
 
 def _note_input_shapes(function: Any) -> None:
@@ -85,7 +115,7 @@ def _note_input_shapes(function: Any) -> None:
         return
     shapes = function.attr["_input_shapes"].list.shape
     for place, (argument, shape) in enumerate(zip(function.signature.input_arg, shapes)):
-        if argument.type != _RESOURCE and not shape.unknown_rank:
+        if argument.type != _RESOURCE:
             noted = function.arg_attr[place].attr
             if _SHAPES not in noted:
                 noted[_SHAPES].list.shape.add().CopyFrom(shape)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
 from unihub.apis.lean.functions import closure, copies, functions_of, rename_calls
+from unihub.apis.lean.lifting import copying_order
+from unihub.apis.lean.names import FunctionNames
 from unihub.apis.lean.nodes import check_dtype, check_node
 from unihub.apis.lean.objects import shape_of
 from unihub.apis.lean.plan import Asset, Declined, Fixed, Input, Plan, Table, Variable
-from unihub.apis.lean.private import FunctionDef
-from unihub.apis.lean.saver import checkpoint_keys, initialized_nodes, initializers
+from unihub.apis.lean.private import FunctionDef, op_definition
+from unihub.apis.lean.saver import (
+    checkpoint_keys,
+    global_resources,
+    initialized_nodes,
+    initializers,
+)
 from unihub.apis.lean.tables import FILLING, asset_path, dtypes_of, unique_suffix
 
 _REFERENCES = ("VariableV2", "Variable")
@@ -47,10 +54,13 @@ def plan_signature(meta_graph: Any, signature: str, prefix: str, suffix: str) ->
     definition = meta_graph.signature_def[signature]
     part = _Part(meta_graph, f"__inference_signature{suffix}")
     inputs = part.feed(definition.inputs)
-    part.visit([_tensor_name(info) for info in definition.outputs.values()])
+    outputs = tuple(sorted(definition.outputs))
+    fetched = [_tensor_name(definition.outputs[name]) for name in outputs]
+    part.visit(fetched)
     tables = tuple(_table(meta_graph, name, prefix) for name in part.tables)
     variables = part.capture()
-    outputs = part.fetch(definition.outputs)
+    part.fetch(definition.outputs)
+    part.add_nodes(fetched)
     return Plan(
         name=part.function.signature.name,
         functions=part.functions(suffix),
@@ -79,8 +89,9 @@ def _table(meta_graph: Any, name: str, prefix: str) -> Table:
     if part.tables != [name] or part.variables:
         raise Declined(f"the table {name} is filled from variables or tables")
     part.capture()
+    part.add_nodes([users[0].name])
     part.function.signature.control_output.append("filled")
-    part.function.control_ret["filled"] = users[0].name
+    part.function.control_ret["filled"] = part.names[users[0].name]
     return Table(name, key_dtype, value_dtype, part.functions(suffix), (*assets, None))
 
 
@@ -104,14 +115,18 @@ class _Part:
         self.library = {f.signature.name: f for f in meta_graph.graph_def.library.function}
         self.function = FunctionDef()
         self.function.signature.name = name
-        self.function.signature.is_stateful = True
         self.function.attr["_construction_context"].s = b"kEagerRuntime"
         self.fed: Dict[Tuple[str, int], str] = {}
         self.variables: List[str] = []
         self.tables: List[str] = []
         self.called: Dict[str, None] = {}
         self.visited: Dict[str, Any] = {}
+        # What the inputs, variables and tables are called in the function.
         self.values: Dict[str, str] = {}
+        # And all other nodes.
+        self.names: Dict[str, str] = {}
+        self._names = FunctionNames()
+        self._outputs: List[Tuple[str, str]] = []
 
     def feed(self, infos: Mapping[str, Any]) -> Tuple[Input, ...]:
         """Makes the inputs of a signature the function's own."""
@@ -128,21 +143,20 @@ class _Part:
             shape = info.tensor_shape
             if node.op == "Placeholder" and not _is_shape_of(shape, node):
                 raise Declined(f"input {name} has two shapes")
-            self.fed[source] = self._new_name(f"input_{place}")
+            self.fed[source] = self._names.argument(source[0])
             self.function.signature.input_arg.add(name=self.fed[source], type=info.dtype)
             # What TensorFlow makes of a function depends on them, to the last bits.
-            if not shape.unknown_rank:
-                noted = self.function.arg_attr[place].attr["_output_shapes"]
-                noted.list.shape.add().CopyFrom(shape)
+            noted = self.function.arg_attr[place].attr["_output_shapes"]
+            noted.list.shape.add().CopyFrom(shape)
             inputs.append(Input(name, info.dtype, shape_of(info.tensor_shape)))
         return tuple(inputs)
 
     def feed_assets(self, assets: Mapping[str, str], prefix: str) -> Tuple[Fixed, ...]:
         """Makes the paths of files the function's inputs."""
-        for place, text in enumerate(assets):
-            own = self._new_name(f"asset_{place}")
-            argument = self.function.signature.input_arg.add(name=own, type=_STRING)
-            self.fed[_source(text)] = argument.name
+        for text in assets:
+            source = _source(text)
+            self.fed[source] = self._names.argument(source[0])
+            self.function.signature.input_arg.add(name=self.fed[source], type=_STRING)
         return tuple(Asset(asset_path(name, prefix)) for name in assets.values())
 
     def visit(self, tensors: Iterable[str]) -> None:
@@ -168,22 +182,23 @@ class _Part:
             waiting.extend(node.input)
 
     def capture(self) -> Tuple[Variable, ...]:
-        """Makes the variables and tables inputs of the function, and adds the nodes."""
+        """Makes the variables and tables inputs of the function."""
         keys = checkpoint_keys(self.meta_graph, self.nodes, self.variables)
         if initialized_nodes(self.meta_graph, self.nodes) & set(self.variables):
             raise Declined("a variable is set once more after it is restored")
         shared = [self._shared_name(name) for name in self.variables]
         if len(set(shared)) < len(shared) or len(set(keys.values())) < len(keys):
             raise Declined("two variables are the same")
-        for place, name in enumerate(self.variables):
-            self._capture(place, name)
-        for place, name in enumerate(self.tables):
-            own = self._new_name(f"table_{place}")
+        # TensorFlow's function takes all of them, whether it reads them or not.
+        lifted = {name: self._names.argument(name) for name in global_resources(self.meta_graph)}
+        places = {name: place for place, name in enumerate(lifted)}
+        self.variables.sort(key=lambda name: places.get(name, len(places)))
+        for name in self.variables:
+            check_dtype(self.node(name).attr["dtype"].type, f"variable {name}")
+        for name in (*self.variables, *self.tables):
+            own = lifted.get(name) or self._names.argument(f"unihub {name}")
             self.values[name] = own
             self.function.signature.input_arg.add(name=own, type=_RESOURCE)
-        for node in self.visited.values():
-            if node.op not in _VARIABLES and node.op not in _TABLES:
-                self._add(node)
         return tuple(
             Variable(
                 keys[name],
@@ -193,18 +208,30 @@ class _Part:
             for name in self.variables
         )
 
-    def fetch(self, infos: Mapping[str, Any]) -> Tuple[str, ...]:
+    def fetch(self, infos: Mapping[str, Any]) -> None:
         """Makes the outputs of a signature the function's own."""
-        names = tuple(sorted(infos))
-        if not names:
+        if not infos:
             raise Declined("the signature has no outputs")
-        for place, name in enumerate(names):
-            check_dtype(infos[name].dtype, f"output {name}")
-            result = self.function.signature.output_arg.add(
-                name=f"out_{place}", type=infos[name].dtype
-            )
-            self.function.ret[result.name] = self._value(_tensor_name(infos[name]))
-        return names
+        for name in sorted(infos):
+            info = infos[name]
+            check_dtype(info.dtype, f"output {name}")
+            source = _source(_tensor_name(info))
+            own = self._names.argument(source[0])
+            self.function.signature.output_arg.add(name=own, type=info.dtype)
+            self._outputs.append((own, _tensor_name(info)))
+
+    def add_nodes(self, fetched: Sequence[str]) -> None:
+        """Adds the nodes to the function, in TensorFlow's order and by its names."""
+        given = {name for name, _ in self.fed}
+        lifted = {name for name in self.variables if self.node(name).op not in _REFERENCES}
+        order = copying_order(self.visited, [_source(text)[0] for text in fetched], given | lifted)
+        added = [name for name in order if name not in lifted and name not in self.tables]
+        self.names = {name: self._names.node(name) for name in added}
+        for name in added:
+            self._add(self.visited[name])
+        for own, text in self._outputs:
+            self.function.ret[own] = self._value(text)
+        self.function.signature.is_stateful = any(map(self._is_stateful, self.function.node_def))
 
     def functions(self, suffix: str) -> List[Any]:
         """The function and those that it calls, under unique names."""
@@ -218,39 +245,30 @@ class _Part:
             raise Declined(f"the node {name} is missing")
         return self.nodes[name]
 
-    def _new_name(self, name: str) -> str:
-        """A name for what the function has and the graph has not."""
-        while name in self.nodes:
-            name += "_"
-        return name
-
     def _shared_name(self, name: str) -> Tuple[bytes, bytes]:
         attributes = self.node(name).attr
         shared, container = attributes.get("shared_name"), attributes.get("container")
         own = shared.s if shared is not None else b""
         return (container.s if container is not None else b""), own or name.encode()
 
-    def _capture(self, place: int, name: str) -> None:
-        node = self.node(name)
-        check_dtype(node.attr["dtype"].type, f"variable {name}")
-        own = self._new_name(f"variable_{place}")
-        argument = self.function.signature.input_arg.add(name=own, type=_RESOURCE)
-        self.values[name] = argument.name
-        if node.op in _REFERENCES:
-            read = self.function.node_def.add(
-                name=self._new_name(f"read_variable_{place}"),
-                op="ReadVariableOp",
-                input=[argument.name],
-            )
-            read.attr["dtype"].CopyFrom(node.attr["dtype"])
-            self.values[name] = f"{read.name}:value:0"
-
     def _add(self, node: Any) -> None:
-        added = self.function.node_def.add(name=node.name, op=node.op)
+        added = self.function.node_def.add(
+            name=self.names[node.name], op=node.op, device=node.device
+        )
+        if node.op in _REFERENCES:
+            added.op = "ReadVariableOp"
+            added.input.append(self.values[node.name])
+            added.attr["dtype"].CopyFrom(node.attr["dtype"])
+            return
         added.input.extend(filter(None, map(self._input, node.input)))
         for name, value in node.attr.items():
             if name not in _UNUSED_ATTRIBUTES:
                 added.attr[name].CopyFrom(value)
+
+    def _is_stateful(self, node: Any) -> bool:
+        called = self.library.get(node.op)
+        definition = op_definition(node.op) if called is None else called.signature
+        return bool(definition.is_stateful)
 
     def _input(self, text: str) -> Optional[str]:
         name, index = _source(text)
@@ -258,7 +276,7 @@ class _Part:
             return self._value(text)
         # Inputs and variables are there before the function runs.
         is_captured = name in self.variables or name in self.tables
-        return None if is_captured or self._is_input(name) else text
+        return None if is_captured or self._is_input(name) else f"^{self.names[name]}"
 
     def _is_input(self, name: str) -> bool:
         return self.node(name).op == "Placeholder" and (name, 0) in self.fed
@@ -268,12 +286,14 @@ class _Part:
         name, index = source = _source(text)
         if source in self.fed:
             return self.fed[source]
+        node = self.node(name)
+        if node.op in _REFERENCES:
+            return f"{self.names[name]}:value:0"
         if name in self.values:
             return self.values[name]
-        node = self.node(name)
         called = self.library.get(node.op)
         definition = check_node(node, self.also) if called is None else called.signature
-        return f"{name}:{_output_names(node, definition)[index]}"
+        return f"{self.names[name]}:{_output_names(node, definition)[index]}"
 
 
 def _output_names(node: Any, definition: Any) -> List[str]:

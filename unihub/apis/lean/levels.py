@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import weakref
@@ -13,11 +14,12 @@ import tensorflow as tf
 
 from unihub.apis.lean import files
 from unihub.apis.lean.direct import DirectFunction
-from unihub.apis.lean.direct_call import DirectCall
+from unihub.apis.lean.direct_call import DirectCall, Wrapper
 from unihub.apis.lean.listeners import is_anyone_listening
 from unihub.apis.lean.plan import Capture, Declined, Variable
 from unihub.apis.lean.private import load_around
 from unihub.apis.lean.pruned import Pruned, load_pruned
+from unihub.apis.lean.routes import Routes
 from unihub.apis.lean.store import Store
 from unihub.apis.lean.verbatim import structures
 
@@ -151,8 +153,10 @@ class Model:
         else:
             full = self._source.load_full()
         for function in self._functions:
-            function.own = function.of(full)
-            function.tensors = function.tensors_of(function.own) if self.has_objects else None
+            # One that TensorFlow has called stays: it has its traces.
+            if function.own is None:
+                function.own = function.of(full)
+                function.tensors = function.tensors_of(function.own) if self.has_objects else None
         self._full = full
 
     def _variables(self) -> Dict[int, Any]:
@@ -288,14 +292,22 @@ class LeveledCall(LeveledFunction):
 
     _direct: DirectCall
 
+    def __init__(self, model: Model, signature: Optional[str], direct: DirectCall) -> None:
+        super().__init__(model, signature, direct)
+        self._routes = Routes(direct)
+        self._traced: weakref.WeakSet[Wrapper] = weakref.WeakSet()
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         captured = self.tensors
         if captured is not None and not is_anyone_listening():
-            found = self._direct.route(args, kwargs)
+            found = self._routes.find(args, kwargs)
             if found is not None:
                 route, tensors = found
+                function = route.wrapper
                 try:
-                    return route.pack(route.run([*tensors, *(captured[route.trace] or ())]))
+                    return function.pack(
+                        function.run([*tensors, *(captured[function.trace] or ())])
+                    )
                 except _PASSING:
                     raise
                 except tf.errors.OpError:
@@ -304,7 +316,22 @@ class LeveledCall(LeveledFunction):
         elif not tf.executing_eagerly():
             # What is traced now may serve later calls with other shapes.
             self.tensors = None
-        return self.complete()(*args, **kwargs)
+        own = self.complete()
+        self._routes.takes_values = False
+        self._trace_as_before(own, args, kwargs)
+        return own(*args, **kwargs)
+
+    def _trace_as_before(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Has TensorFlow's function traced already for a call as one that ran directly.
+
+        It tells those who listen of the variables that are in a function as it traces
+        it, and not again as it calls it; and it prefers the trace for just these inputs.
+        """
+        route = self._routes.known(args, kwargs)
+        if route is not None and route.wrapper not in self._traced:
+            args, kwargs = route.example
+            _as_at_top_level(functools.partial(own.get_concrete_function, *args, **kwargs))
+            self._traced.add(route.wrapper)
 
     def captures(self) -> Captures:
         return self._direct.captures

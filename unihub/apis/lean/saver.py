@@ -91,17 +91,28 @@ def initializers(meta_graph: Any, nodes: Mapping[str, Any]) -> List[Any]:
     return _reachable(nodes, roots[0]) if roots else []
 
 
+def global_resources(meta_graph: Any) -> List[str]:
+    """Names of the nodes of all variables that TensorFlow's loader makes tf.Variables of."""
+    names = (
+        definition.variable_name.partition(":")[0]
+        for definition in _globals(meta_graph)
+        if definition.is_resource
+    )
+    return list(dict.fromkeys(names))
+
+
+def _globals(meta_graph: Any) -> List[Any]:
+    if _GLOBAL_VARIABLES not in meta_graph.collection_def:
+        return []
+    written = meta_graph.collection_def[_GLOBAL_VARIABLES].bytes_list.value
+    return [VariableDef.FromString(one) for one in written]
+
+
 def _names_of_globals(meta_graph: Any, wanted: Iterable[str]) -> Dict[str, str]:
     """Without a saver TensorFlow makes one, of the global variables by their names."""
-    definitions = map(
-        VariableDef.FromString,
-        meta_graph.collection_def[_GLOBAL_VARIABLES].bytes_list.value
-        if _GLOBAL_VARIABLES in meta_graph.collection_def
-        else (),
-    )
     whole = {
         definition.variable_name.partition(":")[0]
-        for definition in definitions
+        for definition in _globals(meta_graph)
         if not definition.HasField("save_slice_info_def")
     }
     for name in wanted:

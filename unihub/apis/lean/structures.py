@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Callable, Iterable, Iterator, List, Optional, Sequence
+import enum
+from dataclasses import dataclass, field
+from typing import Any, Callable, Iterable, Iterator, List, NoReturn, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -23,11 +24,13 @@ class Tensor:
         dtype: number of its tf.DType.
         shape: None for any rank, with None for any size.
         place: among the tensors of a call; None in what a function takes.
+        name: that it was saved with; "" for none.
     """
 
     dtype: int
     shape: Shape
     place: Optional[int] = None
+    name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,25 @@ class Literal:
     """A Python value in a structure: None, or of one of four types."""
 
     value: Any
+
+
+@dataclass(frozen=True)
+class Value:
+    """A Python value that TensorFlow makes a tensor of, as a TensorProto."""
+
+    tensor: Any
+
+
+class Fit(enum.Enum):
+    """Whether a function takes the inputs of a call."""
+
+    YES = "yes"
+    NO = "no"
+    # TensorFlow's own object is to find out.
+    UNSURE = "unsure"
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Fit is one of three: compare it")
 
 
 def decoded(value: Any) -> Any:
@@ -45,8 +67,9 @@ def decoded(value: Any) -> Any:
     """
     kind = value.WhichOneof("kind")
     if kind == "tensor_spec_value":
-        check_dtype(value.tensor_spec_value.dtype, "a tensor of a call")
-        return Tensor(value.tensor_spec_value.dtype, shape_of(value.tensor_spec_value.shape))
+        spec = value.tensor_spec_value
+        check_dtype(spec.dtype, "a tensor of a call")
+        return Tensor(spec.dtype, shape_of(spec.shape), name=spec.name)
     if kind == "none_value":
         return Literal(None)
     if kind in _LITERALS:
@@ -81,61 +104,69 @@ def tensors(structure: Any) -> List[Tensor]:
     return [leaf for leaf in leaves(structure) if isinstance(leaf, Tensor)]
 
 
-def fits(given: Any, expected: Any) -> Optional[bool]:
-    """Whether TensorFlow finds that inputs are what a function takes, as they are.
-
-    Returns:
-        None where it is not sure.
-    """
+def fits(given: Any, expected: Any) -> Fit:
+    """Whether TensorFlow finds that inputs are what a function takes, as they are."""
     if isinstance(expected, _CONTAINERS):
-        if type(given) is not type(expected) or len(given) != len(expected):
-            return False
-        if isinstance(expected, dict) and set(given) != set(expected):
-            return False
+        if not _are_alike(given, expected):
+            return Fit.NO
         return _all(map(fits, parts(given), parts(expected)))
     if isinstance(expected, Tensor):
-        return (
+        return _verdict(
             isinstance(given, Tensor)
             and given.dtype == expected.dtype
             and _are_compatible(given.shape, expected.shape)
         )
-    if not isinstance(given, Literal):
-        return False
-    if given.value != expected.value:
-        return False
-    return True if type(given.value) is type(expected.value) else None
+    if not isinstance(given, Literal) or given.value != expected.value:
+        return Fit.NO
+    # To Python True is 1, and 1 is 1.0.
+    return Fit.YES if type(given.value) is type(expected.value) else Fit.UNSURE
 
 
-def converted(given: Any, expected: Any) -> Optional[List[Any]]:
-    """The Tensors and constant values of a call, in the order in which a function takes them.
+def converted(given: Any, expected: Any) -> Tuple[Fit, List[Any]]:
+    """Whether a function takes the inputs of a call once they are made tensors.
 
     TensorFlow tries this once no function takes the inputs as they are.
 
     Returns:
-        None where the function does not take them, converted or not.
+        The verdict, and the Tensors and Values in the order in which the function takes
+        them.
     """
     if isinstance(expected, Tensor) and not isinstance(given, Tensor):
-        constant = _constant(given, tf.as_dtype(expected.dtype))
-        fit = constant is not None and constant.dtype.as_datatype_enum == expected.dtype
-        return [constant] if fit and _are_compatible(constant.shape, expected.shape) else None
+        return _as_value(given, expected)
     if isinstance(expected, _CONTAINERS):
-        if type(given) is not type(expected) or len(given) != len(expected):
-            return None
-        if isinstance(expected, dict) and set(given) != set(expected):
-            return None
+        if not _are_alike(given, expected):
+            return Fit.NO, []
         found = [converted(one, other) for one, other in zip(parts(given), parts(expected))]
-        return None if None in found else [leaf for some in found for leaf in some or ()]
-    return tensors(given) if fits(given, expected) else None
+        return _all(fit for fit, _ in found), [leaf for _, some in found for leaf in some]
+    return fits(given, expected), tensors(given)
 
 
-def _constant(structure: Any, dtype: tf.DType) -> Any:
-    """A structure of Python values as TensorFlow makes a tensor of it; None if it cannot."""
+def _are_alike(given: Any, expected: Any) -> bool:
+    """Whether two containers are of one type and have as many or the same parts."""
+    if type(given) is not type(expected) or len(given) != len(expected):
+        return False
+    return not isinstance(expected, dict) or set(given) == set(expected)
+
+
+def _as_value(structure: Any, expected: Tensor) -> Tuple[Fit, List[Any]]:
+    """A structure of Python values as the tensor that TensorFlow makes of it."""
     if any(isinstance(leaf, Tensor) for leaf in leaves(structure)):
-        return None
+        # TensorFlow packs lists of tensors and numbers, some of them.
+        return Fit.UNSURE, []
     try:
-        return tf.convert_to_tensor(plain(structure), dtype_hint=dtype)
+        # In a graph, as TensorFlow does: there numbers become what they do not eagerly.
+        with tf.Graph().as_default():
+            constant = tf.convert_to_tensor(
+                plain(structure), dtype_hint=tf.as_dtype(expected.dtype)
+            )
     except (TypeError, ValueError):
-        return None
+        return Fit.NO, []
+    if constant.op.type != "Const":
+        return Fit.UNSURE, []
+    fit = constant.dtype.as_datatype_enum == expected.dtype and _are_compatible(
+        constant.shape, expected.shape
+    )
+    return _verdict(fit), [Value(constant.op.get_attr("value"))]
 
 
 def plain(structure: Any) -> Any:
@@ -173,10 +204,17 @@ def _packed(structure: Any, flat: Iterator[Any]) -> Any:
     return type(structure)(_packed(part, flat) for part in structure)
 
 
-def _all(verdicts: Iterable[Optional[bool]]) -> Optional[bool]:
+def _all(verdicts: Iterable[Fit]) -> Fit:
     found = set(verdicts)
-    return False if False in found else None if None in found else True
+    for verdict in (Fit.NO, Fit.UNSURE):
+        if verdict in found:
+            return verdict
+    return Fit.YES
 
 
-def _are_compatible(first: Shape, second: Shape) -> bool:
+def _verdict(found: bool) -> Fit:
+    return Fit.YES if found else Fit.NO
+
+
+def _are_compatible(first: Any, second: Any) -> bool:
     return bool(tf.TensorShape(first).is_compatible_with(tf.TensorShape(second)))
