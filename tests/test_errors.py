@@ -11,7 +11,7 @@ import pytest
 
 import unihub
 from unihub import errors
-from unihub.errors import Message, UnihubError, listed, nearest
+from unihub.errors import Message, UnihubError, counted, listed, nearest, size
 from unihub.runtime import Keras, current_keras, tensorflow_version
 
 
@@ -209,3 +209,30 @@ def test_a_pickled_error_carries_no_secret():
     sent = pickle.dumps(LampBroken(lamp=HANDLE))
     assert b"pa55word" not in sent
     assert b"s1gnature" not in sent
+
+
+@pytest.mark.parametrize(
+    "number,text",
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1 kB"),
+        (102_400, "102 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1 MB"),
+        (79_900_000_000, "79.9 GB"),
+        ((1 << 64) - 1, "18.4 EB"),
+        (10**400, "1e+06 EB"),
+    ],
+)
+def test_size(number, text):
+    assert size(number) == text
+
+
+def test_counted():
+    assert [counted(number, "model") for number in (0, 1, 2000)] == [
+        "0 models",
+        "1 model",
+        "2,000 models",
+    ]
+    assert counted(2, "loss", "es") == "2 losses"

@@ -16,6 +16,9 @@ from unihub.redaction import without_secrets
 
 _LONGEST_FACT = 400
 _MOST_CHOICES = 12
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+# A made-up model can claim more than a float holds.
+_MOST_BYTES = 10**24
 # How the errors begin that say only later what happened: of a graph that runs, of several
 # at once, of AutoGraph, of a Keras layer.
 _SAYS_WHERE = re.compile(
@@ -187,3 +190,17 @@ def _presentable(fact: Any) -> Any:
     if len(fact) > _LONGEST_FACT:
         fact = fact[:_LONGEST_FACT] + "…"
     return printable(fact)
+
+
+def size(number: int) -> str:
+    """A number of bytes in three digits: ``1.23 MB``."""
+    value, step = float(min(number, _MOST_BYTES)), 0
+    # From 999.5 on, three digits would be those of a thousand.
+    while abs(value) >= 999.5 and step < len(_UNITS) - 1:
+        value, step = value / 1000, step + 1
+    return f"{value:.3g} {_UNITS[step]}"
+
+
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """How many there are of something: ``1 model``, ``2,000 models``."""
+    return f"{number:,} {noun}{'' if number == 1 else plural}"

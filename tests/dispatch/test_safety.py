@@ -85,4 +85,5 @@ def test_a_changed_model_is_looked_at_again(tmp_path):
 def test_an_unknown_reaction_is_told_before_anything_is_fetched():
     with pytest.raises(unihub.UnihubError) as refused:
         unihub.load("https://127.0.0.1:1/never-asked", on_unsafe="warm")
-    assert (refused.value.code, refused.value.do) == ("unknown-choice", "on_unsafe='warn'")
+    assert refused.value.code == "unknown-choice"
+    assert refused.value.do.endswith("on_unsafe='warn')")

@@ -8,7 +8,7 @@ from typing import Any, Dict
 
 from unihub.checking.findings import Finding, Report
 from unihub.checking.rules import Level
-from unihub.wording import counted
+from unihub.errors import counted
 
 _COLORS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
 

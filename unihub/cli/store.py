@@ -13,13 +13,12 @@ import click
 
 from unihub import settings
 from unihub.cli.printing import print_json, print_table
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, size
 from unihub.handles import parsing, resolving
 from unihub.handles.cache import housekeeping
 from unihub.handles.cache.cache import Cache, key_of
 from unihub.handles.cache.housekeeping import Item, Kind, Removal
 from unihub.handles.cache.manifest import Entry
-from unihub.wording import size
 
 _DAY = 86400.0
 _SPANS = {"h": 3600.0, "d": _DAY, "w": 7 * _DAY}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import Iterable, List, Tuple
 
-from unihub.errors import printable
+from unihub.errors import counted, printable, size
 from unihub.inspection import plain
 from unihub.inspection.dangers import Severity
 from unihub.inspection.facts import (
@@ -22,7 +22,6 @@ from unihub.inspection.facts import (
 from unihub.inspection.security import ADVICE, Finding
 from unihub.inspection.uses import Use
 from unihub.matrix.values import Status
-from unihub.wording import counted, size
 
 _MOST_VARIABLES = 1_000
 _GRAVE = (Severity.CRITICAL, Severity.HIGH)

@@ -6,14 +6,13 @@ from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
-from unihub.errors import printable
+from unihub.errors import counted, printable, size
 from unihub.inspection.facts import MetaGraphInfo, ModelFacts, RemoteFacts
 from unihub.inspection.security import ADVICE
 from unihub.inspection.structures import Fields, Listed, Spec, Unknown, show
 from unihub.inspection.uses import Use
 from unihub.inspection.variables import Variable
 from unihub.matrix.values import Runtime
-from unihub.wording import counted, size
 
 NEXT = "What the model is shows when it is downloaded:"
 
