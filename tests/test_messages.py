@@ -83,6 +83,7 @@ WHERE_EAGER = {
     "wrong-input-dtype": (call(SCALAR, tf.constant([1, 2]) if EAGER else None), TypeError),
     "wrong-input-value": (call(SCALAR, [[1.0], [2.0, 3.0]]), (TypeError, ValueError)),
     "wrong-input-shape": (call(SCALAR, [[1.0], [2.0]]), ValueError),
+    "wrong-arguments": (lambda: unihub.load(model(REUSABLE))(1.0, trainig=True), TypeError),
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from unihub.apis.traces import dtype_of, shape_of
@@ -74,6 +75,15 @@ class WrongInputValue(WrongInputs):
     do = "{fix}"
 
 
+class SymbolicInput(WrongInputs):
+    """A tensor that stands for a Keras model's input, where only values will do."""
+
+    code = "symbolic-input"
+    what = "input {name} of {model} is a symbolic tensor of Keras."
+    why = "a loaded object runs on values; in a Keras model a layer calls it. (found: {found})"
+    do = "{layer}(x)"
+
+
 @dataclass(frozen=True)
 class Call:
     """How a model is called, for messages and the lines that they advise.
@@ -84,6 +94,7 @@ class Call:
         ops: where that line finds cast, reshape and the like.
         keras: whose Input declares an input; "" where the call is in no Keras model.
         by_keyword: whether inputs with names are given as keywords, and not as a dict.
+        layer: a line that makes a Keras layer of the model.
     """
 
     model: str
@@ -91,6 +102,7 @@ class Call:
     ops: str = "tf"
     keras: str = ""
     by_keyword: bool = False
+    layer: str = "unihub.KerasLayer(handle)"
 
     def line(self, accepted: Any, changed: Optional[Mapping[str, str]] = None) -> str:
         """A call with all inputs, by the names of `variables`.
@@ -190,9 +202,13 @@ def leaf_mismatch(leaf: Leaf, accepted: Any, call: Call) -> Optional[WrongInputs
     if not isinstance(spec, tf.TypeSpec):
         return None
     value: Any = leaf.value
-    if not _is_tensor(value):
+    if type(value).__name__ == "KerasTensor":
+        return SymbolicInput(name=leaf.name, model=call.model, found=str(value), layer=call.layer)
+    if not is_tensor(value):
+        # An array has a dtype of its own; Python numbers become what the model takes.
+        hint = None if isinstance(value, (np.ndarray, np.generic)) else dtype_of(spec)
         try:
-            value = tf.convert_to_tensor(value, dtype_hint=dtype_of(spec))
+            value = tf.convert_to_tensor(value, dtype_hint=hint)
         except (ValueError, TypeError) as error:
             return wrong_value(leaf, accepted, call, error)
     about = {
@@ -316,8 +332,18 @@ def _same_structure(inputs: Any, accepted: Any) -> bool:
             and all(map(_same_structure, inputs, accepted))
         )
     if isinstance(inputs, (list, tuple)):
-        return not any(map(_is_tensor, tf.nest.flatten(inputs)))
+        return not any(map(is_tensor, tf.nest.flatten(inputs)))
     return not isinstance(inputs, Mapping)
+
+
+def same_classes(inputs: Any, accepted: Any) -> bool:
+    """Whether nests that correspond do so to the class: no list stands for a tuple."""
+    if isinstance(accepted, Mapping):
+        return all(same_classes(inputs[name], accepted[name]) for name in accepted)
+    if isinstance(accepted, (list, tuple)):
+        same = isinstance(inputs, list) == isinstance(accepted, list)
+        return same and all(map(same_classes, inputs, accepted))
+    return True
 
 
 def _written(names: Any, changed: Mapping[str, str]) -> str:
@@ -381,10 +407,11 @@ def _declared(spec: Any, call: Call) -> str:
 
 
 def _is_described(value: Any) -> bool:
-    return _is_tensor(value) or isinstance(value, _SPECS)
+    return is_tensor(value) or isinstance(value, _SPECS)
 
 
-def _is_tensor(value: Any) -> bool:
+def is_tensor(value: Any) -> bool:
+    """Whether a value is a tensor, of any kind."""
     # TensorFlow 1.15 says no to a RaggedTensor.
     return bool(tf.is_tensor(value)) or isinstance(value, tf.RaggedTensor)
 

@@ -10,6 +10,7 @@ from typing import Any, Callable, Iterator, Optional, Union
 import tensorflow as tf
 
 from unihub.apis.operations import is_newer, register_ops
+from unihub.apis.refused import explain_own_call
 from unihub.apis.request import Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
 from unihub.errors import UnihubError, first_line, listed
@@ -77,6 +78,7 @@ def load_saved_model(request: Request) -> Any:
     if request.signature is None and selection.is_callable(request.meta_graph):
         names = list(request.meta_graph.signatures)
         selection.choose_output(None, request.handle, request.output_key, request.as_dict, names)
+        explain_own_call(loaded, request.handle)
         return loaded
     from unihub.apis.proxy import CallableObject
 

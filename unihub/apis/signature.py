@@ -49,7 +49,14 @@ class SignatureFunction:
             for name, info in signature.inputs.items()
             if info.kind == "dense"
         }
-        self._call = Call(f"signature {signature.name!r} of {handle}", by_keyword=True)
+        choice = "signature_outputs_as_dict=True"
+        if output_key is not None:
+            choice = f"output_key={output_key!r}"
+        self._call = Call(
+            f"signature {signature.name!r} of {handle}",
+            by_keyword=True,
+            layer=f"unihub.KerasLayer({handle!r}, signature={signature.name!r}, {choice})",
+        )
         names = list(signature.inputs)
         self._sole_input = names[0] if len(names) == 1 else None
         self._names = frozenset(names)
@@ -101,6 +108,8 @@ class SignatureFunction:
         if info.kind != "dense":
             return {name: value}
         if not isinstance(value, (_TENSOR, *_COMPOSITE)):
+            if type(value).__name__ == "KerasTensor":
+                self._check(name, value)
             try:
                 value = tf.convert_to_tensor(value, dtype=self._expected[name][0])
             except (ValueError, TypeError) as error:

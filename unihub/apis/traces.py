@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple
 
@@ -50,6 +51,71 @@ def accepted_inputs(function: Any) -> List[Any]:
         if leaves and all(isinstance(leaf, tf.TypeSpec) for leaf in leaves):
             nests.append(nest)
     return nests
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """How a function is called, as Python has it.
+
+    Attributes:
+        names: of the arguments that can be given by position.
+        keywords: of those that can only be given by name.
+        defaults: of both.
+        takes_more: whether it takes further ones by name.
+    """
+
+    names: Sequence[str]
+    keywords: Sequence[str]
+    defaults: Mapping[str, Any]
+    takes_more: bool
+
+    def bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Dict[str, Any]:
+        """The arguments of a call by name, defaults included."""
+        return {**self.defaults, **dict(zip(self.names, args)), **kwargs}
+
+    def __str__(self) -> str:
+        defaults = self.defaults
+        every = (*self.names, *self.keywords)
+        return ", ".join(f"{n}={defaults[n]!r}" if n in defaults else n for n in every)
+
+
+def parameters_of(function: Any) -> Optional[Parameters]:
+    """How a function is called; None when it does not tell, or takes any number of arguments.
+
+    Args:
+        function: a loaded object, restored function, tf.function or any callable.
+    """
+    # A loaded object has its __call__ as an attribute, which knows its arguments.
+    own = function.__call__
+    target = own if hasattr(own, "concrete_functions") else function
+    spec = getattr(target, "_function_spec", None)
+    if spec is not None:
+        # TensorFlow up to 2.12; the first releases have no signature to inspect.
+        return _parameters_of_spec(spec.fullargspec, getattr(spec, "is_method", False))
+    try:
+        given = list(inspect.signature(target).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    one = inspect.Parameter
+    if any(each.kind is one.VAR_POSITIONAL for each in given):
+        return None
+    by_position = (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    return Parameters(
+        names=[each.name for each in given if each.kind in by_position],
+        keywords=[each.name for each in given if each.kind is one.KEYWORD_ONLY],
+        defaults={each.name: each.default for each in given if each.default is not one.empty},
+        takes_more=any(each.kind is one.VAR_KEYWORD for each in given),
+    )
+
+
+def _parameters_of_spec(spec: Any, is_method: bool) -> Optional[Parameters]:
+    if spec.varargs:
+        return None
+    names = spec.args[1:] if is_method else spec.args
+    values = spec.defaults or ()
+    defaults = dict(zip(names[len(names) - len(values) :], values))
+    defaults.update(spec.kwonlydefaults or {})
+    return Parameters(names, spec.kwonlyargs, defaults, spec.varkw is not None)
 
 
 def natural_dtype(nests: Sequence[Any]) -> Optional[tf.DType]:

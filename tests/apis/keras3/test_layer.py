@@ -21,6 +21,7 @@ import tensorflow as tf
 from conftest import ROOT
 from golden import check_golden
 
+import unihub
 from unihub.apis.inputs import WrongInputShape
 from unihub.apis.keras import errors
 from unihub.apis.keras3.layer import KerasLayer, check_backend
@@ -687,6 +688,13 @@ REFUSED = {
     "wrong-input-shape-image": lambda models: KerasLayer(str(models / "tf1_hub_image"))(
         keras.Input((16, 16, 3))
     ),
+    "symbolic-input": lambda models: unihub.load(models / "tf2_reusable")(
+        keras.Input((3,), name="x")
+    ),
+    "symbolic-input-of-signature": lambda models: unihub.load(models / "tf1_hub_multi")(
+        keras.Input((3,), name="x")
+    ),
+    "wrong-arguments-of-layer": lambda models: reusable(models, arguments={"trainng": True})(X),
     "wrong-input-dtype-of-layer": lambda models: reusable(models)(X.astype(np.int64)),
     "wrong-input-dtype-string": lambda models: text_layer(models)(np.arange(3)),
     "wrong-input-dtype-symbolic": lambda models: pair_layer(models)(

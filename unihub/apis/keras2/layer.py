@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import tensorflow as tf
 
@@ -21,6 +21,7 @@ from unihub.apis.keras.layer import (
     say_once_that_dtypes_stay,
 )
 from unihub.apis.operations import register_ops
+from unihub.apis.refused import why_refused
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.formats import selection
@@ -126,11 +127,12 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         try:
             # AutoGraph makes this a function outside of the class.
             return super(KerasLayer, self).call(inputs, training=training)  # noqa: UP008
-        except _NOT_FITTING as error:
+        except _NOT_FITTING:
             found = self._mismatch(inputs)
             if found is None:
                 raise
-            raise found from error
+            # TensorFlow lists every trace, and the values of all that was given.
+            raise found from None
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The output's shape, or a nest of them: from ``output_shape``, else by tracing.
@@ -147,8 +149,11 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
             batch = tf.nest.flatten(shapes)[0][:1]
             return tf.nest.map_structure(batch.concatenate, declared)
         function = tf.function(lambda inputs: self.call(inputs, training=False), autograph=False)
+        accepted = traces.accepted_inputs(self._callable)
+        if self._signature:
+            accepted += [nest[min(nest)] for nest in accepted if len(nest) == 1]
         fallback = tf.as_dtype(self.dtype or keras_module().backend.floatx())
-        specs = nest_of_specs(shapes, self._accepted(), fallback)
+        specs = nest_of_specs(shapes, accepted, fallback)
         outputs = function.get_concrete_function(specs).structured_outputs
         return tf.nest.map_structure(lambda output: output.shape, outputs)
 
@@ -158,13 +163,6 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         if self._tags is not None:
             config["tags"] = list(self._tags)
         return config
-
-    def _accepted(self) -> List[Any]:
-        """What the layer may be called on: the sole input of a signature without its name."""
-        nests = traces.accepted_inputs(self._callable)
-        if self._signature:
-            nests += [nest[min(nest)] for nest in nests if len(nest) == 1]
-        return nests
 
     def _say_once_that_shapes_differ(self, inputs: Any) -> None:
         """Logs what tensorflow_hub's layer runs in silence, as TensorFlow's signatures do."""
@@ -187,14 +185,14 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         if self._signature:
             model = f"signature {self._signature!r} of {model}"
         call = Call(model, name="layer", keras=self._keras.replace("tensorflow", "tf.keras"))
-        closest: Optional[WrongInputs] = None
-        # From the last one: a tensor is best compared with the sole input of a signature.
-        for nest in reversed(self._accepted()):
-            found = mismatch(inputs, nest, call)
-            if found is None:
-                return None
-            closest = closest or found
-        return closest
+        if not self._signature:
+            further = {"training": False} if self._has_training_argument else {}
+            return why_refused(self._callable, (inputs,), {**self._arguments, **further}, call)
+        for accepted in traces.accepted_inputs(self._callable):
+            if len(accepted) == 1 and not isinstance(inputs, dict):
+                return mismatch(inputs, accepted[min(accepted)], call)
+            return mismatch(inputs, accepted, call)
+        return None
 
 
 def register(keras: Any) -> None:

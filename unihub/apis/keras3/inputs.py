@@ -12,6 +12,7 @@ from unihub.apis import traces
 from unihub.apis.inputs import Call, WrongInputs, mismatch, size_test
 from unihub.apis.keras.kerases import check_keras
 from unihub.apis.keras.layer import nest_of_specs
+from unihub.apis.refused import why_refused
 
 # What TensorFlow raises when inputs do not fit a function.
 _NOT_FITTING = (TypeError, ValueError, tf.errors.InvalidArgumentError)
@@ -50,11 +51,12 @@ class PositionalInputs:
         """
         try:
             return function(self._fitted(inputs), **keywords)
-        except _NOT_FITTING as error:
-            found = self._mismatch(inputs)
+        except _NOT_FITTING:
+            found = why_refused(function, (inputs,), keywords, self._call)
             if found is None:
                 raise
-            raise found from error
+            # TensorFlow lists every trace, and the values of all that was given.
+            raise found from None
 
     def specs(self, shapes: Any) -> Any:
         """The nest of TensorSpec for a nest of TensorShape, with the accepted dtypes."""
@@ -76,15 +78,6 @@ class PositionalInputs:
         if wanted is None or value is None or value.dtype is wanted or not value.dtype.is_floating:
             return value
         return tf.cast(value, wanted)
-
-    def _mismatch(self, inputs: Any) -> WrongInputs | None:
-        closest: WrongInputs | None = None
-        for accepted in self._alternatives:
-            found = mismatch(inputs, accepted, self._call)
-            if found is None:
-                return None
-            closest = closest or found
-        return closest
 
 
 class NamedInputs:
@@ -145,11 +138,11 @@ class NamedInputs:
                     raise found
         try:
             return function(**named)
-        except _NOT_FITTING as error:
+        except _NOT_FITTING:
             found = self._mismatch(named)
             if found is None:
                 raise
-            raise found from error
+            raise found from None
 
     def specs(self, shapes: Any) -> Any:
         """The nest of TensorSpec for a nest of TensorShape, with the accepted dtypes."""

@@ -22,6 +22,7 @@ from unihub.apis.lean.pruned import Pruned, load_pruned
 from unihub.apis.lean.routes import Routes
 from unihub.apis.lean.store import Store
 from unihub.apis.lean.verbatim import structures
+from unihub.apis.refused import call_explained
 
 _log = logging.getLogger("unihub.fast")
 
@@ -92,6 +93,11 @@ class Model:
             function.tensors = self._with_variables(captures, tensors)
             self._functions.add(function)
             return function
+
+    @property
+    def handle(self) -> str:
+        """As the caller wrote it."""
+        return self._source.handle
 
     @property
     def has_objects(self) -> bool:
@@ -319,7 +325,7 @@ class LeveledCall(LeveledFunction):
         own = self.complete()
         self._routes.takes_values = False
         self._trace_as_before(own, args, kwargs)
-        return own(*args, **kwargs)
+        return call_explained(own, args, kwargs, self.model.handle)
 
     def _trace_as_before(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Has TensorFlow's function traced already for a call as one that ran directly.

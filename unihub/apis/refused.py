@@ -1,0 +1,278 @@
+"""A call that TensorFlow refused: why, and whether it is taken once floats are cast."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import tensorflow as tf
+
+from unihub.apis.inputs import (
+    Call,
+    WrongInputs,
+    described,
+    is_tensor,
+    mismatch,
+    same_classes,
+    wrong_structure,
+)
+from unihub.apis.traces import Parameters, accepted_arguments, dtype_of, parameters_of
+from unihub.errors import nearest
+
+# What TensorFlow raises for arguments that no trace takes.
+_REFUSALS = (ValueError, TypeError)
+_PLAIN = (bool, int, float, str, type(None))
+
+
+class WrongArguments(WrongInputs):
+    """An argument is unknown or missing, or has a value that was not traced."""
+
+    code = "wrong-arguments"
+    what = "{model} cannot be called with these arguments: {problem}."
+    why = "it takes {accepted}."
+    do = "{fix}"
+
+
+def call_explained(
+    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], handle: str
+) -> Any:
+    """Calls a model's own ``__call__``, and says why when TensorFlow refuses the arguments.
+
+    Floating-point inputs of another precision than the one that was traced are cast then,
+    as a KerasLayer does. A call that TensorFlow takes costs nothing more.
+
+    Args:
+        function: what TensorFlow has for it.
+        args, kwargs: of the call.
+        handle: of the model.
+
+    Raises:
+        WrongInputs: when the arguments are the reason.
+    """
+    try:
+        return function(*args, **kwargs)
+    except _REFUSALS:
+        fitted = _cast(function, args, kwargs)
+        if fitted is None:
+            call = Call(handle, layer=f"unihub.KerasLayer({handle!r})")
+            found = why_refused(function, args, kwargs, call)
+            if found is None:
+                raise
+            # TensorFlow lists every trace, and the values of all that was given.
+            raise found from None
+    return function(*fitted[0], **fitted[1])
+
+
+def explain_own_call(loaded: Any, handle: str) -> None:
+    """Has a loaded object say why it refuses arguments; all else of it stays as it was.
+
+    TensorFlow makes a class for each object that it loads, and gives it a ``__call__`` that
+    calls the object's attribute of that name. This puts another in the place of the former.
+    """
+    kind = type(loaded)
+    if kind.__name__ != "_UserObject" or "__call__" not in vars(kind):
+        return
+
+    @functools.wraps(vars(kind)["__call__"])
+    def __call__(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        return call_explained(instance.__call__, args, kwargs, handle)
+
+    # AutoGraph leaves alone what bears this mark.
+    __call__.autograph_info__ = {}  # type: ignore[attr-defined]
+    kind.__call__ = __call__
+
+
+def why_refused(
+    function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], call: Call
+) -> Optional[WrongInputs]:
+    """The error that says why a function takes no such arguments.
+
+    Args:
+        function: a loaded object, restored function, tf.function or any callable.
+        args, kwargs: of the call.
+        call: how messages name it.
+
+    Returns:
+        How the arguments differ from those of the trace that is nearest; None where they
+        do not, or the function does not tell what it takes.
+    """
+    refusal = _Refusal.of(function, args, kwargs, call)
+    if refusal is None:
+        return None
+    found: Optional[WrongInputs] = refusal.wrong_names()
+    if found is not None:
+        return found
+    differing = [(refusal.differing(trace), trace) for trace in refusal.traces]
+    if not differing or not all(names for names, _ in differing):
+        return None
+
+    def distance(one: Tuple[List[str], Mapping[str, Any]]) -> Tuple[int, bool]:
+        names, trace = one
+        # Of traces that are as near, one that has a tensor where the call has another.
+        return len(names), not _is_input(trace.get(names[0]))
+
+    names, trace = min(differing, key=distance)
+    return refusal.difference(names[0], trace)
+
+
+class _Refusal:
+    """A call that a function refused, beside what the function takes."""
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        traces: Sequence[Mapping[str, Any]],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        call: Call,
+    ) -> None:
+        self._parameters = parameters
+        # What each trace takes, by the name of the argument.
+        self.traces = traces
+        self._args = args
+        self._kwargs = kwargs
+        self._call = call
+        self._explicit = [*parameters.names[: len(args)], *kwargs]
+        self.given = parameters.bound(args, kwargs)
+
+    @classmethod
+    def of(
+        cls, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], call: Call
+    ) -> Optional[_Refusal]:
+        parameters = parameters_of(function)
+        if parameters is None:
+            return None
+        traces = [
+            {**dict(zip(parameters.names, positional)), **named}
+            for positional, named in accepted_arguments(function)
+        ]
+        return cls(parameters, traces, args, kwargs, call)
+
+    def wrong_names(self) -> Optional[WrongArguments]:
+        """The error for arguments that are unknown, missing or given twice."""
+        parameters, given = self._parameters, self.given
+        known = [*parameters.names, *parameters.keywords]
+        further = {name for trace in self.traces for name in trace if name not in known}
+        is_open = parameters.takes_more and not self.traces
+        unknown = [n for n in self._kwargs if n not in known and n not in further and not is_open]
+        missing = [name for name in known if name not in given]
+        name, value = "", None
+        if unknown:
+            problem = f"{unknown[0]!r} is unknown"
+            free = [one for one in (*known, *sorted(further)) if one not in self._explicit]
+            # Another name would be no better where none is close.
+            name = nearest(unknown[0], ["", *free])
+            value = self._kwargs[unknown[0]]
+        elif len(self._args) > len(parameters.names):
+            problem = f"{len(self._args)} are given by position"
+        elif len(set(self._explicit)) < len(self._explicit):
+            problem = "one is given by position and by name"
+        elif missing:
+            problem = f"{missing[0]!r} is missing"
+        else:
+            return None
+        accepted = ", ".join(filter(None, [str(parameters), *sorted(further)]))
+        return self._wrong(problem, accepted or "none", name, value)
+
+    def differing(self, trace: Mapping[str, Any]) -> List[str]:
+        """The names of the arguments that are not what a trace takes, the plainest first."""
+        by_weight: Tuple[List[str], List[str], List[str]] = ([], [], [])
+        for name, nest in trace.items():
+            if name not in self.given:
+                by_weight[2].append(name)
+            elif not _is_input(nest):
+                if not _is_equal(self.given[name], nest):
+                    by_weight[2].append(name)
+            elif mismatch(self.given[name], nest, self._call) is not None:
+                by_weight[0].append(name)
+            elif not same_classes(self.given[name], nest):
+                by_weight[1].append(name)
+        by_weight[2].extend(name for name in self._explicit if name not in trace)
+        return [name for names in by_weight for name in names]
+
+    def difference(self, name: str, trace: Mapping[str, Any]) -> WrongInputs:
+        """The error that says how an argument differs from what a trace takes."""
+        nest = trace.get(name)
+        if name not in self.given or not _is_input(nest):
+            traced = [f"{name}={_shown(one[name])}" for one in self.traces if name in one]
+            problem = f"{name}={_shown(self.given.get(name))} was not traced"
+            accepted = " or ".join(dict.fromkeys(traced)) or str(self._parameters)
+            return self._wrong(problem, accepted, name, nest)
+        inputs = {one: nest for one, nest in trace.items() if _is_input(nest)}
+        call, given = self._call, self.given[name]
+        if len(inputs) > 1:
+            call, nest = replace(call, by_keyword=True), inputs
+            given = {one: self.given.get(one) for one in inputs}
+        found = mismatch(given, nest, call)
+        if found is not None:
+            return found
+        is_list = isinstance(nest, (list, tuple))
+        fix = f"{call.name}({type(nest).__name__}(x))" if is_list else None
+        return wrong_structure(given, nest, call, fix)
+
+    def _wrong(self, problem: str, accepted: str, name: str, value: Any) -> WrongArguments:
+        """The error that advises a call with what has no default and one more argument."""
+        parameters, call = self._parameters, self._call
+        needed = [one for one in parameters.names if one not in parameters.defaults]
+        if name and name not in needed:
+            needed.append(f"{name}={_shown(value)}")
+        fix = f"{call.name}({', '.join(needed)})"
+        if call.keras:
+            given = f", arguments={{{name!r}: {_shown(value)}}}" if name else ""
+            fix = f"unihub.KerasLayer(handle{given})"
+        return WrongArguments(model=call.model, problem=problem, accepted=accepted, fix=fix)
+
+
+def _cast(
+    function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> Optional[Tuple[List[Any], Dict[str, Any]]]:
+    """The arguments with floats cast to what a trace takes that then fits; None for no such."""
+    refusal = _Refusal.of(function, args, kwargs, Call("the model"))
+    if refusal is None or refusal.wrong_names() is not None:
+        return None
+    for trace in refusal.traces:
+        if refusal.differing(trace):
+            continue
+        by_position = list(zip(args, trace.values()))
+        changed = [_as_accepted(value, nest) for value, nest in by_position]
+        named = {name: _as_accepted(value, trace[name]) for name, value in kwargs.items()}
+        if not all(map(_is_same, [*args, *kwargs.values()], [*changed, *named.values()])):
+            return changed, named
+    return None
+
+
+def _as_accepted(value: Any, nest: Any) -> Any:
+    """A value that fits, with its floating-point numbers cast."""
+    if isinstance(nest, Mapping):
+        return {name: _as_accepted(value[name], nest[name]) for name in value}
+    if isinstance(nest, (list, tuple)):
+        return type(nest)(map(_as_accepted, value, nest))
+    if not isinstance(nest, tf.TypeSpec) or not hasattr(value, "dtype"):
+        return value
+    given, wanted = tf.as_dtype(value.dtype), dtype_of(nest)
+    both_float = given.is_floating and wanted.is_floating
+    return tf.cast(value, wanted) if both_float and given != wanted else value
+
+
+def _is_same(value: Any, changed: Any) -> bool:
+    pairs = zip(tf.nest.flatten(value), tf.nest.flatten(changed))
+    return all(one is other for one, other in pairs)
+
+
+def _is_input(nest: Any) -> bool:
+    return any(isinstance(leaf, tf.TypeSpec) for leaf in tf.nest.flatten(nest))
+
+
+def _is_equal(value: Any, expected: Any) -> bool:
+    if is_tensor(value):
+        return False
+    try:
+        return bool(value == expected)
+    # An array has as many answers as numbers.
+    except ValueError:
+        return False
+
+
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, _PLAIN) else described(value)
