@@ -10,7 +10,7 @@ import tensorflow as tf
 from conftest import MODELS
 
 import unihub
-from unihub.apis.refused import call_explained
+from unihub.apis.own_call import call_explained
 
 pytestmark = pytest.mark.usefixtures("eager")
 

@@ -10,7 +10,7 @@ from typing import Any, Callable, Iterator, Optional, Union
 import tensorflow as tf
 
 from unihub.apis.operations import is_newer, register_ops
-from unihub.apis.refused import explain_own_call
+from unihub.apis.own_call import explain_own_call
 from unihub.apis.request import Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
 from unihub.errors import UnihubError, first_line, listed

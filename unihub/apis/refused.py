@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -20,8 +19,6 @@ from unihub.apis.inputs import (
 from unihub.apis.traces import Parameters, accepted_arguments, dtype_of, parameters_of
 from unihub.errors import nearest
 
-# What TensorFlow raises for arguments that no trace takes.
-_REFUSALS = (ValueError, TypeError)
 _PLAIN = (bool, int, float, str, type(None))
 
 
@@ -32,55 +29,6 @@ class WrongArguments(WrongInputs):
     what = "{model} cannot be called with these arguments: {problem}."
     why = "it takes {accepted}."
     do = "{fix}"
-
-
-def call_explained(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], handle: str
-) -> Any:
-    """Calls a model's own ``__call__``, and says why when TensorFlow refuses the arguments.
-
-    Floating-point inputs of another precision than the one that was traced are cast then,
-    as a KerasLayer does. A call that TensorFlow takes costs nothing more.
-
-    Args:
-        function: what TensorFlow has for it.
-        args, kwargs: of the call.
-        handle: of the model.
-
-    Raises:
-        WrongInputs: when the arguments are the reason.
-    """
-    try:
-        return function(*args, **kwargs)
-    except _REFUSALS:
-        fitted = _cast(function, args, kwargs)
-        if fitted is None:
-            call = Call(handle, layer=f"unihub.KerasLayer({handle!r})")
-            found = why_refused(function, args, kwargs, call)
-            if found is None:
-                raise
-            # TensorFlow lists every trace, and the values of all that was given.
-            raise found from None
-    return function(*fitted[0], **fitted[1])
-
-
-def explain_own_call(loaded: Any, handle: str) -> None:
-    """Has a loaded object say why it refuses arguments; all else of it stays as it was.
-
-    TensorFlow makes a class for each object that it loads, and gives it a ``__call__`` that
-    calls the object's attribute of that name. This puts another in the place of the former.
-    """
-    kind = type(loaded)
-    if kind.__name__ != "_UserObject" or "__call__" not in vars(kind):
-        return
-
-    @functools.wraps(vars(kind)["__call__"])
-    def __call__(instance: Any, *args: Any, **kwargs: Any) -> Any:
-        return call_explained(instance.__call__, args, kwargs, handle)
-
-    # AutoGraph leaves alone what bears this mark.
-    __call__.autograph_info__ = {}  # type: ignore[attr-defined]
-    kind.__call__ = __call__
 
 
 def why_refused(
@@ -224,7 +172,7 @@ class _Refusal:
         return WrongArguments(model=call.model, problem=problem, accepted=accepted, fix=fix)
 
 
-def _cast(
+def cast(
     function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> Optional[Tuple[List[Any], Dict[str, Any]]]:
     """The arguments with floats cast to what a trace takes that then fits; None for no such."""

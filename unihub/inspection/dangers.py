@@ -15,8 +15,6 @@ from enum import Enum
 from functools import lru_cache
 from typing import Dict, FrozenSet, Iterable, List, Mapping, NamedTuple, Tuple
 
-from unihub.op_packages import package_of
-
 
 class Severity(str, Enum):
     """How much a finding matters."""
@@ -374,8 +372,14 @@ def unknown_ops(ops: Iterable[str]) -> Dict[str, List[str]]:
     Returns:
         By package, ``""`` for those that no known package registers.
     """
+    others = sorted(set(ops) - tensorflow_ops())
+    if not others:
+        return {}
+    # Most models have none.
+    from unihub.op_packages import package_of
+
     found: Dict[str, List[str]] = {}
-    for op in sorted(set(ops) - tensorflow_ops()):
+    for op in others:
         found.setdefault(package_of([op]) or "", []).append(op)
     return found
 

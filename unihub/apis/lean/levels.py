@@ -22,7 +22,7 @@ from unihub.apis.lean.pruned import Pruned, load_pruned
 from unihub.apis.lean.routes import Routes
 from unihub.apis.lean.store import Store
 from unihub.apis.lean.verbatim import structures
-from unihub.apis.refused import call_explained
+from unihub.apis.own_call import call_explained
 
 _log = logging.getLogger("unihub.fast")
 
