@@ -22,6 +22,7 @@ LOADS = {
     "by default": (EAGER, "unihub.load({tf2!r})", ("apis.module",)),
     "a layer": (EAGER, "unihub.load({tf2!r}, api='keras')", ("apis.lean", "apis.module")),
     "a module": (GRAPH, "unihub.load({tf1!r})", ("apis.lean", "apis.keras")),
+    "initialize": (GRAPH, "unihub.initialize", ("apis.module.module", "apis.module.spec")),
     "inspect": (EAGER, "unihub.inspect({tf2!r})", ("apis", "dispatch")),
 }
 # The house is as deep as it was when these were written, or less.

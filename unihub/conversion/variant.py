@@ -8,9 +8,9 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Tuple
 import tensorflow as tf
 
 from unihub.apis.module.compat import MetaGraphDef
-from unihub.apis.module.functions import with_unique_functions
 from unihub.apis.module.marker import read_attachments
 from unihub.apis.module.tensors import component_names
+from unihub.apis.module.variant import with_unique_functions
 from unihub.conversion import compat
 from unihub.conversion.conditions import resolve_constant_conditions
 from unihub.conversion.nodes import Nodes

@@ -12,7 +12,10 @@ import tensorflow as tf
 from golden import check_golden
 
 import unihub
+from unihub.apis.module import column_errors
 from unihub.apis.module import feature_columns as columns
+from unihub.apis.module.column_base import HAS_RESOURCES
+from unihub.apis.module.feature_column_v2 import TextEmbeddingColumnV2
 from unihub.errors import UnihubError
 
 v1 = tf.compat.v1
@@ -298,7 +301,7 @@ def embed_v2(column: Any) -> Any:
 @needs_tf2
 @pytest.mark.parametrize(("model", "output_key"), [("tensor", None), ("dict", "default")])
 def test_v2(model, output_key, text_models, eager):
-    column = columns.text_embedding_column_v2("feature", f"{text_models}/{model}", output_key)
+    column = unihub.text_embedding_column_v2("feature", f"{text_models}/{model}", output_key)
     layer, output = embed_v2(column)
     assert output.numpy().tolist() == EMBEDDED["text"]
     assert column.variable_shape.as_list() == [2]
@@ -308,20 +311,20 @@ def test_v2(model, output_key, text_models, eager):
 
 @needs_tf2
 def test_v2_in_graph_mode(text_models, graph):
-    column = columns.text_embedding_column_v2("feature", f"{text_models}/tensor")
+    column = unihub.text_embedding_column_v2("feature", f"{text_models}/tensor")
     assert run(embed_v2(column)[1]).tolist() == EMBEDDED["text"]
 
 
 @needs_tf2
 def test_v2_of_tf1_hub_format(models, eager):
-    column = columns.text_embedding_column_v2("feature", models / "tf1_hub_text")
+    column = unihub.text_embedding_column_v2("feature", models / "tf1_hub_text")
     assert embed_v2(column)[1].shape.as_list() == [2, 4]
 
 
 @needs_tf2
 @pytest.mark.parametrize("trainable", [False, True])
 def test_v2_trained(trainable, text_models, eager):
-    column = columns.text_embedding_column_v2(
+    column = unihub.text_embedding_column_v2(
         "feature", f"{text_models}/tensor", trainable=trainable
     )
     layer, _ = embed_v2(column)
@@ -331,7 +334,7 @@ def test_v2_trained(trainable, text_models, eager):
 
 @needs_tf2
 def test_v2_config(text_models):
-    column = columns.text_embedding_column_v2("feature", text_models + "/tensor", trainable=True)
+    column = unihub.text_embedding_column_v2("feature", text_models + "/tensor", trainable=True)
     config = column.get_config()
     assert config == {
         "key": "feature",
@@ -339,7 +342,7 @@ def test_v2_config(text_models):
         "output_key": None,
         "trainable": True,
     }
-    assert columns.TextEmbeddingColumnV2.from_config(config) == column
+    assert TextEmbeddingColumnV2.from_config(config) == column
 
 
 def test_handle_is_no_handle():
@@ -374,7 +377,7 @@ def test_a_tf2_model_is_no_module(maker, models, graph):
     path = str(models / "tf2_text")
     line = line_of(MAKERS[maker], path)
     names = {"unihub": unihub, "inputs": tf.constant(["so easy"])}
-    if maker == "text" and columns._HAS_RESOURCES:
+    if maker == "text" and HAS_RESOURCES:
         assert line == f"unihub.text_embedding_column_v2('f', {path!r}, trainable=True)"
         assert eval(line, names).trainable
     else:
@@ -424,7 +427,7 @@ def test_v2_takes_a_loaded_model(fast, text_models, eager):
     column = unihub.text_embedding_column_v2("feature", model)
     assert embed_v2(column)[1].numpy().tolist() == EMBEDDED["text"]
     assert column == unihub.text_embedding_column_v2("feature", model)
-    with pytest.raises(columns.ColumnWithoutConfig):
+    with pytest.raises(column_errors.ColumnWithoutConfig):
         column.get_config()
 
 
@@ -469,21 +472,21 @@ def test_module_does_not_fit(case, make, module_fn):
 
 
 def test_image_size_unknown():
-    with pytest.raises(columns.ColumnImageSizeUnknown) as raised:
+    with pytest.raises(column_errors.ColumnImageSizeUnknown) as raised:
         columns.image_embedding_column("feature", spec_of(image_fn, None, None))
     assert isinstance(raised.value, ValueError)
     check_golden("column-image-size-unknown", str(raised.value))
 
 
 def test_combiner_unknown():
-    with pytest.raises(columns.CombinerUnknown) as raised:
+    with pytest.raises(column_errors.CombinerUnknown) as raised:
         columns.sparse_text_embedding_column("feature", spec_of(text_fn), "sqrt", "")
     assert isinstance(raised.value, ValueError)
     check_golden("column-combiner-unknown", str(raised.value))
 
 
 def test_no_config_of_a_spec():
-    with pytest.raises(columns.ColumnWithoutConfig) as raised:
+    with pytest.raises(column_errors.ColumnWithoutConfig) as raised:
         column_of("sparse").get_config()
     assert isinstance(raised.value, NotImplementedError)
     check_golden("column-without-config", str(raised.value))
@@ -491,7 +494,7 @@ def test_no_config_of_a_spec():
 
 @needs_tf2
 def test_no_module_in_eager_execution(eager):
-    with pytest.raises(columns.ColumnNeedsGraph) as raised:
+    with pytest.raises(column_errors.ColumnNeedsGraph) as raised:
         dense_features()([column_of("text")])(features_of("text"))
     assert isinstance(raised.value, RuntimeError)
     check_golden("column-needs-a-graph", str(raised.value))
@@ -500,16 +503,16 @@ def test_no_module_in_eager_execution(eager):
 @needs_tf2
 def test_v2_output_not_single(text_models, eager):
     path = text_models + "/dict"
-    with pytest.raises(columns.OutputNotSingle) as raised:
-        embed_v2(columns.text_embedding_column_v2("feature", path))
+    with pytest.raises(column_errors.OutputNotSingle) as raised:
+        embed_v2(unihub.text_embedding_column_v2("feature", path))
     assert isinstance(raised.value, ValueError)
     check_golden("column-output-not-single", str(raised.value), path=path)
 
 
 @needs_tf2
 def test_v2_not_built(models):
-    column = columns.text_embedding_column_v2("feature", models / "tf2_text")
-    with pytest.raises(columns.ColumnNotBuilt) as raised:
+    column = unihub.text_embedding_column_v2("feature", models / "tf2_text")
+    with pytest.raises(column_errors.ColumnNotBuilt) as raised:
         _ = column.variable_shape
     assert isinstance(raised.value, AttributeError)
     check_golden("column-not-built", str(raised.value))
@@ -517,7 +520,7 @@ def test_v2_not_built(models):
 
 @needs_tf1
 def test_v2_in_tensorflow_1():
-    with pytest.raises(columns.StateManagerTooOld) as raised:
-        columns.text_embedding_column_v2("feature", "path/to/model")
+    with pytest.raises(column_errors.StateManagerTooOld) as raised:
+        unihub.text_embedding_column_v2("feature", "path/to/model")
     assert isinstance(raised.value, NotImplementedError)
     check_golden("column-state-not-supported", str(raised.value), version=tf.__version__)

@@ -1,7 +1,6 @@
 """hub.Module for every TensorFlow from 1.15 on: TF1 Hub format in graph mode.
 
-What surrounds Module (image modules, feature columns, export from an
-Estimator) is imported when it is first used.
+Each name is imported with its file when it is first used.
 """
 
 from __future__ import annotations
@@ -9,47 +8,38 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, List
 
-from unihub.apis.module.create import add_signature, attach_message, create_module_spec
-from unihub.apis.module.module import Module, eval_function_for_module
-from unihub.apis.module.spec import (
-    ModuleSpec,
-    create_module_spec_from_saved_model,
-    load_module_spec,
-)
-
-_WHEN_USED = {
+# By name, the file that has it.
+_FILES = {
     "ImageModuleInfo": "image",
     "LatestModuleExporter": "estimator",
+    "Module": "module",
+    "ModuleSpec": "spec",
+    "add_signature": "create",
     "attach_image_module_info": "image",
+    "attach_message": "create",
+    "create_module_spec": "create",
+    "create_module_spec_from_saved_model": "spec",
+    "eval_function_for_module": "module",
     "get_expected_image_size": "image",
     "get_num_image_channels": "image",
     "image_embedding_column": "feature_columns",
+    "load_module_spec": "spec",
     "register_module_for_export": "estimator",
     "sparse_text_embedding_column": "feature_columns",
     "text_embedding_column": "feature_columns",
-    "text_embedding_column_v2": "feature_columns",
+    "text_embedding_column_v2": "feature_column_v2",
 }
 
-__all__ = [  # pyright: ignore
-    "Module",
-    "ModuleSpec",
-    "add_signature",
-    "attach_message",
-    "create_module_spec",
-    "create_module_spec_from_saved_model",
-    "eval_function_for_module",
-    "load_module_spec",
-    *_WHEN_USED,
-]
+__all__ = sorted(_FILES)  # pyright: ignore
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHEN_USED:
+    if name not in _FILES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_WHEN_USED[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_FILES[name]}"), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> List[str]:
-    return sorted(__all__)
+    return sorted({*globals(), *__all__})

@@ -1,18 +1,24 @@
-"""Applying a signature: the graph of the module once more, around given tensors."""
+"""Applying a signature: the graph of the module once more, around given tensors.
+
+A function (tf.function, tf.data, v2 control flow, TPU) runs all ops of its graph that have
+side effects. So its graph may hold no more of a module than what the outputs depend on,
+above all no initializers.
+"""
 
 from __future__ import annotations
 
 import logging
-from typing import Any, Dict, Mapping, Set
+from typing import Any, Dict, Iterator, List, Mapping, Set
 
 import tensorflow as tf
 
 from unihub.apis.module import compat
 from unihub.apis.module.colocation import follow_replacements
-from unihub.apis.module.function_graph import captured, reachable_part
+from unihub.apis.module.errors import CollectionsInFunction
 from unihub.apis.module.state import ModuleState
-from unihub.apis.module.tensors import bind_inputs, collect_outputs
+from unihub.apis.module.tensors import bind_inputs, collect_outputs, component_names
 from unihub.apis.module.variant import GraphVariant, scoped_shared_names, split_scope
+from unihub.errors import listed
 
 _log = logging.getLogger(__name__)
 
@@ -21,6 +27,8 @@ _KEYS = tf.compat.v1.GraphKeys
 # The paths of assets are imported anew each time, and may be used by any op.
 _COLLECTIONS = (_KEYS.ASSET_FILEPATHS, _KEYS.COND_CONTEXT, _KEYS.WHILE_CONTEXT)
 _COLLECTIONS_IF_TRAINABLE = (_KEYS.UPDATE_OPS,)
+
+_V1_CONTROL_FLOW_OPS = frozenset(("Switch", "RefSwitch", "Enter", "RefEnter"))
 
 
 def apply_signature(
@@ -57,11 +65,11 @@ def apply_signature(
         if graph.building_function:
             _warn_of_unpruned_function(graph)
     else:
-        part = reachable_part(variant, definition, trainable)
+        part = _reachable_part(variant, definition, trainable)
         bound = _of_nodes(part, bound)
     hidden = _hide_state(part, state.tensors)
     replaced = {
-        key: compat.add_to_control_flow(graph, captured(graph, value))
+        key: compat.add_to_control_flow(graph, _captured(graph, value))
         for key, value in sorted({**hidden, **bound}.items())
     }
     scope = _imported(part, replaced, name)
@@ -73,6 +81,13 @@ def apply_signature(
         return graph.get_tensor_by_name(f"{scope}/{tensor_name}")
 
     return collect_outputs(definition.outputs, tensor_named)
+
+
+def is_inside(graph: tf.Graph, outer: tf.Graph) -> bool:
+    """Whether a graph is the other one, or a function's graph built within it."""
+    while graph is not None and graph is not outer:
+        graph = getattr(graph, "outer_graph", None)
+    return graph is outer
 
 
 def _imported(part: Any, replaced: Mapping[str, tf.Tensor], name: str) -> str:
@@ -116,3 +131,54 @@ def _warn_of_unpruned_function(graph: tf.Graph) -> None:
         "its variables among them, run whenever the function is called, unless it is pruned.",
         graph.name,
     )
+
+
+def _captured(graph: tf.Graph, tensor: tf.Tensor) -> tf.Tensor:
+    """The tensor as a function's graph sees it."""
+    if tensor.graph is graph or not graph.building_function:
+        return tensor
+    return graph.capture(tensor)
+
+
+def _reachable_part(variant: GraphVariant, signature: Any, trainable: bool) -> Any:
+    """The MetaGraphDef of what the outputs of a signature depend on.
+
+    It has no collections: those of a function's graph reach nobody.
+
+    Raises:
+        CollectionsInFunction: if the module does not work without them.
+    """
+    nodes = _reachable_nodes(variant.graph_def, signature)
+    needed = [_KEYS.UPDATE_OPS] if trainable else []
+    if any(node.op in _V1_CONTROL_FLOW_OPS for node in nodes):
+        needed += [_KEYS.COND_CONTEXT, _KEYS.WHILE_CONTEXT]
+    found = [key for key in needed if key in variant.meta_graph.collection_def]
+    if found:
+        raise CollectionsInFunction(collections=listed(found))
+    return variant.part((), nodes)
+
+
+def _reachable_nodes(graph_def: Any, signature: Any) -> List[Any]:
+    nodes = {node.name: node for node in graph_def.node}
+    todo = [
+        name.rpartition(":")[0]
+        for info in signature.outputs.values()
+        for name in component_names(info)
+    ]
+    reached: Set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name not in reached:
+            reached.add(name)
+            todo.extend(_needed_by(nodes[name]))
+    return [node for node in graph_def.node if node.name in reached]
+
+
+def _needed_by(node: Any) -> Iterator[str]:
+    for name in node.input:
+        yield name.lstrip("^").partition(":")[0]
+    if "_class" in node.attr:
+        for group in node.attr["_class"].list.s:
+            prefix, _, target = tf.compat.as_str_any(group).partition("loc:@")
+            if target and not prefix:
+                yield target

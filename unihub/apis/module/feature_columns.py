@@ -1,47 +1,36 @@
-"""Feature columns whose values are embedded by a model."""
+"""Feature columns whose values are embedded by a Module."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, fields
-from typing import Any, Callable, ClassVar, Dict, List, Optional, Tuple, Union
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Dict, List, Optional, Tuple, Union
 
 import tensorflow as tf
 
 # tf.feature_column makes columns, but does not name the classes to derive from.
 from tensorflow.python.feature_column.feature_column import _DenseColumn
-from tensorflow.python.feature_column.feature_column_v2 import DenseColumn, StateManager
+from tensorflow.python.feature_column.feature_column_v2 import DenseColumn
 
+from unihub.apis.module.column_base import HAS_RESOURCES, STATE, Column, hashable
 from unihub.apis.module.column_errors import (
     ColumnImageSizeUnknown,
-    ColumnModelNotUnderstood,
     ColumnNeedsGraph,
-    ColumnNotBuilt,
     ColumnWithoutConfig,
     CombinerUnknown,
     NotAnImageEmbedding,
     NotATextEmbedding,
-    OutputNotSingle,
-    StateManagerTooOld,
 )
 from unihub.apis.module.errors import NotAModule, NotAModuleSpec
 from unihub.apis.module.image import ImageSizeUnknown, get_expected_image_size
 from unihub.apis.module.instead import argument_for, is_loaded, model_of
 from unihub.apis.module.module import Module
 from unihub.apis.module.spec import ModuleSpec, as_module_spec
-from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.errors import listed, nearest
 from unihub.formats.selection import is_callable
-from unihub.handles import resolving
 from unihub.matrix.values import Format
 
 _COMBINERS = ("mean", "sqrtn", "sum")
-
-# From TensorFlow 2.2 on the columns of a layer may keep a layer.
-_HAS_RESOURCES = hasattr(StateManager, "has_resource")
-
-# The name of a column's state in the StateManager of a DenseFeatures layer.
-_STATE = "module"
 
 Spec = Union[ModuleSpec, str, "os.PathLike[str]"]
 
@@ -72,7 +61,7 @@ def text_embedding_column(key: Any, module_spec: Spec, trainable: bool = False) 
         ...     {"comment": tf.constant(["so easy", "very bad"])}, [comment]
         ... )
     """
-    return TextEmbeddingColumn(key, _hashable(module_spec), trainable)
+    return TextEmbeddingColumn(key, hashable(module_spec), trainable)
 
 
 def sparse_text_embedding_column(
@@ -110,9 +99,7 @@ def sparse_text_embedding_column(
         ...     {"words": tf.sparse.from_dense([["so", "easy"], ["bad", ""]])}, [words]
         ... )
     """
-    return SparseTextEmbeddingColumn(
-        key, _hashable(module_spec), combiner, default_value, trainable
-    )
+    return SparseTextEmbeddingColumn(key, hashable(module_spec), combiner, default_value, trainable)
 
 
 def image_embedding_column(
@@ -147,98 +134,11 @@ def image_embedding_column(
     """
     # A list could not be hashed, as layers do with columns.
     size = None if image_size is None else tuple(image_size)
-    return ImageEmbeddingColumn(key, _hashable(module_spec), size)
-
-
-def text_embedding_column_v2(
-    key: Any,
-    module_path: Union[str, os.PathLike[str], Callable[..., Any]],
-    output_key: Optional[str] = None,
-    trainable: bool = False,
-) -> Any:
-    """A dense column: a TF2 SavedModel's embedding of a string feature.
-
-    Args:
-        key: the feature's name; its values are strings of shape [batch] or
-            [batch, 1].
-        module_path: the handle of a model that a KerasLayer can load, or a
-            callable that is loaded already.
-        output_key: which output to take of a model that returns a dict.
-        trainable: whether to train the model's variables.
-
-    Returns:
-        A column for the DenseFeatures layer of tf.keras (Keras 2) or tf_keras.
-
-    Raises:
-        StateManagerTooOld: before TensorFlow 2.2.
-        ColumnModelNotUnderstood: for anything else, such as a ModuleSpec.
-
-    Source: tensorflow_hub 0.15's hub.text_embedding_column_v2.
-
-    Example:
-        >>> comment = unihub.text_embedding_column_v2("comment", "path/to/model")
-        >>> layer = tf_keras.layers.DenseFeatures([comment])
-        >>> layer({"comment": tf.constant(["so easy", "very bad"])})
-    """
-    if not _HAS_RESOURCES:
-        raise StateManagerTooOld(version=tf.__version__, key=repr(key))
-    if hasattr(type(module_path), "get_signature_names"):
-        raise _not_understood(key, module_path, f"unihub.text_embedding_column({key!r}, spec)")
-    if not (callable(module_path) or isinstance(module_path, (str, os.PathLike))):
-        remedy = f"unihub.text_embedding_column_v2({key!r}, 'path/to/model')"
-        raise _not_understood(key, module_path, remedy)
-    return TextEmbeddingColumnV2(key, _hashable(module_path), output_key, trainable)
+    return ImageEmbeddingColumn(key, hashable(module_spec), size)
 
 
 @dataclass(frozen=True)
-class _Column:
-    """What all columns have in common: a key, a name, a config.
-
-    TensorFlow 1.15 asks for some of it under names with an underscore, and so
-    do its columns of before Keras in every release.
-    """
-
-    key: Any
-
-    @property
-    def name(self) -> str:
-        """What variable scopes and layers call the column."""
-        key = self.key if isinstance(self.key, str) else self.key.name
-        return f"{key}_hub_module_embedding"
-
-    @property
-    def parents(self) -> List[Any]:
-        return [self.key]
-
-    @property
-    def _is_v2_column(self) -> bool:
-        return True
-
-    def transform_feature(self, transformation_cache: Any, state_manager: Any) -> Any:
-        return transformation_cache.get(self.key, state_manager)
-
-    def get_config(self) -> Dict[str, Any]:
-        """The arguments to make the column with again, by from_config."""
-        return {one.name: getattr(self, one.name) for one in fields(self) if one.init}
-
-    def _get_config(self) -> Dict[str, Any]:
-        return self.get_config()
-
-    @classmethod
-    def from_config(
-        cls, config: Dict[str, Any], custom_objects: Any = None, columns_by_name: Any = None
-    ) -> Any:
-        return cls(**config)
-
-    @classmethod
-    def _from_config(
-        cls, config: Dict[str, Any], custom_objects: Any = None, columns_by_name: Any = None
-    ) -> Any:
-        return cls.from_config(config, custom_objects, columns_by_name)
-
-
-@dataclass(frozen=True)
-class _ModuleColumn(_Column, _DenseColumn, DenseColumn):  # type: ignore[misc]
+class _ModuleColumn(Column, _DenseColumn, DenseColumn):  # type: ignore[misc]
     """A column that applies a Module.
 
     Attributes:
@@ -322,10 +222,10 @@ class _ModuleColumn(_Column, _DenseColumn, DenseColumn):  # type: ignore[misc]
                 raise ColumnNeedsGraph(key=repr(self.key))
         # Where the layer says whether it is trainable; public API does not tell.
         module = self._module(state_manager._trainable)
-        state_manager.add_resource(self, _STATE, module)
+        state_manager.add_resource(self, STATE, module)
 
     def get_dense_tensor(self, transformation_cache: Any, state_manager: Any) -> Any:
-        module = state_manager.get_resource(self, _STATE)
+        module = state_manager.get_resource(self, STATE)
         return self._embed(module, transformation_cache.get(self, state_manager))
 
     def get_config(self) -> Dict[str, Any]:
@@ -351,7 +251,7 @@ class TextEmbeddingColumn(_ModuleColumn):
             argument, called = "model", callable(given)
         else:
             called = model is not None and is_callable(model.meta_graphs[0])
-        if not (called and _HAS_RESOURCES):
+        if not (called and HAS_RESOURCES):
             return super()._line_instead()
         return f"unihub.text_embedding_column_v2({self.key!r}, {argument}{self._options})"
 
@@ -455,65 +355,6 @@ class ImageEmbeddingColumn(_ModuleColumn):
         return module({"images": feature})
 
 
-@dataclass(frozen=True)
-class TextEmbeddingColumnV2(_Column, DenseColumn):  # type: ignore[misc]
-    """What text_embedding_column_v2 returns."""
-
-    module_path: Union[str, Callable[..., Any]]
-    output_key: Optional[str]
-    trainable: bool
-    _shape: Optional[tf.TensorShape] = field(init=False, repr=False, compare=False, default=None)
-
-    @property
-    def parse_example_spec(self) -> Dict[Any, Any]:
-        return {self.key: tf.io.FixedLenFeature([1], tf.string)}
-
-    @property
-    def variable_shape(self) -> tf.TensorShape:
-        """The shape of the embedding of one example, once a layer is built."""
-        if self._shape is None:
-            raise ColumnNotBuilt(key=repr(self.key))
-        return self._shape
-
-    def get_config(self) -> Dict[str, Any]:
-        if not isinstance(self.module_path, str):
-            raise ColumnWithoutConfig(
-                key=repr(self.key),
-                kind=type(self.module_path).__name__,
-                maker="text_embedding_column_v2",
-            )
-        return super().get_config()
-
-    def create_state(self, state_manager: Any) -> None:
-        # A DenseFeatures layer is one of Keras 2 or tf_keras, as tensorflow_hub's KerasLayer is.
-        model = self.module_path
-        layer = import_tensorflow_hub("a column").KerasLayer(
-            resolving.resolve(model) if isinstance(model, str) else model,
-            output_key=self.output_key,
-            trainable=self.trainable and state_manager._trainable,
-        )
-        state_manager.add_resource(self, _STATE, layer)
-        object.__setattr__(self, "_shape", self._embedding_shape(layer))
-
-    def get_dense_tensor(self, transformation_cache: Any, state_manager: Any) -> Any:
-        layer = state_manager.get_resource(self, _STATE)
-        return layer(tf.reshape(transformation_cache.get(self, state_manager), [-1]))
-
-    def _embedding_shape(self, layer: Any) -> tf.TensorShape:
-        # Keras' compute_output_shape takes all inputs for floats.
-        call = tf.function(lambda texts: layer(texts), autograph=False)
-        shapes = call.get_concrete_function(tf.TensorSpec([None], tf.string)).output_shapes
-        if isinstance(shapes, tf.TensorShape):
-            return shapes[1:]
-        names = sorted(shapes) if isinstance(shapes, dict) else []
-        raise OutputNotSingle(
-            key=repr(self.key),
-            handle=repr(self.module_path) if isinstance(self.module_path, str) else "model",
-            found=listed(names) if names else str(shapes),
-            choice=repr(nearest("default", names)),
-        )
-
-
 def _check_text_embedding(spec: ModuleSpec, key: Any) -> None:
     inputs = list(spec.get_input_info_dict().values())
     takes = len(inputs) == 1 and inputs[0].dtype == tf.string and _sizes(inputs[0]) == [None]
@@ -547,12 +388,3 @@ def _described(spec: ModuleSpec) -> str:
 def _shape_text(info: Any) -> str:
     shape = info.get_shape()
     return "of unknown rank" if shape.rank is None else str(shape.as_list())
-
-
-def _not_understood(key: Any, given: Any, remedy: str) -> ColumnModelNotUnderstood:
-    return ColumnModelNotUnderstood(key=repr(key), kind=type(given).__name__, remedy=remedy)
-
-
-def _hashable(spec: Any) -> Any:
-    """A handle as text; anything else as it is."""
-    return os.fspath(spec) if isinstance(spec, os.PathLike) else spec

@@ -10,9 +10,8 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Type
 
 import tensorflow as tf
 
-from unihub.apis.module.apply import apply_signature
+from unihub.apis.module.apply import apply_signature, is_inside
 from unihub.apis.module.errors import EvaluationOver, NoDefaultOutput, NotInGraphMode, OtherGraph
-from unihub.apis.module.function_graph import is_inside
 from unihub.apis.module.instead import pasteable
 from unihub.apis.module.spec import ModuleSpec, as_module_spec
 from unihub.apis.module.state import VariableMap, create_state, fresh_scope

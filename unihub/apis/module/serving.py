@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Set
+import logging
+from typing import Any, Set, Tuple
 
 from unihub.apis.loading import explained
-from unihub.apis.module.advice import advise_on_fine_tuning
 from unihub.apis.module.module import Module
 from unihub.apis.module.spec import create_module_spec_from_saved_model, load_module_spec
 from unihub.apis.operations import register_ops
@@ -14,6 +14,20 @@ from unihub.apis.request import Request
 from unihub.apis.surroundings import check_strategy
 from unihub.formats import selection
 from unihub.matrix.values import Format
+
+_log = logging.getLogger(__name__)
+_said: Set[Tuple[str, str]] = set()
+
+_UPDATE_OPS = (
+    "%s has update ops, which move the statistics of batch norm: they run only if you run "
+    "them. with tf.control_dependencies(tf.compat.v1.get_collection("
+    "tf.compat.v1.GraphKeys.UPDATE_OPS)): train_op = optimizer.minimize(loss)"
+)
+_NO_TRAIN_GRAPH = (
+    "%s is fine-tuned without its train graph: dropout and batch norm stay in inference mode. "
+    "unihub.load(..., op='fine_tuning', tags=['train']) takes it; training=False says that "
+    "this is meant."
+)
 
 # Collections of a serving graph that a Module takes over. Others (the train
 # op, losses, summaries) belong to the script that trained the model.
@@ -41,7 +55,7 @@ def load_module(request: Request) -> Any:
     check_strategy(request.handle, request.model.format, request.fine_tuning)
     register_ops(request.handle, request.ops(), request.meta_graph.tensorflow_version)
     if request.fine_tuning:
-        advise_on_fine_tuning(request)
+        _advise_on_fine_tuning(request)
     path = request.model.path
     with explained(request.handle, request.meta_graph):
         if request.model.format is Format.TF1_HUB:
@@ -55,6 +69,22 @@ def load_module(request: Request) -> Any:
             **request.arguments,
         )
     return _callable_module(request, module)
+
+
+def _advise_on_fine_tuning(request: Request) -> None:
+    """Logs what is easily forgotten, once per handle."""
+    if "update_ops" in request.meta_graph.collections:
+        _say_once(request.handle, _UPDATE_OPS)
+    has_train_graph = ("train",) in request.model.tags
+    for_training = request.training is not False
+    if has_train_graph and for_training and "train" not in request.meta_graph.tags:
+        _say_once(request.handle, _NO_TRAIN_GRAPH)
+
+
+def _say_once(handle: str, text: str) -> None:
+    if (handle, text) not in _said:
+        _said.add((handle, text))
+        _log.warning(text, handle)
 
 
 def _foreign_collections(request: Request) -> Set[str]:

@@ -13,8 +13,8 @@ import tensorflow as tf
 from apis.module import module_fns as fns
 from tensorflow.python.ops.control_flow_ops import ControlFlowContext
 
-from unihub.apis import module as hub
-from unihub.apis.module.function_graph import CollectionsInFunction
+import unihub as hub
+from unihub.apis.module.errors import CollectionsInFunction
 
 v1 = tf.compat.v1
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 from apis.module import module_fns as fns
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from unihub.apis import module as hub
-from unihub.apis.module.functions import with_unique_functions
+import unihub as hub
+from unihub.apis.module.variant import with_unique_functions
 
 v1 = tf.compat.v1
 

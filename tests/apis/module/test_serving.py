@@ -1,3 +1,5 @@
+"""What a caller who fine-tunes a TF1 format is told."""
+
 from __future__ import annotations
 
 import logging
@@ -20,7 +22,8 @@ def image(tmp_path):
 @pytest.fixture
 def said(caplog):
     caplog.set_level(logging.WARNING)
-    return lambda: [r.getMessage() for r in caplog.records if r.name == "unihub.apis.module.advice"]
+    name = "unihub.apis.module.serving"
+    return lambda: [record.getMessage() for record in caplog.records if record.name == name]
 
 
 def load(handle, **kwargs):
