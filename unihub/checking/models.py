@@ -108,7 +108,7 @@ def _folders(handle: str, script_folder: str) -> Iterator[str]:
         warnings.simplefilter("ignore", legacy.UnsafeCacheIgnored)
         foreign = legacy.tensorflow_hub_entry(handle, now.tfhub_cache)
     if foreign is not None:
-        yield foreign.path
+        yield foreign
 
 
 def _read(folder: str) -> Model:

@@ -11,14 +11,14 @@ import pytest
 from handles.server import Reply, Server
 from handles.stores import require_root
 
+from unihub.handles.kinds import KaggleModel
 from unihub.handles.sources.legacy import (
-    ForeignEntry,
     UnsafeCacheIgnored,
     kagglehub_entry,
     looks_complete,
-    tensorflow_hub_cache,
     tensorflow_hub_entry,
 )
+from unihub.settings import current
 
 HANDLE = "https://tfhub.dev/google/nnlm-en-dim50/2"
 MODEL = {
@@ -72,9 +72,7 @@ def test_nothing_is_not_complete(tmp_path):
 
 
 def test_an_entry_of_tensorflow_hub_is_found(hub_cache, cached):
-    assert tensorflow_hub_entry(HANDLE, str(hub_cache)) == ForeignEntry(
-        str(cached), "tensorflow_hub"
-    )
+    assert tensorflow_hub_entry(HANDLE, str(hub_cache)) == str(cached)
     assert tensorflow_hub_entry(HANDLE + "0", str(hub_cache)) is None
 
 
@@ -130,13 +128,6 @@ def test_a_link_into_the_void_is_no_obstacle(hub_cache, cached):
     assert tensorflow_hub_entry(HANDLE, str(hub_cache)) is not None
 
 
-@pytest.mark.parametrize("variable", [None, ""])
-def test_the_default_cache_of_tensorflow_hub(monkeypatch, tmp_path, variable):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert tensorflow_hub_cache(variable) == str(tmp_path / "tfhub_modules")
-    assert tensorflow_hub_cache("/c") == "/c"
-
-
 def test_the_real_tensorflow_hub_agrees(monkeypatch, tmp_path):
     """What it resolves is what is found, for handles with and without a query."""
     try:
@@ -152,11 +143,11 @@ def test_the_real_tensorflow_hub_agrees(monkeypatch, tmp_path):
             handle = server.url("/google/model/1") + query
             assert tensorflow_hub_entry(handle, str(cache)) is None
             path = tensorflow_hub.resolve(handle)
-            assert tensorflow_hub_entry(handle, str(cache)) == ForeignEntry(path, "tensorflow_hub")
+            assert tensorflow_hub_entry(handle, str(cache)) == path
     monkeypatch.delenv("TFHUB_CACHE_DIR")
     from tensorflow_hub import resolver
 
-    assert tensorflow_hub_cache(None) == resolver.tfhub_cache_dir(use_temp=True)
+    assert current().tfhub_cache == resolver.tfhub_cache_dir(use_temp=True)
 
 
 def archive():
@@ -186,18 +177,27 @@ def kaggle_cache(tmp_path):
 @pytest.mark.parametrize(("asked", "found"), [(2, 2), (10, 10), (11, None), (3, None), (None, 10)])
 def test_an_entry_of_kagglehub(kaggle_cache, asked, found):
     cache, base = kaggle_cache
-    expected = ForeignEntry(str(base / str(found)), "kagglehub", found) if found else None
-    assert kagglehub_entry(*KAGGLE, version=asked, cache=cache) == expected
+    expected = str(base / str(found)) if found else None
+    assert kagglehub_entry(KaggleModel(*KAGGLE, asked), cache) == expected
+
+
+@pytest.mark.parametrize("framework", ["TensorFlow2", "tensorflow2"])
+def test_kagglehub_has_spelt_frameworks_otherwise(kaggle_cache, framework):
+    cache, base = kaggle_cache
+    other = base.parent.parent / framework
+    base.parent.rename(other)
+    found = kagglehub_entry(KaggleModel(*KAGGLE), cache)
+    assert found == str(other / base.name / "10")
 
 
 @pytest.mark.parametrize("part", ["..", ".", "", "a/b", "a\\b", "\0"])
 def test_a_part_that_is_no_name_finds_nothing(kaggle_cache, part):
     cache, _ = kaggle_cache
-    assert kagglehub_entry(part, *KAGGLE[1:], version=2, cache=cache) is None
+    assert kagglehub_entry(KaggleModel(part, *KAGGLE[1:], 2), cache) is None
 
 
 def test_a_kagglehub_cache_that_others_can_change_is_ignored(kaggle_cache):
     cache, base = kaggle_cache
     base.parent.chmod(0o777)
     with pytest.warns(UnsafeCacheIgnored, match="the copy of kagglehub in"):
-        assert kagglehub_entry(*KAGGLE, version=2, cache=cache) is None
+        assert kagglehub_entry(KaggleModel(*KAGGLE, 2), cache) is None

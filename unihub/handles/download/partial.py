@@ -236,11 +236,6 @@ class PartialDownload:
         self._file = _opened(self.path)
         self.discard()
 
-    def remove(self) -> None:
-        """Closes and removes the file, and its note."""
-        self._file.close()
-        remove_partial(self.path)
-
     def close(self) -> None:
         """Closes the file, and removes it when a later process could not go on with it."""
         useful = self.size > 0 and self.version is not None and self.version.validator
@@ -249,7 +244,7 @@ class PartialDownload:
         if self.finished:
             return
         if aside or (not useful and (self.version is None or self.is_ours())):
-            self.remove()
+            remove_partial(self.path)
 
 
 _FLAGS = (

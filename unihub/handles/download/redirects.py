@@ -15,7 +15,7 @@ import requests
 import urllib3
 from requests.utils import default_user_agent, get_netrc_auth
 
-from unihub.errors import printable
+from unihub.errors import printable, warn
 from unihub.handles.download.retrying import Failed, Failure, Limits
 from unihub.handles.download.transfer_errors import (
     CertificateRejected,
@@ -56,7 +56,7 @@ class Answer:
     asked: str
 
 
-def without_secrets(url: str) -> Tuple[str, Optional[Tuple[str, str]]]:
+def split_userinfo(url: str) -> Tuple[str, Optional[Tuple[str, str]]]:
     """The URL without userinfo and fragment, and the userinfo as (user, password)."""
     try:
         parts = urlsplit(url)
@@ -72,7 +72,7 @@ def require_usable(url: str) -> None:
     """Raises UrlNotUsable unless it is a valid URL of http or https."""
     reason = ""
     try:
-        parts = urlsplit(requests.Request("GET", without_secrets(url)[0]).prepare().url or "")
+        parts = urlsplit(requests.Request("GET", split_userinfo(url)[0]).prepare().url or "")
         if parts.scheme not in _PORTS:
             reason = f"only http and https are downloaded, and this is {parts.scheme or 'no URL'}"
     except ValueError:
@@ -189,7 +189,7 @@ def _target(url: str, location: str, asked: str) -> str:
     """The URL that a redirect leads to, as requests will read it."""
     problem, advice = "", "ask who publishes it for an https URL of the file"
     try:
-        bare = without_secrets(urljoin(url, location))[0]
+        bare = split_userinfo(urljoin(url, location))[0]
         target = requests.Request("GET", bare).prepare().url or ""
         scheme = urlsplit(target).scheme
         if scheme not in _PORTS:
@@ -233,10 +233,10 @@ def _warn_once() -> None:
     global _warned
     if not _warned:
         _warned = True
-        warnings.warn(
+        warn(
             "unihub does not verify certificates: anybody on the way can change what is "
             "downloaded. Name your authority's file instead: UNIHUB_CA_BUNDLE=/path/to/ca.pem",
-            stacklevel=2,
+            UserWarning,
         )
 
 

@@ -121,7 +121,7 @@ def download(
         OSError: when ``path`` cannot be written.
     """
     redirects.require_usable(url)
-    bare, userinfo = redirects.without_secrets(url)
+    bare, userinfo = redirects.split_userinfo(url)
     secrets = Secrets(dict(headers or {}), auth if auth is not None else userinfo)
     with contextlib.ExitStack() as stack:
         stack.enter_context(scrubbed_logs())

@@ -58,7 +58,7 @@ def probe(url: str, context: Context) -> Answer:
 
 def _asked(url: str, context: Context, method: str, headers: Mapping[str, str]) -> Answer:
     redirects.require_usable(url)
-    bare, userinfo = redirects.without_secrets(url)
+    bare, userinfo = redirects.split_userinfo(url)
     limits = context.limits
     with contextlib.ExitStack() as stack:
         stack.enter_context(scrubbed_logs())

@@ -9,19 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
-import warnings
-from dataclasses import dataclass
 from typing import Iterable, List, Optional, Tuple
 
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, warn
 from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.handles.cache.storage import objection
+from unihub.handles.kinds import KaggleModel
 
-TENSORFLOW_HUB = "tensorflow_hub"
-KAGGLEHUB = "kagglehub"
-
-_VARIABLES = {TENSORFLOW_HUB: "TFHUB_CACHE_DIR", KAGGLEHUB: "KAGGLEHUB_CACHE"}
 _REMOTE = "://"
 _SEGMENT = re.compile(r"(?!\.+$)[^/\\\0]+")
 _INDEX = "variables.index"
@@ -32,40 +26,16 @@ class UnsafeCacheIgnored(UserWarning):
     """Another program's cache has the model, and others could have put it there."""
 
 
-@dataclass(frozen=True)
-class ForeignEntry:
-    """A model in another program's cache.
-
-    Attributes:
-        path: the model's folder.
-        program: "tensorflow_hub" or "kagglehub".
-        version: of the model on Kaggle.
-    """
-
-    path: str
-    program: str
-    version: Optional[int] = None
-
-
-def tensorflow_hub_cache(variable: Optional[str] = None) -> str:
-    """The folder that tensorflow_hub caches in.
-
-    Args:
-        variable: the value of TFHUB_CACHE_DIR; None or "" when it is not set.
-    """
-    return variable or os.path.join(tempfile.gettempdir(), "tfhub_modules")
-
-
-def tensorflow_hub_entry(handle: str, cache: str) -> Optional[ForeignEntry]:
-    """The model that tensorflow_hub 0.12 to 0.16 cached for a handle.
+def tensorflow_hub_entry(handle: str, cache: str) -> Optional[str]:
+    """The folder of the model that tensorflow_hub 0.12 to 0.16 cached for a handle.
 
     Args:
         handle: as it was given to tensorflow_hub, letter by letter: its folder is
             named by the SHA-1 of that text.
-        cache: see `tensorflow_hub_cache`. A remote one is not looked into.
+        cache: the folder that tensorflow_hub caches in. A remote one is not looked into.
 
     Returns:
-        The entry, or None when there is none that can be used. A warning,
+        The path, or None when there is no model that can be used. A warning,
         `UnsafeCacheIgnored`, says so when others could have written it.
     """
     if _REMOTE in cache:
@@ -75,35 +45,25 @@ def tensorflow_hub_entry(handle: str, cache: str) -> Optional[ForeignEntry]:
     # While it is there, a download is under way or was broken off.
     if os.path.lexists(folder + ".lock") or not looks_complete(folder):
         return None
-    entry = ForeignEntry(folder, TENSORFLOW_HUB)
-    return entry if _is_safe(entry, (os.path.dirname(folder),)) else None
+    return _if_safe(folder, (os.path.dirname(folder),), "tensorflow_hub", "TFHUB_CACHE_DIR")
 
 
-def kagglehub_entry(
-    owner: str, model: str, framework: str, variation: str, version: Optional[int], cache: str
-) -> Optional[ForeignEntry]:
-    """The model that kagglehub cached.
-
-    Args:
-        owner, model, framework, variation: the parts of its handle.
-        version: of it; None for the newest one that is there.
-        cache: the folder that kagglehub caches in.
-
-    Returns:
-        As `tensorflow_hub_entry`.
-    """
-    parts = (owner, model, framework, variation)
-    if _REMOTE in cache or not all(_SEGMENT.fullmatch(part) for part in parts):
-        return None
-    above = [os.path.abspath(cache)]
-    for part in ("models", *parts):
-        above.append(os.path.join(above[-1], part))
-    versions = _versions(above[-1]) if version is None else [version]
-    for number in versions:
-        folder = os.path.join(above[-1], str(number))
-        if os.path.isfile(folder + ".complete") and looks_complete(folder):
-            entry = ForeignEntry(folder, KAGGLEHUB, number)
-            return entry if _is_safe(entry, above) else None
+def kagglehub_entry(handle: KaggleModel, cache: str) -> Optional[str]:
+    """As `tensorflow_hub_entry`, of kagglehub; without a version, the newest that is there."""
+    framework = handle.framework
+    # Those that Kaggle's pages have had, which kagglehub names its folders by.
+    spellings = (framework, framework[:1].upper() + framework[1:], framework.lower())
+    for spelt in dict.fromkeys(spellings):
+        parts = (handle.owner, handle.model, spelt, handle.variation)
+        if _REMOTE in cache or not all(_SEGMENT.fullmatch(part) for part in parts):
+            return None
+        above = [os.path.abspath(cache)]
+        for part in ("models", *parts):
+            above.append(os.path.join(above[-1], part))
+        for number in [handle.version] if handle.version else _versions(above[-1]):
+            folder = os.path.join(above[-1], str(number))
+            if os.path.isfile(folder + ".complete") and looks_complete(folder):
+                return _if_safe(folder, above, "kagglehub", "KAGGLEHUB_CACHE")
     return None
 
 
@@ -131,17 +91,16 @@ def _names(folder: str) -> List[str]:
         return []
 
 
-def _is_safe(entry: ForeignEntry, above: Iterable[str]) -> bool:
-    refusal = _refusal((*above, *_tree(entry.path)), _VARIABLES[entry.program])
+def _if_safe(folder: str, above: Iterable[str], program: str, variable: str) -> Optional[str]:
+    refusal = _refusal((*above, *_tree(folder)), variable)
     if refusal is None:
-        return True
-    warnings.warn(
-        f"the copy of {entry.program} in {entry.path} is not used, another is fetched: "
+        return folder
+    warn(
+        f"the copy of {program} in {folder} is not used, another is fetched: "
         f"{refusal.what} {refusal.why}",
         UnsafeCacheIgnored,
-        stacklevel=4,
     )
-    return False
+    return None
 
 
 def _refusal(paths: Iterable[str], variable: str) -> Optional[UnihubError]:

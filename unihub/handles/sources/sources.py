@@ -7,7 +7,7 @@ import re
 import shlex
 import stat
 import time
-from typing import Any, Iterable, NoReturn, Optional, Union
+from typing import Any, Callable, NoReturn, Optional, Union
 
 from unihub.errors import UnihubError, warn
 from unihub.formats.not_a_model import require_folder
@@ -132,7 +132,7 @@ def fetch(handle: Handle, text: str, settings: Settings, sha256: Optional[str]) 
     with shown(settings.progress, redacted(identity)) as progress:
         entry = cache.publish(
             identity,
-            lambda work: _build(handle, work, context.showing(progress)),
+            lambda work: _builder(handle)(handle, work, context.showing(progress)),
             settings.lock_timeout,
             lambda wait: progress.announce(str(wait)),
             by_content=context.sha256 is not None,
@@ -178,29 +178,15 @@ def _mounted_or_foreign(handle: Handle, context: Context) -> Optional[str]:
     """The folder of a model that another program has brought here."""
     settings = context.settings
     if isinstance(handle, KaggleModel):
-        for framework in _spellings(handle.framework):
-            entry = legacy.kagglehub_entry(
-                handle.owner,
-                handle.model,
-                framework,
-                handle.variation,
-                handle.version,
-                settings.kagglehub_cache,
-            )
-            if entry is not None:
-                return entry.path
+        found = legacy.kagglehub_entry(handle, settings.kagglehub_cache)
+        if found is not None:
+            return found
         from unihub.handles.sources.kaggle import mounted
 
         return mounted(handle)
     if isinstance(handle, (TfhubModel, HttpArchive, GcsArchive)):
-        entry = legacy.tensorflow_hub_entry(context.text, settings.tfhub_cache)
-        return entry.path if entry is not None else None
+        return legacy.tensorflow_hub_entry(context.text, settings.tfhub_cache)
     return None
-
-
-def _spellings(framework: str) -> Iterable[str]:
-    """Those that Kaggle's pages have had, which kagglehub names its folders by."""
-    return dict.fromkeys((framework, framework[0].upper() + framework[1:], framework.lower()))
 
 
 def _resolved(handle: CustomHandle) -> Handle:
@@ -268,39 +254,29 @@ def _refuse_answer(text: str, resolver: Any, answer: Any, reason: str) -> NoRetu
     )
 
 
-def _build(handle: Handle, work: StagingDirectory, context: Context) -> Facts:
-    """Fills a staging directory with a handle's model.
+def _builder(handle: Handle) -> Callable[[Any, StagingDirectory, Context], Facts]:
+    """What fills a staging directory with a handle's model.
 
-    What does so is imported here: a model that is cached needs no HTTP library.
+    It is imported here: a model that is cached needs no HTTP library.
     """
-    if isinstance(handle, LocalArchive):
+    if isinstance(handle, (LocalArchive, HttpArchive)):
         from unihub.handles.sources import archives
 
-        return archives.from_file(handle, work, context)
-    if isinstance(handle, HttpArchive):
-        from unihub.handles.sources import archives
-
-        return archives.from_url(handle, work, context)
+        return archives.from_file if isinstance(handle, LocalArchive) else archives.from_url
     if isinstance(handle, TfhubModel):
         from unihub.handles.sources import tfhub
 
-        return tfhub.model(handle, work, context)
+        return tfhub.model
     if isinstance(handle, KaggleModel):
         from unihub.handles.sources import kaggle
 
-        return kaggle.model(handle, work, context)
-    if isinstance(handle, GcsFolder):
+        return kaggle.model
+    if isinstance(handle, (GcsFolder, GcsArchive)):
         from unihub.handles.sources import gcs
 
-        return gcs.folder(handle, work, context)
-    if isinstance(handle, GcsArchive):
-        from unihub.handles.sources import gcs
+        return gcs.folder if isinstance(handle, GcsFolder) else gcs.archive
+    if isinstance(handle, (GfileFolder, GfileArchive)):
+        from unihub.handles.sources import gfile
 
-        return gcs.archive(handle, work, context)
-    from unihub.handles.sources import gfile
-
-    if isinstance(handle, GfileFolder):
-        return gfile.folder(handle, work, context)
-    if isinstance(handle, GfileArchive):
-        return gfile.archive(handle, work, context)
+        return gfile.folder if isinstance(handle, GfileFolder) else gfile.archive
     raise TypeError(f"no source has {type(handle).__name__}")
