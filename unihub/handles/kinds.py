@@ -106,21 +106,13 @@ class GcsArchive(_InBucket):
     kind = "an archive in a bucket of Google Cloud Storage"
 
 
-@dataclass(frozen=True)
-class _AtUri(_Remote):
-    uri: str
-
-    def __str__(self) -> str:
-        return self.uri
-
-
-class GfileFolder(_AtUri):
+class GfileFolder(_AtUrl):
     """A folder of a file system that TensorFlow may be able to read."""
 
     kind = "a folder of another file system"
 
 
-class GfileArchive(_AtUri):
+class GfileArchive(_AtUrl):
     """An archive in a file system that TensorFlow may be able to read."""
 
     kind = "an archive of another file system"

@@ -34,31 +34,11 @@ from unihub.redaction import redacted, scrubbed
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
 
 # As kagglehub spells them.
-FRAMEWORKS = (
-    "tensorFlow2",
-    "tensorFlow1",
-    "tfLite",
-    "tfJs",
-    "keras",
-    "jax",
-    "flax",
-    "pax",
-    "maxText",
-    "pyTorch",
-    "transformers",
-    "gemmaCpp",
-    "ggml",
-    "gguf",
-    "coral",
-    "scikitLearn",
-    "mxnet",
-    "onnx",
-    "tensorRtLlm",
-    "triton",
-    "vllm",
-    "api",
-    "other",
+_FRAMEWORKS = (
+    "tensorFlow2 tensorFlow1 tfLite tfJs keras jax flax pax maxText pyTorch transformers "
+    "gemmaCpp ggml gguf coral scikitLearn mxnet onnx tensorRtLlm triton vllm api other"
 )
+FRAMEWORKS = tuple(_FRAMEWORKS.split())
 
 # Not to be taken for a misspelt scheme of ours.
 _OTHER_FILE_SYSTEMS = ("viewfs", "har", "ram", "az", "abfs", "oss", "dfs", "hf")

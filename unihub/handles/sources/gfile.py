@@ -21,14 +21,14 @@ def folder(handle: GfileFolder, work: StagingDirectory, context: Context) -> Fac
         TensorFlowMissing, TensorFlowTooOld: without one that can read it.
         And what `tensorflow_gfile` and `members.Destination` raise.
     """
-    found = _reader().files(handle.uri)
+    found = _reader().files(handle.url)
     check_members(handle.shown, context.caps, len(found))
     total = sum(size for _, size in found)
     work.needs(total)
     done = 0
     with Destination(work.model, context.caps, handle.shown) as destination:
         for path, size in found:
-            destination.add_file(path, size, _reader().blocks(f"{handle.uri}/{path}"))
+            destination.add_file(path, size, _reader().blocks(f"{handle.url}/{path}"))
             done += size
             context.progress.advance(done, total)
         return Facts(url=handle.shown, files=destination.files)
@@ -36,12 +36,12 @@ def folder(handle: GfileFolder, work: StagingDirectory, context: Context) -> Fac
 
 def archive(handle: GfileArchive, work: StagingDirectory, context: Context) -> Facts:
     """Builds the model of an archive that tf.io.gfile reads; it is copied first."""
-    size = _reader().size(handle.uri)
+    size = _reader().size(handle.url)
     work.needs(size)
     done = 0
     try:
         with open(work.partial, "w+b") as copy:
-            for block in _reader().blocks(handle.uri):
+            for block in _reader().blocks(handle.url):
                 copy.write(block)
                 done += len(block)
                 context.progress.advance(done, size)
