@@ -361,6 +361,7 @@ def test_says(name: str, graph: tf.Graph, tmp_path: Path) -> None:
         str(error),
         folder=tmp_path,
         tensorflow=tf.__version__,
+        number=".".join(tf.__version__.split(".")[:2]),
         here=Path.cwd(),
         cause=said,
         models=MODELS,

@@ -29,6 +29,8 @@ from unihub.apis.module.errors import (
     TensorInfoMalformed,
 )
 from unihub.errors import listed
+from unihub.formats.message import FormatError
+from unihub.formats.saved_model import saved_model_file
 
 _PB = tf.compat.v1.saved_model.SAVED_MODEL_FILENAME_PB
 _PBTXT = tf.compat.v1.saved_model.SAVED_MODEL_FILENAME_PBTXT
@@ -62,10 +64,12 @@ def saved_model_proto(folder: str) -> SavedModel:
     path = text if is_text else binary
     if not tf.io.gfile.exists(path):
         raise SavedModelMissing(folder=folder, found=listed(sorted(tf.io.gfile.listdir(folder))))
-    with tf.io.gfile.GFile(path, "rb") as file:
-        data = file.read()
     try:
-        saved_model = _parse(data, is_text)
+        # Shared with the load that has it open, if there is one.
+        with saved_model_file(folder) as file:
+            saved_model = _parse(bytes(file.content), is_text)
+    except FormatError as error:
+        raise SavedModelBroken(file=path, cause=error.what) from None
     except (DecodeError, text_format.ParseError, UnicodeDecodeError) as error:
         raise SavedModelBroken(file=path, cause=str(error)) from None
     for meta_graph in saved_model.meta_graphs:
