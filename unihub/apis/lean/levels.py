@@ -6,7 +6,6 @@ import functools
 import logging
 import threading
 import weakref
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
@@ -21,6 +20,7 @@ from unihub.apis.lean.private import load_around
 from unihub.apis.lean.pruned import Pruned, load_pruned
 from unihub.apis.lean.routes import Routes
 from unihub.apis.lean.store import Store
+from unihub.apis.lean.threads import at_top_level
 from unihub.apis.lean.verbatim import structures
 from unihub.apis.own_call import call_explained
 
@@ -114,7 +114,7 @@ class Model:
         if self._full is None:
             with self._lock:
                 if self._full is None:
-                    _as_at_top_level(self._load_full)
+                    at_top_level(self._load_full)
         return self._full
 
     def complete(self, function: LeveledFunction) -> Any:
@@ -122,7 +122,7 @@ class Model:
         if function.own is None:
             with self._lock:
                 if function.own is None:
-                    _as_at_top_level(lambda: self._load_complete(function))
+                    at_top_level(lambda: self._load_complete(function))
         return function.own
 
     def _load_complete(self, function: LeveledFunction) -> None:
@@ -336,7 +336,7 @@ class LeveledCall(LeveledFunction):
         route = self._routes.known(args, kwargs)
         if route is not None and route.wrapper not in self._traced:
             args, kwargs = route.example
-            _as_at_top_level(functools.partial(own.get_concrete_function, *args, **kwargs))
+            at_top_level(functools.partial(own.get_concrete_function, *args, **kwargs))
             self._traced.add(route.wrapper)
 
     def captures(self) -> Captures:
@@ -367,9 +367,3 @@ def _loading_around(variables: Mapping[str, Any]) -> Callable[..., Any]:
         return loaded
 
     return load
-
-
-def _as_at_top_level(action: Callable[[], None]) -> None:
-    """Runs an action where no graph, tape, scope or device of the caller is in force."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(action).result()

@@ -6,8 +6,9 @@ Written for TensorFlow 2.15 to 2.21; each entry says why it is needed.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from typing import Any, Callable, Iterable, Mapping, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Callable, Iterable, Iterator, Mapping, NoReturn, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -18,7 +19,7 @@ from tensorflow.core.framework.variable_pb2 import VariableDef
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 from tensorflow.python import pywrap_tfe
-from tensorflow.python.eager import cancellation, context, execute
+from tensorflow.python.eager import cancellation, context, execute, record
 from tensorflow.python.eager.wrap_function import WrappedFunction
 
 # No public API tells an op's attributes and whether it is stateful.
@@ -59,6 +60,7 @@ __all__ = [
     "is_variable_watched",
     "load_around",
     "no_tape",
+    "nothing_in_force",
     "op_definition",
     "remove_functions",
     "thread_state",
@@ -97,6 +99,21 @@ def is_variable_watched() -> bool:
     except (LookupError, SystemError):
         return True
     return False
+
+
+@contextlib.contextmanager
+def nothing_in_force() -> Iterator[None]:
+    """Lifts this thread out of all graphs, tapes, scopes and devices.
+
+    No public API does: tf.init_scope leaves the scopes as they are. Variable watchers go on.
+    """
+    graphs = default_graphs.stack, default_graphs._global_default_graph
+    with record.stop_recording(), context.eager_mode(), tf.device(None), tf.name_scope(""):
+        default_graphs.stack, default_graphs._global_default_graph = [], None
+        try:
+            yield
+        finally:
+            default_graphs.stack, default_graphs._global_default_graph = graphs
 
 
 def are_ops_intercepted() -> bool:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Sequence
 
 import tensorflow as tf
 
 from unihub.apis.lean.plan import Declined, Variable
+from unihub.apis.lean.threads import side_by_side
 
 # What costs is that the system clears the memory, which threads do side by side.
 _THREADS = min(4, os.cpu_count() or 1)
@@ -31,8 +31,7 @@ def read_values(variables: Sequence[Variable], prefix: str) -> Sequence[Any]:
     # From the largest on to each in turn, which gives all about as much to do.
     largest = sorted(variables, key=lambda variable: sizes[variable.key], reverse=True)
     parts = [part for part in (largest[place::_THREADS] for place in range(_THREADS)) if part]
-    with ThreadPoolExecutor(_THREADS) as threads:
-        results = list(threads.map(functools.partial(_restored, prefix=prefix), parts))
+    results = side_by_side([functools.partial(_restored, part, prefix) for part in parts])
     values = {
         variable.key: value
         for part, result in zip(parts, results)

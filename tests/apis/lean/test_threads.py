@@ -1,0 +1,121 @@
+"""What runs in threads of its own, and while the interpreter shuts down."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+import tensorflow as tf
+
+from unihub import runtime
+from unihub.matrix import Runtime
+
+if runtime.current_runtime() is not Runtime.TF2:
+    pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
+
+from apis.lean.test_listeners import LISTENERS, MAKERS, Model
+
+from unihub.apis.lean.listeners import is_anyone_listening
+from unihub.apis.lean.private import nothing_in_force
+from unihub.apis.lean.threads import at_top_level, side_by_side
+
+LATE = """
+import atexit, sys, threading, time
+import tensorflow as tf
+import unihub
+
+path, when, before = sys.argv[1:]
+x = tf.ones([2, 3])
+model = unihub.load(path) if before == "loaded" else None
+
+def main():
+    if when == "thread":
+        threading.main_thread().join()
+        time.sleep(0.2)
+    loaded = model or unihub.load(path)
+    full = unihub.load(path, fast=False)
+    expected = full(x).numpy().tolist()
+    assert loaded(x).numpy().tolist() == expected
+    gradients = []
+    for each in (loaded, full):
+        with tf.GradientTape() as tape, tf.name_scope("outer"), tf.device("CPU:0"):
+            tape.watch(x)
+            y = each(x)
+        gradients.append([g.numpy().tolist() for g in tape.gradient(y, [x, each.kernel])])
+    assert gradients[0] == gradients[1]
+    assert loaded.kernel.name == full.kernel.name
+    assert tf.function(lambda x: unihub.load(path)(x))(x).numpy().tolist() == expected
+    print("done", type(loaded).__name__)
+
+if when == "thread":
+    threading.Thread(target=main).start()
+else:
+    atexit.register(main)
+"""
+
+
+@pytest.mark.parametrize("before", ["loaded", "imported"])
+@pytest.mark.parametrize("when", ["thread", "atexit"])
+def test_after_the_main_thread_has_ended(tmp_path, when, before):
+    model = Model()
+    model.__call__.get_concrete_function(tf.TensorSpec([None, 3]))
+    tf.saved_model.save(model, str(tmp_path / "model"))
+    (tmp_path / "late.py").write_text(textwrap.dedent(LATE))
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "late.py"), str(tmp_path / "model"), when, before],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "done LeanCallableObject\n", done.stderr[-3000:]
+
+
+def test_at_top_level_nobody_listens():
+    for name, scope in {**LISTENERS, **MAKERS}.items():
+        with scope():
+            heard = at_top_level(lambda: is_anyone_listening(while_loading=True))
+            assert heard == (name in ("checked numerics", "op callback"))
+
+
+def test_this_thread_is_lifted_to_the_top_level():
+    # Of these no public API lifts a thread out; what is loaded there calls none.
+    left = ("checked numerics", "op callback", "variable watcher")
+    for name, scope in {**LISTENERS, **MAKERS}.items():
+        with scope():
+            with nothing_in_force():
+                assert is_anyone_listening(while_loading=True) == (name in left)
+            assert is_anyone_listening(while_loading=True)
+        assert not is_anyone_listening(while_loading=True)
+
+
+class No(BaseException):
+    pass
+
+
+def refuse():
+    raise No
+
+
+def test_results_and_errors():
+    assert at_top_level(lambda: 7) == 7
+    assert side_by_side([lambda place=place: place * 2 for place in range(5)]) == [0, 2, 4, 6, 8]
+    assert side_by_side([]) == []
+    with pytest.raises(No):
+        at_top_level(refuse)
+    with pytest.raises(No):
+        side_by_side([lambda: 1, refuse])
+
+
+def test_where_there_are_no_more_threads(monkeypatch):
+    here = threading.get_ident()
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: _refuse_thread())
+    assert at_top_level(threading.get_ident) == here
+    assert side_by_side([threading.get_ident] * 3) == [here] * 3
+    with pytest.raises(No):
+        at_top_level(refuse)
+
+
+def _refuse_thread():
+    raise RuntimeError("can't start new thread")
