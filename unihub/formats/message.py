@@ -144,6 +144,10 @@ class Source:
         """The bytes of a string that was passed over; not more than the limit."""
         raise NotImplementedError
 
+    def numbers(self, value: Any) -> List[int]:
+        """The numbers that one value of a repeated int32 stands for, if it is packed."""
+        return [value]
+
     def holding(self, places: Sequence[Place], text: bytes) -> List[int]:
         """Which places may hold a string, as a cheap sieve: none that does is left out."""
         raise NotImplementedError
@@ -247,6 +251,11 @@ class Message:
     def number(self, name: str) -> int:
         values = self._fields.get(name)
         return int(values[-1]) if values else 0
+
+    def numbers(self, name: str) -> List[int]:
+        """A repeated int32."""
+        values = self._fields.get(name, ())
+        return [number for value in values for number in self._source.numbers(value)]
 
     def text(self, name: str) -> str:
         values = self._fields.get(name)

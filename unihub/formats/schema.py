@@ -13,18 +13,23 @@ from __future__ import annotations
 from typing import Dict, Mapping, NamedTuple, Tuple
 
 INT = "int"
+INT32 = "int32"
+# Of 32 bits, repeated; `Message.numbers` reads them, packed or not.
+INTS = "repeated int32"
 # Zigzag-encoded on the wire.
 SIGNED = "sint"
 BOOL = "bool"
 # Kept as its 64 bits: `Message.real` converts.
 DOUBLE = "double"
+# Of interest for being there.
+FLOAT = "float"
 STRING = "string"
 # Length-delimited, of interest for being there; `Message.contents` copies it.
 PRESENCE = "presence"
 DATA_TYPE = "DataType"
 
-NUMBERS = (INT, SIGNED, BOOL, DOUBLE, DATA_TYPE)
-SCALARS = (*NUMBERS, STRING, PRESENCE)
+NUMBERS = (INT, INT32, SIGNED, BOOL, DOUBLE, FLOAT, DATA_TYPE)
+SCALARS = (*NUMBERS, INTS, STRING, PRESENCE)
 
 
 class Field(NamedTuple):
@@ -61,7 +66,11 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
     ),
     "OpList": (Field(1, "op", "OpDef"),),
     "OpDef": (Field(1, "name", STRING), Field(2, "input_arg", "ArgDef")),
-    "ArgDef": (Field(1, "name", STRING),),
+    "ArgDef": (
+        Field(1, "name", STRING),
+        Field(5, "number_attr", STRING),
+        Field(6, "type_list_attr", STRING),
+    ),
     "GraphDef": (
         Field(1, "node", "NodeDef"),
         Field(2, "library", "FunctionDefLibrary"),
@@ -76,7 +85,13 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
     "AttrValue": (
         Field(1, "list", "AttrList", in_oneof=True),
         Field(2, "s", PRESENCE, in_oneof=True),
+        Field(3, "i", INT, in_oneof=True),
+        Field(4, "f", FLOAT, in_oneof=True),
+        Field(5, "b", BOOL, in_oneof=True),
+        Field(6, "type", DATA_TYPE, in_oneof=True),
+        Field(7, "shape", PRESENCE, in_oneof=True),
         Field(8, "tensor", "TensorProto", in_oneof=True),
+        Field(9, "placeholder", PRESENCE, in_oneof=True),
         Field(10, "func", "NameAttrList", in_oneof=True),
     ),
     "AttrList": (
@@ -171,6 +186,8 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
         Field(52, "tuple_value", "StructuredValueList", in_oneof=True),
         Field(53, "dict_value", "DictValue", in_oneof=True),
         Field(54, "named_tuple_value", "NamedTupleValue", in_oneof=True),
+        Field(55, "tensor_value", PRESENCE, in_oneof=True),
+        Field(56, "numpy_value", PRESENCE, in_oneof=True),
     ),
     "StructuredValueList": (Field(1, "values", "StructuredValue"),),
     "DictValue": (Field(1, "fields", "PairValue"),),
@@ -188,7 +205,7 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
         Field(2, "value", "SavedConcreteFunction"),
     ),
     "SavedConcreteFunction": (
-        Field(2, "bound_inputs", PRESENCE),
+        Field(2, "bound_inputs", INTS),
         Field(3, "canonicalized_input_signature", "StructuredValue"),
     ),
     "SavedObject": (
@@ -198,14 +215,17 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
         Field(6, "function", "SavedFunction", in_oneof=True),
         Field(7, "variable", "SavedVariable", in_oneof=True),
         Field(8, "bare_concrete_function", "SavedBareConcreteFunction", in_oneof=True),
-        Field(9, "constant", PRESENCE, in_oneof=True),
+        Field(9, "constant", "SavedConstant", in_oneof=True),
         Field(10, "resource", PRESENCE, in_oneof=True),
         Field(11, "saveable_objects", "SaveableEntry"),
         Field(12, "captured_tensor", PRESENCE, in_oneof=True),
+        Field(13, "registered_name", STRING),
+        Field(15, "dependencies", "ObjectReference"),
     ),
-    "ObjectReference": (Field(1, "node_id", INT), Field(2, "local_name", STRING)),
+    "ObjectReference": (Field(1, "node_id", INT32), Field(2, "local_name", STRING)),
     "SavedUserObject": (Field(1, "identifier", STRING), Field(3, "metadata", PRESENCE)),
-    "SavedAsset": (Field(1, "asset_file_def_index", INT),),
+    "SavedConstant": (Field(1, "operation", STRING),),
+    "SavedAsset": (Field(1, "asset_file_def_index", INT32),),
     "SavedVariable": (
         Field(1, "dtype", DATA_TYPE),
         Field(2, "shape", "TensorShapeProto"),
@@ -218,18 +238,19 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
         Field(3, "allowed_positional_arguments", INT),
     ),
     "SaveableEntry": (Field(1, "key", STRING), Field(2, "value", "SaveableObject")),
-    "SaveableObject": (Field(2, "save_function", INT), Field(3, "restore_function", INT)),
+    "SaveableObject": (Field(2, "save_function", INT32), Field(3, "restore_function", INT32)),
     "SavedFunction": (
         Field(1, "concrete_functions", STRING),
         Field(2, "function_spec", "FunctionSpec"),
     ),
     "FunctionSpec": (Field(1, "fullargspec", "StructuredValue"), Field(2, "is_method", BOOL)),
-    "ModuleDef": (Field(1, "format", INT), Field(2, "required_features", STRING)),
+    "ModuleDef": (Field(1, "format", INT32), Field(2, "required_features", STRING)),
     "ModuleAttachment": (Field(1, "key", STRING), Field(2, "value", PRESENCE)),
     "ImageModuleInfo": (Field(1, "default_image_size", "ImageSize"),),
     "ImageSize": (Field(1, "height", INT), Field(2, "width", INT)),
     "VariableDef": (
         Field(1, "variable_name", STRING),
+        Field(2, "initializer_name", STRING),
         Field(3, "snapshot_name", STRING),
         Field(4, "save_slice_info_def", "SaveSliceInfoDef"),
         Field(7, "trainable", BOOL),
@@ -241,11 +262,11 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
         Field(4, "identifier", STRING),
         Field(5, "metadata", PRESENCE),
     ),
-    "BundleHeader": (Field(1, "num_shards", INT),),
+    "BundleHeader": (Field(1, "num_shards", INT32),),
     "BundleEntry": (
         Field(1, "dtype", DATA_TYPE),
         Field(2, "shape", "TensorShapeProto"),
-        Field(3, "shard_id", INT),
+        Field(3, "shard_id", INT32),
         Field(4, "offset", INT),
         Field(5, "size", INT),
         Field(7, "slices", PRESENCE),

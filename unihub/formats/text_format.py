@@ -41,7 +41,10 @@ from unihub.formats.schema import (
     DATA_TYPE_NUMBERS,
     DOUBLE,
     FIELD_TYPES,
+    FLOAT,
     INT,
+    INT32,
+    INTS,
     MESSAGES,
     PRESENCE,
     SCALARS,
@@ -110,6 +113,7 @@ class TextSource(Source):
         for start, end in places:
             for field, value in self._fields_between(int(start), int(end), message_type):
                 name = field.name
+                # A oneof that is set twice protobuf refuses in text.
                 values = found.pop(name, []) if field.in_oneof else found.get(name, [])
                 if len(values) >= MOST_REPEATED:
                     raise self.over_limit(f"too many {name}", MOST_REPEATED)
@@ -350,8 +354,11 @@ def _double(token: bytes) -> Optional[int]:
 
 _SCALARS: Mapping[str, Callable[[bytes], Any]] = {
     INT: _integer,
+    INT32: _integer,
+    INTS: _integer,
     SIGNED: _integer,
     DOUBLE: _double,
+    FLOAT: _double,
     BOOL: _boolean,
     DATA_TYPE: _data_type,
 }

@@ -12,7 +12,16 @@ from functools import lru_cache
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple, cast
 
 from unihub.formats import sieve
-from unihub.formats.encoding import FIXED64, KIND, LENGTH, PLAIN, VARINT, EncodedSource
+from unihub.formats.encoding import (
+    FIXED32,
+    FIXED64,
+    KIND,
+    LENGTH,
+    PLAIN,
+    VARINT,
+    EncodedSource,
+    varint,
+)
 from unihub.formats.message import (
     LONGEST_TEXT,
     MOST_REPEATED,
@@ -23,7 +32,10 @@ from unihub.formats.schema import (
     BOOL,
     DATA_TYPE,
     DOUBLE,
+    FLOAT,
     INT,
+    INT32,
+    INTS,
     MESSAGES,
     NUMBERS,
     SIGNED,
@@ -40,7 +52,9 @@ _SCALAR_WIRE_TYPES = {
     SIGNED: VARINT,
     BOOL: VARINT,
     DATA_TYPE: VARINT,
+    INT32: VARINT,
     DOUBLE: FIXED64,
+    FLOAT: FIXED32,
 }
 
 # By key (field number and wire type): what to do with a field found there.
@@ -95,18 +109,19 @@ class WireSource(EncodedSource):
                     if key < 8:
                         raise self.malformed("a field is numbered 0", pos)
                     continue
-                last, field = key, planned
-                is_string = field.type == STRING
-                is_number = field.type in _SCALAR_WIRE_TYPES
-                if field.in_oneof and field.name in found:
-                    found[field.name] = found.pop(field.name)
-                values = found.setdefault(field.name, [])
+                last = key
+                name, kind, is_string, is_number, others = planned
+                if others and found:
+                    # Of a oneof only the field set last is set.
+                    for other in others.intersection(found):
+                        del found[other]
+                values = found.setdefault(name, [])
             if len(values) >= MOST_REPEATED:
-                raise self.over_limit(f"too many {field.name}", MOST_REPEATED)
+                raise self.over_limit(f"too many {name}", MOST_REPEATED)
             if is_string:
                 value = self._string(*value)
-            elif is_number and (value > 127 or field.type == SIGNED):
-                value = _number(value, field.type)
+            elif is_number and (value > 127 or kind == SIGNED):
+                value = _number(value, kind)
             values.append(value)
         raise self.over_limit("too many fields", MOST_STEPS)
 
@@ -210,6 +225,19 @@ class WireSource(EncodedSource):
         self.keep_text(int(stop) - int(start))
         return self.data[int(start) : int(stop)]
 
+    def numbers(self, value: Any) -> List[int]:
+        if isinstance(value, int):
+            return [_signed(value, 32)]
+        packed = self.contents(value, LONGEST_TEXT)
+        found, pos = [], 0
+        try:
+            while pos < len(packed):
+                number, pos = varint(packed, pos)
+                found.append(_signed(number, 32))
+        except (IndexError, OverflowError):
+            raise self.malformed("a number does not end", int(value[1])) from None
+        return found
+
     def _string(self, start: int, stop: int) -> bytes:
         if stop - start > LONGEST_TEXT:
             raise self.over_limit("a name is too long", LONGEST_TEXT)
@@ -292,7 +320,9 @@ read_message = WireSource.read
 def _number(value: int, kind: str) -> int:
     if kind == SIGNED:
         return value >> 1 ^ -(value & 1)
-    return _signed(value, 32 if kind == DATA_TYPE else 64)
+    if kind == BOOL:
+        return int(value != 0)
+    return _signed(value, 32 if kind in (DATA_TYPE, INT32) else 64)
 
 
 def _signed(value: int, bits: int) -> int:
@@ -306,7 +336,18 @@ def _key_of(field: Field) -> int:
 
 @lru_cache(maxsize=None)
 def _plan_of_fields(message_type: str) -> Plan:
-    return {_key_of(field): field for field in MESSAGES[message_type]}
+    """Of each field its name, type, what that is, and the fields that it unsets."""
+    plan: Dict[int, Any] = {}
+    fields = MESSAGES[message_type]
+    of_oneof = frozenset(field.name for field in fields if field.in_oneof)
+    for field in fields:
+        name, kind = field.name, field.type
+        others = of_oneof - {name} if field.in_oneof else frozenset()
+        row = name, kind, kind == STRING, kind in _SCALAR_WIRE_TYPES, others
+        plan[_key_of(field)] = row
+        if kind == INTS:
+            plan[field.number << 3 | VARINT] = row
+    return plan
 
 
 @lru_cache(maxsize=None)

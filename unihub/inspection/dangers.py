@@ -60,6 +60,7 @@ ENDS = "ends the process"
 WRITES = "writes files"
 CONNECTS = "connects to the network"
 READS = "reads files"
+READS_ANYWHERE = "reads files or from the network: unihub cannot tell which,"
 DEBUGS = "sends tensors to a file or to the network"
 CONFIGURES = "changes how TensorFlow reaches file systems"
 SUMMARISES = "writes to a summary file that is open"
@@ -292,9 +293,8 @@ STATELESS = frozenset(
     )
 )
 
-# What the functions that TensorFlow itself adds to save and restore variables use.
+# What the functions that TensorFlow itself adds to save variables use.
 SAVER_OPS = frozenset(("Save", "SaveSlices", "SaveV2", "MergeV2Checkpoints"))
-RESTORER_OPS = frozenset(("Restore", "RestoreSlice", "RestoreV2"))
 
 _CONTROL_FLOW_V1 = ("Enter", "Exit", "LoopCond", "Merge", "NextIteration", "Switch")
 CONTROL_FLOW_V1 = frozenset((*_CONTROL_FLOW_V1, *(f"Ref{op}" for op in _CONTROL_FLOW_V1)))

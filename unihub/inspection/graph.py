@@ -8,17 +8,25 @@ from unihub.formats import wire
 from unihub.formats.encoding import varint
 from unihub.formats.message import MalformedFile, Message
 
-_MOST_STRINGS = 10_000
 # Each search reads the file; after so many, reading all of it once is cheaper.
 _MOST_SEARCHES = 100
 _LONGEST_STRING = 1 << 26
 _STRING_DTYPE = 7
+# What depends on these is evaluated when it is run, and not before.
+_EVALUATING_NOTHING = ("DatasetToSingleElement", "MakeIterator", "ReduceDataset")
+_NOT_CONSTANT = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "ReadVariableOp")
 _FUNCTION_PATHS = (
     "op",
     "attr.value.func.name",
     "attr.value.list.func.name",
     "attr.value.func.attr.value.func.name",
     "attr.value.func.attr.value.list.func.name",
+)
+# Where there is anything here, functions may be named deeper still.
+_DEEPER_PATHS = (
+    "attr.value.list.func.attr.key",
+    "attr.value.func.attr.value.func.attr.key",
+    "attr.value.func.attr.value.list.func.attr.key",
 )
 _GRADIENTS = (("gradient", "function_name"), ("registered_gradients", "registered_op_type"))
 
@@ -40,10 +48,12 @@ class Node:
         return [name for name in self.inputs if not name.startswith("^")]
 
     def attribute(self, key: str) -> Optional[Message]:
+        found = None
         for entry in self._message.messages("attr"):
             if entry.text("key") == key:
-                return entry.message("value")
-        return None
+                # Of equal keys the last counts.
+                found = entry.message("value")
+        return found
 
     def attribute_strings(self, key: str) -> List[bytes]:
         """A string attribute, or each of a list of them."""
@@ -54,7 +64,8 @@ class Node:
 
     def functions(self) -> Set[str]:
         """Names of the functions that it calls or passes on, and its op."""
-        return set().union(*self._message.distinct(*_FUNCTION_PATHS))
+        found, deeper = _distinct_functions(self._message)
+        return found.union(_functions_below(self._message)) if deeper else found
 
     def constant_strings(self) -> List[bytes]:
         """The strings of a constant."""
@@ -65,8 +76,6 @@ class Node:
         packed = tensor.contents("tensor_content", _LONGEST_STRING)
         if packed and packed[-1]:
             return _string_list(packed[-1], tensor.message("tensor_shape"))
-        if tensor.count("string_val") > _MOST_STRINGS:
-            return []
         return tensor.contents("string_val", _LONGEST_STRING)
 
 
@@ -78,6 +87,7 @@ class Function:
         signature = message.message("signature")
         self.name = signature.text("name")
         self._signature = signature
+        self._all_nodes: Optional[List[Node]] = None
         self._nodes: Optional[Dict[str, Node]] = None
         self._ops: Optional[Set[str]] = None
         self._references: Optional[Set[str]] = None
@@ -87,10 +97,24 @@ class Function:
         return [argument.text("name") for argument in self._signature.messages("input_arg")]
 
     @property
+    def has_list_arguments(self) -> bool:
+        """Whether an argument stands for several inputs of a caller."""
+        return any(
+            argument.text("number_attr") or argument.text("type_list_attr")
+            for argument in self._signature.messages("input_arg")
+        )
+
+    @property
+    def all_nodes(self) -> List[Node]:
+        """Also those whose name another one has."""
+        if self._all_nodes is None:
+            self._all_nodes = [Node(node) for node in self._message.messages("node_def")]
+        return self._all_nodes
+
+    @property
     def nodes(self) -> Dict[str, Node]:
         if self._nodes is None:
-            nodes = map(Node, self._message.messages("node_def"))
-            self._nodes = {node.name: node for node in nodes}
+            self._nodes = {node.name: node for node in self.all_nodes}
         return self._nodes
 
     @property
@@ -104,8 +128,9 @@ class Function:
     def references(self) -> Set[str]:
         """Names of its ops and of the functions that it calls or passes on."""
         if self._references is None:
-            paths = [f"node_def.{path}" for path in _FUNCTION_PATHS]
-            self._references = set().union(*self._message.distinct(*paths))
+            self._references, deeper = _distinct_functions(self._message, "node_def.")
+            if deeper:
+                self._references = set().union(*(node.functions() for node in self.all_nodes))
         return self._references
 
 
@@ -139,9 +164,12 @@ class Graph:
             used, where = self._library.sift("function.node_def.op", self._watched)
             used |= self._message.sift("node.op")[0]
             used.discard("")
-            # A node may name a function for its op; to read all their names takes long.
-            if not used <= self._known:
-                used -= self._message.distinct("library.function.signature.name")[0]
+            # A node may name a function for its op; to read all their names takes long. What
+            # is called as a known op counts for that op, too.
+            strange = used - self._known
+            if strange:
+                count = self._library.count("function")
+                used -= strange.intersection(self._function(index).name for index in range(count))
             self._ops = frozenset(used)
             self._functions_with = where
         return self._ops
@@ -160,6 +188,24 @@ class Graph:
             nodes = (self._node(index) for index in range(self._message.count("node")))
             self._nodes = {node.name: node for node in nodes}
         return self._nodes
+
+    def is_evaluated(self, node: Node, function: Optional[Function]) -> bool:
+        """Whether a node without side effects depends on nothing but constants, and is used.
+
+        TensorFlow's shape inference runs such a node when the graph is built.
+        """
+        nodes = function.nodes if function is not None else self.nodes
+        arguments = function.arguments if function is not None else ()
+        waiting, seen = [node.name], {node.name}
+        while waiting:
+            one = nodes.get(waiting.pop())
+            inputs = {node_of(name) for name in one.data_inputs} if one is not None else set()
+            if not inputs.isdisjoint(arguments) or (one is not None and one.op in _NOT_CONSTANT):
+                return False
+            waiting += inputs - seen
+            seen |= inputs
+        users = [one for one in nodes.values() if one.op not in _EVALUATING_NOTHING]
+        return any(node.name in map(node_of, user.data_inputs) for user in users)
 
     def callers(self, name: str) -> Tuple[List[Function], List[Node]]:
         """Functions and nodes that call a function or pass it on."""
@@ -224,6 +270,24 @@ def read_graph(
     return graph
 
 
+def _distinct_functions(message: Message, prefix: str = "") -> Tuple[Set[str], bool]:
+    """Names of functions, and whether there may be more of them deeper."""
+    paths = [prefix + path for path in (*_FUNCTION_PATHS, *_DEEPER_PATHS)]
+    found = message.distinct(*paths)
+    direct, deeper = found[: len(_FUNCTION_PATHS)], found[len(_FUNCTION_PATHS) :]
+    return set().union(*direct), any(deeper)
+
+
+def _functions_below(node: Message) -> Iterator[str]:
+    """Names of the functions in the attributes of a node, however deep."""
+    waiting = node.messages("attr")
+    while waiting:
+        value = waiting.pop().message("value")
+        for function in (*value.messages("func"), *value.message("list").messages("func")):
+            yield function.text("name")
+            waiting += function.messages("attr")
+
+
 def node_of(tensor: str) -> str:
     """The node, or a function's argument, that a tensor or control input names."""
     return tensor.lstrip("^").split(":", 1)[0]
@@ -234,10 +298,9 @@ def _string_list(content: bytes, shape: Message) -> List[bytes]:
     count = 1
     for dim in shape.messages("dim"):
         count *= max(0, dim.number("size"))
-    if count > _MOST_STRINGS:
-        return []
     lengths, pos = [], 0
-    for _ in range(count):
+    # Each length takes a byte.
+    for _ in range(min(count, len(content) + 1)):
         try:
             length, pos = varint(content, pos)
         except (IndexError, OverflowError):

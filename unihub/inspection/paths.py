@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from unihub.formats.encoding import varint
 from unihub.formats.message import Message
 from unihub.inspection.graph import Function, Node, node_of
-from unihub.inspection.reachability import Reachability
+from unihub.inspection.reachability import Fed, Reachability
 
-CONSTANT, ASSET, ARGUMENT, COMPUTED = "constant", "asset", "argument", "computed"
+CONSTANT, ASSET, CHECKPOINT = "constant", "asset", "checkpoint"
+ARGUMENT, COMPUTED = "argument", "computed"
 
 _MOST_STEPS = 2_000
-# Their strings are those of their inputs, or parts of them put together.
+# Their strings are those of their inputs.
 _PASS_ON = frozenset(
     (
         "ConcatV2",
@@ -26,22 +25,26 @@ _PASS_ON = frozenset(
         "Reshape",
         "Squeeze",
         "StopGradient",
-        "StringJoin",
         "TensorSliceDataset",
         "TensorDataset",
     )
 )
+# Puts strings together, so that what is a path in the end may be seen in none of them.
+_JOIN = "StringJoin"
 _READ, _ASSIGN = "ReadVariableOp", "AssignVariableOp"
 _ASSETS_COLLECTION = "saved_model_assets"
 _CALLS = frozenset(("PartitionedCall", "StatefulPartitionedCall"))
+_DEEPEST_JOIN = 20
+
+Place = Tuple[str, Optional[Function]]
 
 
 class Path(NamedTuple):
     """Where a string comes from.
 
     Attributes:
-        kind: CONSTANT, ASSET (a file of the model itself), ARGUMENT (of the caller
-            of the model) or COMPUTED.
+        kind: CONSTANT, ASSET (a file of the model itself), CHECKPOINT (the
+            model's), ARGUMENT (of the caller of the model) or COMPUTED.
         text: the constant, or the name of what gives it.
     """
 
@@ -61,38 +64,69 @@ class Paths:
         self._meta_graph = meta_graph
         self._reachability = reachability
         self._files = [asset.text("filename") for asset in meta_graph.messages("asset_file_def")]
-        self._assets = {
-            node_of(asset.message("tensor_info").text("name")): asset.text("filename")
-            for asset in _assets(meta_graph)
-        }
+        # By the node that the loader feeds, of the graph itself.
+        self._fed: Dict[Fed, Dict[str, Path]] = {}
+        if not reachability.is_nested:
+            self._fed[Fed.ASSETS] = {
+                node_of(asset.message("tensor_info").text("name")): Path(
+                    ASSET, asset.text("filename").encode("utf-8")
+                )
+                for asset in _assets(meta_graph)
+            }
+            file_name = node_of(meta_graph.message("saver_def").text("filename_tensor_name"))
+            self._fed[Fed.CHECKPOINT] = {file_name: Path(CHECKPOINT, b"")}
 
     def of_inputs(
-        self, node: Node, function: Optional[Function], indices: Iterable[int]
+        self,
+        node: Node,
+        function: Optional[Function],
+        indices: Iterable[int],
+        fed: Fed = Fed.NOTHING,
     ) -> Tuple[Path, ...]:
-        """What some inputs of a node hold; what is no string is left out."""
+        """What some inputs of a node hold; what is no string is left out.
+
+        Args:
+            fed: what the loader gives to the graph while it runs the node.
+        """
         inputs = node.data_inputs
-        names = [inputs[index] for index in indices if index < len(inputs)]
+        places = [(inputs[index], function) for index in indices if index < len(inputs)]
+        return self._of(places, self._fed.get(fed, {}))
+
+    def _of(
+        self, waiting: List[Place], fed: Mapping[str, Path], depth: int = 0
+    ) -> Tuple[Path, ...]:
         found: Dict[Path, None] = {}
-        waiting: List[Tuple[str, Optional[Function]]] = [(name, function) for name in names]
         seen: Set[Tuple[str, str]] = set()
-        while waiting and len(seen) < _MOST_STEPS:
+        while waiting:
             name, where = waiting.pop()
             place = (name, where.name if where else "")
             if place in seen:
                 continue
+            if len(seen) >= _MOST_STEPS or depth > _DEEPEST_JOIN:
+                found[Path(COMPUTED, b"a long chain of ops")] = None
+                break
             seen.add(place)
+            if where is None and node_of(name) in fed:
+                found[fed[node_of(name)]] = None
+                continue
             paths, more = self._step(node_of(name), where)
+            if more and self._is_join(node_of(name), where):
+                first = self._of(more[:1], fed, depth + 1)
+                paths = [] if all(map(_says_where, first)) else [Path(COMPUTED, _JOIN.encode())]
             found.update(dict.fromkeys(paths))
             waiting += more
         return tuple(found)
 
-    def _step(
-        self, name: str, function: Optional[Function]
-    ) -> Tuple[List[Path], List[Tuple[str, Optional[Function]]]]:
-        if function is None and name in self._assets:
-            return [Path(ASSET, self._assets[name].encode("utf-8"))], []
+    def _node(self, name: str, function: Optional[Function]) -> Optional[Node]:
         nodes = function.nodes if function is not None else self._reachability.graph.nodes
-        node = nodes.get(name)
+        return nodes.get(name)
+
+    def _is_join(self, name: str, function: Optional[Function]) -> bool:
+        node = self._node(name, function)
+        return node is not None and node.op == _JOIN
+
+    def _step(self, name: str, function: Optional[Function]) -> Tuple[List[Path], List[Place]]:
+        node = self._node(name, function)
         if node is None:
             if function is None or name not in function.arguments:
                 return [Path(COMPUTED, b"an unknown node")], []
@@ -103,7 +137,7 @@ class Paths:
             return [Path(ARGUMENT, node.name.encode("utf-8"))], []
         if node.op == _READ and function is None:
             return [], [(value, None) for value in self._assigned(node)]
-        if node.op in _PASS_ON:
+        if node.op in _PASS_ON or node.op == _JOIN:
             return [], [(input_name, function) for input_name in node.data_inputs]
         return [Path(COMPUTED, node.op.encode("utf-8"))], []
 
@@ -117,23 +151,22 @@ class Paths:
             if len(node.data_inputs) > 1
         ]
 
-    def _argument(
-        self, function: Function, name: str
-    ) -> Tuple[List[Path], List[Tuple[str, Optional[Function]]]]:
+    def _argument(self, function: Function, name: str) -> Tuple[List[Path], List[Place]]:
         """A function's argument is what its callers give, or what it captured."""
+        if function.has_list_arguments:
+            # No index of an argument is then that of a caller's input.
+            return [Path(COMPUTED, b"a list of arguments")], []
         index = function.arguments.index(name)
         paths: List[Path] = []
-        more: List[Tuple[str, Optional[Function]]] = []
+        more: List[Place] = []
         concrete = self._reachability.concrete_function(function.name)
         if concrete is not None:
             paths.append(self._captured(concrete, function, index, name))
         functions, nodes = self._reachability.graph.callers(function.name)
-        callers = [(node, None) for node in nodes]
+        callers: List[Tuple[Node, Optional[Function]]] = [(node, None) for node in nodes]
         for caller in functions:
             callers += [
-                (node, caller)  # type: ignore[misc]
-                for node in caller.nodes.values()
-                if function.name in node.functions()
+                (node, caller) for node in caller.all_nodes if function.name in node.functions()
             ]
         for node, where in callers:
             inputs = node.data_inputs
@@ -144,11 +177,15 @@ class Paths:
         return paths, more
 
     def _captured(self, concrete: Message, function: Function, index: int, name: str) -> Path:
-        bound = _packed(concrete.contents("bound_inputs"))
+        bound = concrete.numbers("bound_inputs")
         position = index - (len(function.arguments) - len(bound))
         objects = self._meta_graph.message("object_graph_def")
-        if 0 <= position < len(bound) and bound[position] < objects.count("nodes"):
+        if not 0 <= position < len(bound):
+            return Path(ARGUMENT, name.encode("utf-8"))
+        if 0 <= bound[position] < objects.count("nodes"):
             captured = objects.item("nodes", bound[position])
+            if captured.text("registered_name"):
+                return Path(COMPUTED, b"an object of a registered class")
             if captured.has("asset"):
                 asset = captured.message("asset").number("asset_file_def_index")
                 if 0 <= asset < len(self._files):
@@ -157,8 +194,12 @@ class Paths:
             node = self._reachability.graph.nodes.get(operation)
             if node is not None and node.constant_strings():
                 return Path(CONSTANT, node.constant_strings()[0])
-            return Path(COMPUTED, b"a captured tensor")
-        return Path(ARGUMENT, name.encode("utf-8"))
+        return Path(COMPUTED, b"a captured tensor")
+
+
+def _says_where(first: Path) -> bool:
+    """Whether the first part of a path tells already which file system it is of."""
+    return first.kind != COMPUTED and (first.kind != CONSTANT or b"/" in first.text)
 
 
 def _assets(meta_graph: Message) -> List[Message]:
@@ -166,16 +207,3 @@ def _assets(meta_graph: Message) -> List[Message]:
     collection = meta_graph.entries("collection_def").get(_ASSETS_COLLECTION)
     values = collection.message("any_list").messages("value") if collection is not None else []
     return meta_graph.messages("asset_file_def") + [value.message("value") for value in values]
-
-
-def _packed(pieces: List[bytes]) -> List[int]:
-    """The numbers of a packed field."""
-    numbers: List[int] = []
-    for piece in pieces:
-        pos = 0
-        # A number that does not end is of no node.
-        with suppress(IndexError, OverflowError):
-            while pos < len(piece):
-                number, pos = varint(piece, pos)
-                numbers.append(number)
-    return numbers

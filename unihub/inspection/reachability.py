@@ -5,18 +5,33 @@ from __future__ import annotations
 from enum import Enum
 from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 
+from unihub.formats import wire
 from unihub.formats.message import Message
 from unihub.inspection.graph import Graph, node_of
 
-_INIT_SIGNATURE = "__saved_model_init_op"
-# Collections whose ops are run when a model is loaded, by one loader or another.
-_RUN_AT_LOAD = ("saved_model_main_op", "legacy_init_op", "table_initializer")
-# Functions that tf.saved_model.load calls itself, of a table or other resource.
-_RESOURCE_FUNCTIONS = ("_create_resource", "_initialize", "_destroy_resource")
-# A function's traces are children of it, by such names.
-_TRACE = "'trace_"
+# What TensorFlow runs when it loads a model, by one loader or another: tf.saved_model.load of
+# either format, tf.compat.v1.saved_model.load, hub.Module.
+#
+# The ops that a collection names.
+_COLLECTIONS_RUN = ("saved_model_main_op", "legacy_init_op", "table_initializer")
+# The outputs of a signature.
+_SIGNATURES_RUN = ("__saved_model_init_op",)
+# The initializers of variables that no checkpoint holds, in collections of VariableDefs.
+_VARIABLES_INITIALISED = ("local_variables",)
+# The functions with which an object saves and restores itself. TensorFlow calls the one that
+# saves to learn what there is to restore.
+_SAVEABLE_FUNCTIONS = ("save_function", "restore_function")
+# The functions of an object under a name that TensorFlow calls: _create_resource, _initialize and
+# _destroy_resource of a resource, and of any object one that stands in the place of a method of
+# TensorFlow's own class, such as _maybe_initialize_trackable. Only these are left to the caller:
+_CALLED_LATER = ("__call__", "_default_save_signature")
+_PRIVATE = "_"
+_TRACE = "trace_"
+_REFERENCES = ("children", "dependencies")
+
 # Each looks through the graph; after so many, following it from its roots is cheaper.
 _MOST_ASKED = 20
+_LONGEST_DEF = 1 << 16
 
 
 class When(str, Enum):
@@ -29,17 +44,28 @@ class When(str, Enum):
     NEVER = "never by itself"
 
 
+class Fed(str, Enum):
+    """What the loader gives to the graph while it runs a part of it."""
+
+    NOTHING = "nothing"
+    ASSETS = "the paths of the assets"
+    CHECKPOINT = "the path of the checkpoint"
+
+
 class Trigger(NamedTuple):
     """What sets a part of the graph going.
 
     Attributes:
         by: for people, such as ``"signature 'serving_default'"``.
-        restores: whether it restores the variables.
+        fed: of the graph itself; None where functions are run without it.
     """
 
     when: When
     by: str
-    restores: bool = False
+    fed: Optional[Fed] = None
+
+
+BUILDING = Trigger(When.LOAD, "the building of its graph", Fed.NOTHING)
 
 
 class Reachability:
@@ -47,22 +73,29 @@ class Reachability:
 
     Args:
         meta_graph: a MetaGraphDef.
+        file: that it is read from, for messages.
         graph: its graph, or one that is nested in it.
         outer: for a nested graph, what runs it.
     """
 
     def __init__(
-        self, meta_graph: Message, graph: Graph, outer: Optional[Tuple[Trigger, ...]] = None
+        self,
+        meta_graph: Message,
+        file: str,
+        graph: Graph,
+        outer: Optional[Tuple[Trigger, ...]] = None,
     ) -> None:
         self.graph = graph
+        self.is_nested = outer is not None
         self._outer = outer
+        self._file = file
         self._meta_graph = meta_graph
         self._objects = meta_graph.message("object_graph_def")
         self._asked = 0
         self._reached: Dict[Trigger, Set[str]] = {}
         self._roots: Optional[List[Tuple[Trigger, List[str]]]] = None
         self._function_triggers: Dict[str, Tuple[Trigger, ...]] = {}
-        self._resource_functions: Optional[Dict[str, Trigger]] = None
+        self._of_objects: Optional[Dict[str, List[Trigger]]] = None
 
     def of_node(self, name: str) -> Tuple[Trigger, ...]:
         """What runs a node of the graph itself."""
@@ -85,18 +118,20 @@ class Reachability:
 
     def concrete_function(self, name: str) -> Optional[Message]:
         """A function of an object: a SavedConcreteFunction."""
+        found = None
         for index in self._objects.holding("concrete_functions", name.encode("utf-8")):
             entry = self._objects.item("concrete_functions", index)
             if entry.text("key") == name:
-                return entry.message("value")
-        return None
+                # Of equal keys the last counts.
+                found = entry.message("value")
+        return found
 
     def _trace(self, name: str) -> Iterator[Trigger]:
         waiting, seen = [name], {name}
         while waiting:
             current = waiting.pop()
             if self.concrete_function(current) is not None:
-                yield self._of_concrete_function(current)
+                yield from self._of_concrete_function(current)
             functions, nodes = self.graph.callers(current)
             for node in nodes:
                 yield from self.of_node(node.name)
@@ -106,34 +141,32 @@ class Reachability:
             waiting += found - seen
             seen |= found
 
-    def _of_concrete_function(self, name: str) -> Trigger:
-        if self._resource_functions is None:
-            self._resource_functions = dict(self._functions_of_objects())
-        return self._resource_functions.get(name, Trigger(When.CALL, f"the function {name!r}"))
+    def _of_concrete_function(self, name: str) -> List[Trigger]:
+        if self._of_objects is None:
+            self._of_objects = self._functions_of_objects()
+        triggers = self._of_objects.get(name, [Trigger(When.CALL, f"the function {name!r}")])
+        # First its best name.
+        return sorted(triggers, key=lambda trigger: f"'{_TRACE}" in trigger.by)
 
-    def _functions_of_objects(self) -> Iterator[Tuple[str, Trigger]]:
+    def _functions_of_objects(self) -> Dict[str, List[Trigger]]:
         nodes = self._objects.messages("nodes")
-        by_index: Dict[int, Trigger] = {}
+        by_index: Dict[int, List[Trigger]] = {}
         for node in nodes:
-            for child in node.messages("children"):
-                name = child.text("local_name")
-                when = When.LOAD if name in _RESOURCE_FUNCTIONS else When.CALL
-                trigger = Trigger(when, f"the function {name!r} of an object")
-                known = by_index.get(child.number("node_id"))
-                if known is None or known.when is When.CALL:
-                    by_index[child.number("node_id")] = trigger
+            for field in _REFERENCES:
+                for child, name in node.rows(field, "node_id", "local_name"):
+                    when = When.CALL if _is_called_later(node, name) else When.LOAD
+                    trigger = Trigger(when, f"the function {name!r} of an object")
+                    by_index.setdefault(_place(child, nodes), []).append(trigger)
             for saveable in node.entries("saveable_objects").values():
-                for field, when in (("save", When.SAVE), ("restore", When.LOAD)):
-                    index = saveable.number(f"{field}_function")
-                    by_index[index] = Trigger(when, f"an object's own {field}", when is When.LOAD)
-        for index, trigger in sorted(by_index.items(), key=_telling_last):
-            if not 0 <= index < len(nodes):
-                continue
-            node = nodes[index]
-            names = node.message("function").texts("concrete_functions")
-            names.append(node.message("bare_concrete_function").text("concrete_function_name"))
-            for name in filter(None, names):
-                yield name, trigger
+                for function in _SAVEABLE_FUNCTIONS:
+                    trigger = Trigger(When.LOAD, f"the {function} of an object")
+                    place = _place(saveable.number(function), nodes)
+                    by_index.setdefault(place, []).append(trigger)
+        found: Dict[str, List[Trigger]] = {}
+        for index, triggers in by_index.items():
+            for name in _functions_of(nodes[index]) if 0 <= index < len(nodes) else ():
+                found.setdefault(name, []).extend(triggers)
+        return found
 
     def _root_nodes(self) -> List[Tuple[Trigger, List[str]]]:
         if self._roots is None:
@@ -142,24 +175,33 @@ class Reachability:
 
     def _found_roots(self) -> Iterator[Tuple[Trigger, List[str]]]:
         collections = self._meta_graph.entries("collection_def")
-        for name in _RUN_AT_LOAD:
+        for name in _COLLECTIONS_RUN:
             values = _node_list(collections[name]) if name in collections else []
             if values:
-                yield Trigger(When.LOAD, f"the initialiser in {name}"), values
+                yield Trigger(When.LOAD, f"the initialiser in {name}", Fed.ASSETS), values
+        for name in _VARIABLES_INITIALISED:
+            if name in collections:
+                values = list(self._initializers(collections[name]))
+                yield Trigger(When.LOAD, f"the initializers of {name}", Fed.ASSETS), values
         saver = self._meta_graph.message("saver_def")
         restore, save = saver.text("restore_op_name"), saver.text("save_tensor_name")
-        yield Trigger(When.LOAD, "the saver's restore", restores=True), [restore]
-        yield Trigger(When.SAVE, "the saver"), [save]
+        yield Trigger(When.LOAD, "the saver's restore", Fed.CHECKPOINT), [restore]
+        yield Trigger(When.SAVE, "the saver", Fed.CHECKPOINT), [save]
         for name, signature in self._meta_graph.entries("signature_def").items():
             tensors = list(_tensor_names(signature))
-            if name == _INIT_SIGNATURE:
-                yield Trigger(When.LOAD, "the initialiser"), tensors
+            if name in _SIGNATURES_RUN:
+                yield Trigger(When.LOAD, "the initialiser", Fed.ASSETS), tensors
             else:
-                yield Trigger(When.CALL, f"signature {name!r}"), tensors
+                yield Trigger(When.CALL, f"signature {name!r}", Fed.NOTHING), tensors
         for name, collection in collections.items():
             values = _node_list(collection)
-            if name not in _RUN_AT_LOAD and values:
-                yield Trigger(When.CALL, f"collection {name!r}"), values
+            if name not in _COLLECTIONS_RUN and values:
+                yield Trigger(When.CALL, f"collection {name!r}", Fed.NOTHING), values
+
+    def _initializers(self, collection: Message) -> Iterator[str]:
+        for content in collection.message("bytes_list").contents("value", _LONGEST_DEF):
+            variable = wire.read_message(content, self._file, "VariableDef", "variable")
+            yield variable.text("initializer_name")
 
     def _has_consumers(self, name: str) -> bool:
         nodes = self.graph.nodes_holding(name)
@@ -179,9 +221,24 @@ class Reachability:
         return self._reached[trigger]
 
 
-def _telling_last(item: Tuple[int, Trigger]) -> Tuple[bool, bool]:
-    """A function that is shared counts for what happens soonest, then by its best name."""
-    return item[1].when is When.LOAD, _TRACE not in item[1].by
+def _is_called_later(node: Message, name: str) -> bool:
+    """Whether a function is there for the caller of the model, under its name in an object."""
+    if node.has("function"):
+        return name.startswith(_TRACE)
+    is_users = node.has("user_object")
+    return is_users and (name in _CALLED_LATER or not name.startswith(_PRIVATE))
+
+
+def _place(index: int, nodes: List[Message]) -> int:
+    """As Python reads an index of a list, and so TensorFlow."""
+    return index + len(nodes) if index < 0 else index
+
+
+def _functions_of(node: Message) -> Iterator[str]:
+    yield from node.message("function").texts("concrete_functions")
+    name = node.message("bare_concrete_function").text("concrete_function_name")
+    if name:
+        yield name
 
 
 def _node_list(collection: Message) -> List[str]:

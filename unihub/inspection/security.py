@@ -13,18 +13,26 @@ import os
 import re
 from dataclasses import dataclass
 from itertools import islice
-from typing import Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from unihub.errors import UnihubError
 from unihub.formats.message import Message
 from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
 from unihub.inspection import dangers
-from unihub.inspection.dangers import DANGERS, Danger, Severity, danger_of, harmless_ops, judged_ops
+from unihub.inspection.dangers import (
+    DANGERS,
+    STATELESS,
+    Danger,
+    Severity,
+    danger_of,
+    harmless_ops,
+    judged_ops,
+)
 from unihub.inspection.graph import Function, Graph, Node, read_graph
 from unihub.inspection.keras_metadata import KerasMetadata, read_keras_metadata
-from unihub.inspection.paths import ARGUMENT, ASSET, CONSTANT, Path, Paths
-from unihub.inspection.reachability import Reachability, Trigger, When
+from unihub.inspection.paths import ARGUMENT, ASSET, CHECKPOINT, COMPUTED, CONSTANT, Path, Paths
+from unihub.inspection.reachability import BUILDING, Fed, Reachability, Trigger, When
 
 ADVICE = (
     "This is advice, not a sandbox: a model is a program. Nothing found does not mean that "
@@ -222,10 +230,11 @@ class Scan:
         self.file = file
         self.also_known = also_known
         self.graph = graph or Graph(meta_graph.message("graph_def"), DANGERS, judged_ops())
-        self.reachability = Reachability(meta_graph, self.graph, outer)
-        self.paths = Paths(meta_graph, self.reachability)
+        self.outer = outer
         self.where = where
         self.depth = depth
+        self._reachability: Optional[Reachability] = None
+        self._paths: Optional[Paths] = None
 
     def findings(self) -> List[Finding]:
         found: List[Finding] = []
@@ -236,17 +245,36 @@ class Scan:
         found += self._remote_constants(found)
         return found
 
+    # Built when something is looked up.
+
+    @property
+    def reachability(self) -> Reachability:
+        if self._reachability is None:
+            self._reachability = Reachability(self.meta_graph, self.file, self.graph, self.outer)
+        return self._reachability
+
+    @property
+    def paths(self) -> Paths:
+        if self._paths is None:
+            self._paths = Paths(self.meta_graph, self.reachability)
+        return self._paths
+
     def _occurrences(self, op: str) -> Iterator[Occurrence]:
+        is_early = op in STATELESS or op not in DANGERS
         for node in self.graph.nodes_holding(op):
             if node.op == op:
                 triggers = _relevant(op, self.reachability.of_node(node.name))
+                if is_early and self.graph.is_evaluated(node, None):
+                    triggers = (BUILDING, *triggers)
                 if triggers:
                     yield node, None, triggers
         for function in self.graph.functions_with(op):
             triggers = _relevant(op, self.reachability.of_function(function.name))
-            if triggers:
-                for node in function.nodes.values():
-                    if node.op == op:
+            for node in function.all_nodes:
+                if node.op == op:
+                    if is_early and self.graph.is_evaluated(node, function):
+                        yield node, function, (BUILDING, *triggers)
+                    elif triggers:
                         yield node, function, triggers
 
     def _of_node(
@@ -263,12 +291,14 @@ class Scan:
             paths: Tuple[Path, ...] = tuple(texts)
         else:
             indices = danger.paths or range(len(node.data_inputs))
-            paths = self.paths.of_inputs(node, function, indices)
+            paths = self.paths.of_inputs(node, function, indices, _fed(triggers))
         if _is_harmless(danger, paths):
             return
         severity, effect = danger.severity, danger.effect
         if effect == dangers.READS and any(_is_remote(path) for path in paths):
             severity, effect = Severity.HIGH, dangers.CONNECTS
+        elif effect == dangers.READS and any(path.kind == COMPUTED for path in paths):
+            severity, effect = Severity.HIGH, dangers.READS_ANYWHERE
         where = _place(node, function)
         detail = "" if effect in _WITHOUT_DETAIL else _detail(paths)
         yield self._finding(severity, node.op, effect, where, triggers, detail)
@@ -311,7 +341,7 @@ class Scan:
 
     def _remote_constants(self, found: List[Finding]) -> Iterator[Finding]:
         """Strings that name a place in the network, grave where a file or network op is."""
-        reaching = (dangers.READS, dangers.WRITES, dangers.CONNECTS)
+        reaching = (dangers.READS, dangers.READS_ANYWHERE, dangers.WRITES, dangers.CONNECTS)
         severity = Severity.HIGH if any(f.effect in reaching for f in found) else Severity.LOW
         told = " ".join(finding.detail for finding in found)
         for node, function, triggers in self._mentions("://"):
@@ -349,14 +379,15 @@ def _but_saving(triggers: Tuple[Trigger, ...]) -> Tuple[Trigger, ...]:
     return tuple(trigger for trigger in triggers if trigger.when is not When.SAVE)
 
 
+def _fed(triggers: Tuple[Trigger, ...]) -> Fed:
+    """What a part of the graph is given by whatever runs it."""
+    fed = {trigger.fed for trigger in triggers if trigger.fed is not None}
+    return fed.pop() if len(fed) == 1 else Fed.NOTHING
+
+
 def _relevant(op: str, triggers: Tuple[Trigger, ...]) -> Tuple[Trigger, ...]:
     """Without what the saver does by its nature."""
-    return tuple(
-        trigger
-        for trigger in triggers
-        if not (trigger.when is When.SAVE and op in dangers.SAVER_OPS)
-        and not (trigger.restores and op in dangers.RESTORER_OPS)
-    )
+    return _but_saving(triggers) if op in dangers.SAVER_OPS else triggers
 
 
 def _calls_out(node: Node) -> bool:
@@ -368,7 +399,8 @@ def _calls_out(node: Node) -> bool:
 
 
 def _is_harmless(danger: Danger, paths: Sequence[Path]) -> bool:
-    if danger.effect == dangers.READS and paths and all(path.kind == ASSET for path in paths):
+    is_own = bool(paths) and all(path.kind in (ASSET, CHECKPOINT) for path in paths)
+    if danger.effect == dangers.READS and is_own:
         return True
     if not danger.harmless:
         return False
@@ -389,18 +421,23 @@ def _is_remote(path: Path) -> bool:
 
 
 def _detail(paths: Iterable[Path]) -> str:
-    words = {
-        CONSTANT: lambda text: _quoted(text),
+    words: Dict[str, Callable[[bytes], str]] = {
+        CONSTANT: _quoted,
         ASSET: lambda text: f"asset {_quoted(text)}",
+        CHECKPOINT: lambda text: "the model's checkpoint",
         ARGUMENT: lambda text: f"what the caller gives as {_quoted(text)}",
     }
     texts = [
-        words.get(path.kind, lambda text: f"what {_quoted(text)} computes")(path.text)
+        words.get(path.kind, _computed)(path.text)
         for path in paths
         if path.text or path.kind != CONSTANT
     ]
     shown = ", ".join(texts[:4])
     return shown + (f" and {len(texts) - 4} more" if len(texts) > 4 else "")
+
+
+def _computed(text: bytes) -> str:
+    return f"what {_quoted(text)} computes"
 
 
 def _quoted(text: bytes) -> str:
