@@ -12,8 +12,6 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Sequence, Tuple, Type
 
-from unihub.redaction import without_secrets
-
 _LONGEST_FACT = 400
 _MOST_CHOICES = 12
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
@@ -179,7 +177,12 @@ def warn(text: str, category: Type[Warning]) -> None:
 
 
 def _without_secrets(fact: Any) -> Any:
-    return without_secrets(fact) if isinstance(fact, str) and "://" in fact else fact
+    if not isinstance(fact, str) or "://" not in fact:
+        return fact
+    # Few errors tell of a URL.
+    from unihub.redaction import without_secrets
+
+    return without_secrets(fact)
 
 
 def _presentable(fact: Any) -> Any:

@@ -26,7 +26,7 @@ LOADS = {
     "inspect": (EAGER, "unihub.inspect({tf2!r})", ("apis", "dispatch")),
 }
 # The house is as deep as it was when these were written, or less.
-MOST_MODULES = {"in full": 42, "by default": 68}
+MOST_MODULES = {"in full": 41, "by default": 75}
 
 IMPORTED = """
 import sys

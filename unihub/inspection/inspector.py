@@ -114,7 +114,9 @@ def inspect(
             ),
             uses=uses_of(text, model),
             runtime=present_runtime(),
-            findings=security.findings_of(model, scans, keras),
+            findings=security.findings_of(
+                model, scans, has_lambda=keras is not None and keras.has_lambda
+            ),
         )
 
 

@@ -30,7 +30,6 @@ from unihub.inspection.dangers import (
     judged_ops,
 )
 from unihub.inspection.graph import Function, Graph, Node, read_graph
-from unihub.inspection.keras_metadata import KerasMetadata, read_keras_metadata
 from unihub.inspection.paths import ARGUMENT, ASSET, CHECKPOINT, COMPUTED, CONSTANT, Path, Paths
 from unihub.inspection.reachability import BUILDING, Fed, Reachability, Trigger, When
 
@@ -134,17 +133,21 @@ def security_findings(
     with saved_model_file(model.path) as file:
         known = frozenset(also_known)
         scans = [Scan(message, file.path, known) for message in file.meta_graphs]
-        keras = None
+        has_lambda = False
         if minimum.rank > Severity.HIGH.rank:
+            # A load asks for no more than what is graver.
+            from unihub.inspection.keras_metadata import read_keras_metadata
+
             objects = file.meta_graphs[0].message("object_graph_def")
             keras = read_keras_metadata(model.path, objects)
-        return findings_of(model, scans, keras, minimum)
+            has_lambda = keras is not None and keras.has_lambda
+        return findings_of(model, scans, has_lambda, minimum)
 
 
 def findings_of(
     model: SavedModel,
     scans: Iterable[Scan],
-    keras: Optional[KerasMetadata],
+    has_lambda: bool,
     minimum: Severity = Severity.LOW,
 ) -> Tuple[Finding, ...]:
     """As `security_findings`, of MetaGraphs whose file is open already."""
@@ -154,7 +157,7 @@ def findings_of(
     # None of these is graver than medium.
     if minimum.rank > Severity.HIGH.rank:
         found.update(dict.fromkeys(_file_findings(model.path)))
-    if keras is not None and keras.has_lambda:
+    if has_lambda:
         effect = dangers.LAMBDA
         found[Finding(Severity.MEDIUM, "Lambda", effect, "Keras", When.KERAS_LOAD, "")] = None
     wanted = [finding for finding in found if finding.severity.rank <= minimum.rank]
