@@ -273,6 +273,9 @@ class Scan:
                     yield node, None, triggers
         for function in self.graph.functions_with(op):
             triggers = _relevant(op, self.reachability.of_function(function.name))
+            if not triggers and not is_early:
+                # The saver's own functions, mostly: their nodes are many, and not decoded.
+                continue
             for node in function.all_nodes:
                 if node.op == op:
                     if is_early and self.graph.is_evaluated(node, function):
