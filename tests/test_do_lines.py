@@ -104,15 +104,18 @@ def call_of(name, x, **kwargs):
     return lambda: {"m": unihub.load(model(name), api="load", **kwargs), "x": x}
 
 
+def pair():
+    m = unihub.load(model(MULTI), api="load", signature="pair")
+    return {"m": m, "left": [[1.0, 2.0, 3.0]], "right": [[1]]}
+
+
 # What a case has at hand beyond what all have.
 SITUATIONS = {
     "nothing-to-call": lambda: {"inputs": tf.zeros([1, 3])},
     "wrong-thing-to-save": lambda: {"module_fn": module_fn},
-    "wrong-inputs": lambda: {
-        "m": unihub.load(model(MULTI), api="load", signature="pair"),
-        "left": [1.0],
-        "right": [2.0],
-    },
+    "wrong-input-names": lambda: pair(),
+    "wrong-input-structure": lambda: pair(),
+    "wrong-arguments": call_of(REUSABLE, [[1.0, 2.0, 3.0]]),
     "wrong-input-dtype": call_of(SCALAR, [1, 2]),
     "wrong-input-shape": call_of(SCALAR, [[1.0], [2.0]]),
 }

@@ -31,7 +31,6 @@ from typing import Callable, Dict, Tuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from handles import stores, tars
 from handles.places import FILES, tar_gz, tree

@@ -166,7 +166,7 @@ def wrong_names(
     unknown = sorted((name for name in inputs if name not in accepted), key=str)
     fix = call.line(accepted)
     if unknown and missing:
-        fix = f"rename {unknown[0]!r} to {nearest(unknown[0], missing)!r}: {fix}"
+        fix += f"  # {unknown[0]!r} is named {nearest(unknown[0], missing)!r}"
     taken = ", ".join(f"{name}: {described(spec)}" for name, spec in sorted(accepted.items()))
     return WrongInputNames(
         model=call.model,
