@@ -19,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "unihub"
+FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {
     path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
     for path in sorted(PACKAGE.rglob("*.py"))
@@ -152,3 +153,39 @@ def test_the_contracts_hold(tmp_path, wrong):
     )
     assert re.findall(r"^(.+) BROKEN", done.stdout, re.MULTILINE) == broken, done.stdout
     assert done.returncode == bool(broken), done.stdout
+
+
+# The face is asked for __version__ by anyone, and for the public names from above.
+MAY_USE_THE_FACE = ("dropin", "checking", "cli", "__main__.py", "doctor")
+
+
+def test_nobody_leans_on_the_face_of_a_room_that_it_is_in():
+    """Import contracts compare siblings, and let everybody import the package itself."""
+    wrong = {
+        (path.relative_to(PACKAGE).as_posix(), name)
+        for path in FILES
+        if path.relative_to(PACKAGE).parts[0] not in MAY_USE_THE_FACE
+        for name in names_of_faces(path)
+    }
+    assert wrong == set()
+
+
+def names_of_faces(path):
+    """The names that a file takes from the package and the folders that it lies in."""
+    folders = [path.parent, *path.parent.parents]
+    faces = {
+        ".".join(["unihub", *folder.relative_to(PACKAGE).parts]): folder
+        for folder in folders
+        if folder == PACKAGE or PACKAGE in folder.parents
+    }
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in faces)
+        elif isinstance(node, ast.ImportFrom) and node.module in faces:
+            for alias in node.names:
+                if alias.name != "__version__" and not is_module(faces[node.module] / alias.name):
+                    yield f"{node.module}.{alias.name}"
+
+
+def is_module(path):
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()

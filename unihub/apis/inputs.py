@@ -226,7 +226,7 @@ def leaf_mismatch(leaf: Leaf, accepted: Any, call: Call) -> Optional[WrongInputs
     shape, sizes = value.shape, shape_of(spec)
     if shape.is_compatible_with(sizes):
         return None
-    changed = _reshaped(x, shape, sizes, call)
+    changed = reshaped(x, shape, sizes, call)
     fix = f"{line(x)} with {x} as {about['accepted']}" if changed is None else line(changed)
     if shape.rank is not None and shape.rank < sizes.rank:
         fix += ", if the batch is missing"
@@ -374,7 +374,7 @@ def _cast(x: str, given: tf.DType, wanted: tf.DType, call: Call) -> str:
     return f'{call.ops}.cast({x}, "{wanted.name}")'
 
 
-def _reshaped(x: str, given: Any, wanted: Any, call: Call) -> Optional[str]:
+def reshaped(x: str, given: Any, wanted: Any, call: Call) -> Optional[str]:
     """What most likely makes an input one of the shape that is accepted; None where nothing."""
     if given.rank is None or wanted.rank is None:
         return None

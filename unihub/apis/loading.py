@@ -15,7 +15,7 @@ from unihub.apis.request import Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
 from unihub.errors import UnihubError, first_line, listed
 from unihub.formats import selection
-from unihub.formats.model import MetaGraph, SavedModel, read_ops, read_saved_model
+from unihub.formats.model import MetaGraph, SavedModel, open_saved_model, read_ops
 from unihub.formats.saved_model import saved_model_file
 from unihub.handles import resolving
 from unihub.inspection.security import refuse_escaping_assets
@@ -100,10 +100,10 @@ def load_object(
     Returns:
         What tf.saved_model.load returns.
     """
-    model = read_saved_model(resolving.resolve(handle))
     text = os.fspath(handle)
-    meta_graph = selection.choose_meta_graph(model, text, tags=tags)
-    return load_meta_graph(text, model, meta_graph, options)
+    with open_saved_model(resolving.resolve(handle)) as (model, _):
+        meta_graph = selection.choose_meta_graph(model, text, tags=tags)
+        return load_meta_graph(text, model, meta_graph, options)
 
 
 def load_meta_graph(

@@ -84,18 +84,21 @@ def saved_model_file(folder: str) -> Iterator[SavedModelFile]:
     Raises:
         FormatError: there is no readable SavedModel.
     """
-    held = _open.files.get(folder)
+    # A relative path means another folder once the process has gone elsewhere.
+    key = os.path.abspath(folder)
+    held = _open.files.get(key)
     if held is not None:
         yield held
         return
     path = _saved_model_path(folder)
     with mapped_file(path) as (content, status):
         messages = _meta_graphs(path, content)
-        _open.files[folder] = SavedModelFile(path, content, identity_of(status), messages)
+        files = _open.files
+        files[key] = SavedModelFile(path, content, identity_of(status), messages)
         try:
-            yield _open.files[folder]
+            yield files[key]
         finally:
-            del _open.files[folder]
+            del files[key]
 
 
 def identity_of(status: os.stat_result) -> Identity:

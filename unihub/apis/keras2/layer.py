@@ -25,7 +25,7 @@ from unihub.apis.refused import why_refused
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.formats import selection
-from unihub.formats.model import read_ops, read_saved_model
+from unihub.formats.model import open_saved_model, read_ops
 from unihub.handles import resolving
 from unihub.inspection.security import refuse_escaping_assets
 
@@ -209,18 +209,20 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags]]:
     if not isinstance(handle, str):
         return handle, tags
     folder = resolving.resolve(handle)
-    model = read_saved_model(folder)
-    meta_graph = selection.choose_meta_graph(model, handle, tags=tags)
-    if given.signature and given.signature not in meta_graph.signatures:
-        names = list(meta_graph.signatures)
-        raise selection.unknown_signature(
-            handle, given.signature, names, call=LAYER_CALL, further=ALL_OUTPUTS
-        )
-    refuse_escaping_assets(handle, model)
-    check_fork(handle)
-    check_strategy(handle, model.format)
-    ops = read_ops(folder, meta_graph.tags)
-    register_ops(handle, ops, meta_graph.tensorflow_version)
+    with open_saved_model(folder) as (model, file):
+        meta_graph = selection.choose_meta_graph(model, handle, tags=tags)
+        if given.signature and given.signature not in meta_graph.signatures:
+            names = list(meta_graph.signatures)
+            raise selection.unknown_signature(
+                handle, given.signature, names, call=LAYER_CALL, further=ALL_OUTPUTS
+            )
+        refuse_escaping_assets(handle, model)
+        check_fork(handle)
+        check_strategy(handle, model.format)
+        ops = read_ops(folder, meta_graph.tags)
+        register_ops(handle, ops, meta_graph.tensorflow_version)
+        # TensorFlow reads the file by itself.
+        file.check_unchanged()
     if tags is None and len(model.meta_graphs) > 1:
         return folder, meta_graph.tags
     return folder, tags

@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 import tensorflow as tf
 
+from unihub.apis.inputs import Call, reshaped
 from unihub.apis.module import compat
 from unihub.apis.module.errors import TensorInfoMalformed
 from unihub.errors import UnihubError, listed
@@ -274,9 +275,8 @@ def _hint(given: Optional[TensorInfo], expected: TensorInfo) -> str:
         return "m(tf.reshape(x, [-1]))"
     if wanted.rank is not None and given.get_shape().rank == wanted.rank - 1:
         return "m(tf.expand_dims(x, 0))"
-    return f"m(tf.reshape(x, {_reshape_text(wanted)}))"
-
-
-def _reshape_text(shape: tf.TensorShape) -> str:
-    sizes = [] if shape.rank is None else shape.as_list()
-    return "[" + ", ".join("-1" if size is None else str(size) for size in sizes) + "]"
+    fitted = reshaped("x", given.get_shape(), wanted, Call("the module"))
+    if fitted is None:
+        sizes = [1 if size is None else size for size in wanted.as_list() or ()]
+        return f"m(tf.zeros({sizes}, tf.{expected.dtype.name}))  # of the shape that it takes"
+    return f"m({fitted})"
