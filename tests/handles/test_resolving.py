@@ -18,6 +18,7 @@ import tensorflow as tf
 from conftest import MODELS
 
 import unihub
+from unihub.formats.not_a_model import ModelNotFound
 from unihub.handles.resolving import HandleNotSupported, locate, resolve
 
 
@@ -182,3 +183,14 @@ def test_what_is_no_handle(handle, found):
 def test_an_archive_given_as_bytes_is_not_a_handle():
     with pytest.raises(HandleNotSupported):
         resolve(io.BytesIO(b""))
+
+
+def test_a_mistake_in_a_path_is_no_handle_of_kaggle(tmp_path, monkeypatch):
+    shutil.copytree(str(MODELS / "tf2_text"), str(tmp_path / "path" / "to" / "model"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelNotFound) as raised:
+        unihub.load("path/to/modle")
+    assert raised.value.do == f"unihub.load({str(tmp_path / 'path' / 'to' / 'model')!r})"
+    with pytest.raises(ModelNotFound) as raised:
+        unihub.load("google/yamnet/classification")
+    assert "Kaggle" in raised.value.why

@@ -104,6 +104,9 @@ def lockfile_path() -> Optional[str]:
 
 def _suggest(text: str) -> None:
     """Raises when a path where nothing is was perhaps meant to be another handle."""
+    if os.path.isdir(text.partition("/")[0]):
+        # A path after all, with a mistake further on.
+        return
     meant = parsing.suggestion(text)
     if meant is not None:
         from unihub.formats.not_a_model import ModelNotFound
