@@ -115,7 +115,7 @@ def test_inputs_in_a_list_are_named_by_place():
 def test_other_names():
     found = mismatch({"lefft": 1, "right": 2}, PAIR, M)
     assert found.facts["missing"] == "'left'"
-    assert found.do == "rename 'lefft' to 'left': m({'left': left, 'right': right})"
+    assert found.do == "m({'left': left, 'right': right})  # 'lefft' is named 'left'"
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ REFUSED = {
         [{"id": [1], "weights": [1.0]}],
         {},
         "wrong-input-names",
-        "rename 'id' to 'ids'",
+        "'id' is named 'ids'",
     ),
     "in a dict": (
         "tf2_dict",

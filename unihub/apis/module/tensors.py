@@ -277,6 +277,5 @@ def _hint(given: Optional[TensorInfo], expected: TensorInfo) -> str:
         return "m(tf.expand_dims(x, 0))"
     fitted = reshaped("x", given.get_shape(), wanted, Call("the module"))
     if fitted is None:
-        sizes = [1 if size is None else size for size in wanted.as_list() or ()]
-        return f"m(tf.zeros({sizes}, tf.{expected.dtype.name}))  # of the shape that it takes"
+        return "m.get_input_info_dict()  # dtypes and shapes of what it takes"
     return f"m({fitted})"
