@@ -64,6 +64,10 @@ def why_refused(
     return refusal.difference(names[0], trace)
 
 
+# AutoGraph leaves alone what bears this mark; that of 1.15 rewrites comprehensions wrongly.
+why_refused.autograph_info__ = {}  # type: ignore[attr-defined]
+
+
 class _Refusal:
     """A call that a function refused, beside what the function takes."""
 
