@@ -17,6 +17,8 @@ pytestmark = pytest.mark.skipif(
 MANIFEST = shared_models.manifest() if SHARED_MODELS.is_dir() else {}
 
 # What TensorFlow 1.15 cannot read: written later, with ops or attributes it lacks.
+# By api="module" the attribute itself is named that 1.15 does not know.
+SAID_OF_MODULES = ("module-attributes-missing",)
 NEWER_THAN_TF1 = {
     "basic_pitch__nmp": "load-failed",
     "guesslang__model": "load-failed",
@@ -40,7 +42,7 @@ def test_format_and_signatures(name):
 def test_it_answers_by_every_api(name):
     for answer in shared_models.answers(name):
         if IN_TF1 and name in NEWER_THAN_TF1:
-            assert answer.refusal in (NEWER_THAN_TF1[name], "missing-ops")
+            assert answer.refusal in (NEWER_THAN_TF1[name], "missing-ops", *SAID_OF_MODULES)
         elif IN_TF1 and answer.refusal == "reference-variables":
             assert answer.api == "load"
         else:
