@@ -114,12 +114,15 @@ class SignatureFunction:
                 value = tf.convert_to_tensor(value, dtype=self._expected[name][0])
             except (ValueError, TypeError) as error:
                 self._check(name, value, error)
-                raise wrong_value(*self._place(name, value), self._call, error) from error
+                leaf, accepted = self._place(name, value)
+                raise wrong_value(leaf, accepted, self._call, error) from error
         self._check(name, value)
         return {name: tf.cast(value, self._expected[name][0])}
 
     def _check(self, name: str, value: Any, error: Optional[Exception] = None) -> None:
-        found = leaf_mismatch(*self._place(name, value), self._call)
+        # AutoGraph of 1.15 mixes up arguments behind a starred one.
+        leaf, accepted = self._place(name, value)
+        found = leaf_mismatch(leaf, accepted, self._call)
         if found is not None:
             raise found from error
 
