@@ -16,9 +16,10 @@ pytestmark = pytest.mark.skipif(
 
 MANIFEST = shared_models.manifest() if SHARED_MODELS.is_dir() else {}
 
-# What TensorFlow 1.15 cannot read: written later, with ops or attributes it lacks.
 # By api="module" the attribute itself is named that 1.15 does not know.
 SAID_OF_MODULES = ("module-attributes-missing",)
+
+# What TensorFlow 1.15 cannot read: written later, with ops or attributes it lacks.
 NEWER_THAN_TF1 = {
     "basic_pitch__nmp": "load-failed",
     "guesslang__model": "load-failed",
