@@ -19,7 +19,8 @@ from conftest import MODELS
 
 import unihub
 from unihub.formats.not_a_model import ModelNotFound
-from unihub.handles.resolving import HandleNotSupported, locate, resolve
+from unihub.handles.parsing import HandleNotSupported
+from unihub.handles.resolving import locate, resolve
 
 
 @contextlib.contextmanager
@@ -106,26 +107,32 @@ handle = {handle}
 assert unihub.resolve(handle) == {folder!r}, unihub.resolve(handle)
 print(*sorted(name[7:] for name in set(sys.modules) - before if name.startswith("unihub.")))
 """
-FEW = ["errors", "handles", "handles.kinds", "handles.parsing", "handles.resolvers"]
-FEW += ["handles.resolving", "redaction"]
+FEW = ["errors", "handles", "handles.resolvers", "handles.resolving"]
+# What tells the kinds of handles from one another.
+KINDS = ["handles.kinds", "handles.located", "handles.parsing", "redaction"]
 
 
 @pytest.mark.parametrize(
-    "handle",
-    ["{folder!r}", "Path({folder!r})", "'file://' + {folder!r}", "'~/model'"],
-    ids=["text", "path", "file", "home"],
+    ("handle", "also"),
+    [
+        ("{folder!r}", []),
+        ("Path({folder!r})", []),
+        ("'~/model'", []),
+        ("'file://' + {folder!r}", KINDS),
+    ],
+    ids=["text", "path", "home", "file"],
 )
-def test_a_local_folder_needs_few_modules(tmp_path, handle):
+def test_a_local_folder_needs_few_modules(tmp_path, handle, also):
     folder = str(tmp_path / "model")
     shutil.copytree(str(MODELS / "tf2_reusable"), folder)
-    assert imported(handle, folder) == FEW
+    assert imported(handle, folder) == sorted(FEW + also)
 
 
 def test_only_a_lockfile_that_is_there_is_read(tmp_path):
     folder = str(tmp_path / "model")
     shutil.copytree(str(MODELS / "tf2_reusable"), folder)
     (tmp_path / "unihub.lock").write_text('{"format": 1, "models": {}}')
-    assert imported("{folder!r}", folder) == sorted([*FEW, "handles.lockfile"])
+    assert imported("{folder!r}", folder) == sorted([*FEW, *KINDS, "handles.lockfile"])
 
 
 def imported(handle, folder):

@@ -10,7 +10,7 @@ import tensorflow as tf
 from conftest import MODELS
 
 import unihub
-from unihub.apis.operations import MissingOps
+from unihub.apis.missing_ops import MissingOps
 from unihub.errors import UnihubError
 from unihub.formats import read_saved_model
 from unihub.inspection.judge import judge

@@ -6,8 +6,8 @@ from typing import Any, Dict
 
 from unihub.apis.keras.in_use import keras3_in_use
 from unihub.apis.loading import explained
-from unihub.apis.operations import register_ops
 from unihub.apis.request import Request
+from unihub.apis.surroundings import register_ops
 from unihub.formats import selection
 
 

@@ -9,11 +9,9 @@ from typing import Any, Callable, Iterator, Optional, Union
 
 import tensorflow as tf
 
-from unihub.apis.operations import is_newer, register_ops
-from unihub.apis.own_call import explain_own_call
 from unihub.apis.request import Request
-from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
-from unihub.errors import UnihubError, first_line, listed
+from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
+from unihub.errors import UnihubError, first_line
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model, read_ops
 from unihub.formats.saved_model import saved_model_file
@@ -24,7 +22,6 @@ from unihub.runtime import current_runtime
 
 # What matches more than itself in the patterns that TensorFlow looks for weights by.
 _READ_AS_PATTERN = frozenset("[]\\")
-_RESTORING_COLLECTION = "saved_model_initializers"
 
 
 class LoadFailed(UnihubError, RuntimeError, ValueError, OSError):
@@ -34,18 +31,6 @@ class LoadFailed(UnihubError, RuntimeError, ValueError, OSError):
     what = "TensorFlow {version} could not load {handle}."
     why = "it says: {reason}. (written by TensorFlow {writer})"
     do = "{remedy}"
-
-
-class ReferenceVariables(UnihubError, NotImplementedError):
-    """TensorFlow 1.15 loads reference variables that nothing can initialise."""
-
-    code = "reference-variables"
-    what = "TensorFlow {version} cannot use {handle} by api='load' in graph mode."
-    why = (
-        "its reference variables end up inside of functions, where no session "
-        "initialises them. (found: {names})"
-    )
-    do = "unihub.load({handle!r}, api='module')"
 
 
 class OptionsNotSupported(UnihubError, NotImplementedError):
@@ -69,16 +54,19 @@ def load_saved_model(request: Request) -> Any:
     )
     if request.fast:
         # Each of these rooms is imported by the loads that need it.
-        from unihub.apis.lean.load import load_lean
+        from unihub.apis.lean.capability import may_be_lean
 
-        lean = load_lean(request, load_full, request.weights)
-        if lean is not None:
-            return lean
+        if may_be_lean(request):
+            from unihub.apis.lean.load import load_lean
+
+            lean = load_lean(request, load_full, request.weights)
+            if lean is not None:
+                return lean
     loaded = load_full()
     if request.signature is None and selection.is_callable(request.meta_graph):
         names = list(request.meta_graph.signatures)
         selection.choose_output(None, request.handle, request.output_key, request.as_dict, names)
-        explain_own_call(loaded, request.handle)
+        _explain_own_call(loaded, request.handle)
         return loaded
     from unihub.apis.proxy import CallableObject
 
@@ -144,7 +132,9 @@ def load_meta_graph(
     loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
     keep_while_traced(loaded)
     if current_runtime() is not Runtime.TF2:
-        _offer_initializers(handle, loaded)
+        from unihub.apis.graph_mode import offer_initializers
+
+        offer_initializers(handle, loaded)
     return loaded
 
 
@@ -171,6 +161,8 @@ def explained(handle: str, meta_graph: MetaGraph) -> Iterator[None]:
 
 
 def _remedy(handle: str, meta_graph: MetaGraph) -> str:
+    from unihub.apis.missing_ops import is_newer
+
     if is_newer(meta_graph.tensorflow_version):
         return f'pip install "tensorflow>={meta_graph.tensorflow_version}"'
     if not _READ_AS_PATTERN.isdisjoint(handle) and os.path.isdir(handle):
@@ -187,34 +179,6 @@ def _remedy(handle: str, meta_graph: MetaGraph) -> str:
             f"with tf.Graph().as_default(): m = unihub.load({handle!r})  # in TF1 mode; or {lines}"
         )
     return lines
-
-
-def _offer_initializers(handle: str, loaded: Any) -> None:
-    """Makes tables_initializer() restore what no variables_initializer() reaches.
-
-    In graph mode the reference variables of a TF1 graph stay inside of the
-    loaded functions. TensorFlow 2 collects an op that restores them, under a
-    name that no script knows; 1.15 keeps their values for one call only.
-    """
-    graph = getattr(loaded, "graph", None)
-    if graph is None:
-        return
-    v1 = tf.compat.v1
-    inside = [
-        variable
-        for variable in graph.get_collection(v1.GraphKeys.GLOBAL_VARIABLES)
-        if variable.graph is graph
-    ]
-    if not inside:
-        return
-    restoring = v1.get_collection(_RESTORING_COLLECTION)
-    if not restoring:
-        names = listed(variable.op.name for variable in inside)
-        raise ReferenceVariables(version=tf.__version__, handle=handle, names=names)
-    known = v1.get_collection(v1.GraphKeys.TABLE_INITIALIZERS)
-    for tensor in restoring:
-        if tensor.op not in known:
-            v1.add_to_collection(v1.GraphKeys.TABLE_INITIALIZERS, tensor.op)
 
 
 def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:
@@ -236,6 +200,28 @@ def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:
     )
     function = loaded.signatures[signature.name]
     return SignatureFunction(function, signature, request.handle, output_key)
+
+
+def _explain_own_call(loaded: Any, handle: str) -> None:
+    """Has a loaded object say why it refuses arguments; all else of it stays as it was.
+
+    TensorFlow makes a class for each object that it loads, and gives it a ``__call__`` that
+    calls the object's attribute of that name. This puts another in the place of the former.
+    """
+    kind = type(loaded)
+    if kind.__name__ != "_UserObject" or "__call__" not in vars(kind):
+        return
+
+    @functools.wraps(vars(kind)["__call__"])
+    def __call__(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        # Who only loads needs none of it.
+        from unihub.apis.own_call import call_explained
+
+        return call_explained(instance.__call__, args, kwargs, handle)
+
+    # AutoGraph leaves alone what bears this mark.
+    __call__.autograph_info__ = {}  # type: ignore[attr-defined]
+    kind.__call__ = __call__
 
 
 class _Undecided:

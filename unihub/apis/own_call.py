@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, Callable, Mapping, Sequence
 
 # What TensorFlow raises for arguments that no trace takes.
@@ -41,22 +40,3 @@ def call_explained(
             # TensorFlow lists every trace, and the values of all that was given.
             raise found from None
     return function(*fitted[0], **fitted[1])
-
-
-def explain_own_call(loaded: Any, handle: str) -> None:
-    """Has a loaded object say why it refuses arguments; all else of it stays as it was.
-
-    TensorFlow makes a class for each object that it loads, and gives it a ``__call__`` that
-    calls the object's attribute of that name. This puts another in the place of the former.
-    """
-    kind = type(loaded)
-    if kind.__name__ != "_UserObject" or "__call__" not in vars(kind):
-        return
-
-    @functools.wraps(vars(kind)["__call__"])
-    def __call__(instance: Any, *args: Any, **kwargs: Any) -> Any:
-        return call_explained(instance.__call__, args, kwargs, handle)
-
-    # AutoGraph leaves alone what bears this mark.
-    __call__.autograph_info__ = {}  # type: ignore[attr-defined]
-    kind.__call__ = __call__

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Container, Dict, List, Set
 
-from unihub.apis.operations import op_definition
+from unihub.apis.surroundings import op_definition
 from unihub.conversion.nodes import (
     Nodes,
     control_inputs,

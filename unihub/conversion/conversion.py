@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from unihub import __version__, runtime
 from unihub.apis.module.saved_model import saved_model_proto, variables_path
-from unihub.apis.operations import register_ops
+from unihub.apis.surroundings import register_ops
 from unihub.conversion import errors, files
 from unihub.conversion.build import (
     Converted,

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Sequence, Set, Tuple
 
 import tensorflow as tf
 
-from unihub.apis.operations import op_definition
+from unihub.apis.surroundings import op_definition
 from unihub.conversion import errors
 from unihub.conversion.nodes import (
     PLACEHOLDERS,

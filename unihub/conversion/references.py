@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Container, Dict, List, Optional, Sequence, Set, Tuple
 
-from unihub.apis.operations import op_definition
+from unihub.apis.surroundings import op_definition
 from unihub.conversion.nodes import (
     attribute,
     control_inputs,

@@ -9,11 +9,12 @@ from typing import Any, Dict, Optional, Tuple, Union
 
 from unihub.apis.request import Request
 from unihub.dispatch import safety
-from unihub.dispatch.support import UnknownChoice, chosen, decided_cell
-from unihub.errors import UnihubError, listed, nearest
+from unihub.dispatch.support import UnknownChoice, chosen
+from unihub.errors import MatrixRefusal, UnihubError, listed, nearest
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
 from unihub.handles import resolving
+from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Cell, Format, Operation, Route, Runtime
 from unihub.runtime import current_runtime
 
@@ -149,7 +150,7 @@ def load(
         >>> half_plus_two(tf.constant([2.0]))
     """
     line = f"unihub.load({_braces_doubled(handle)}, {{argument}}={{example!r}})"
-    operation = chosen(Operation, op, "op", line)
+    operation = op if isinstance(op, Operation) else chosen(Operation, op, "op", line)
     for argument, value in (("api", api), ("on_unsafe", on_unsafe), ("weights", weights)):
         _check_choice(argument, value, line)
     folder = resolving.locate(handle, sha256=sha256)
@@ -164,7 +165,9 @@ def load(
             text = _converted(model, signature, tags)
             model, _ = files.enter_context(open_saved_model(text))
             signature = tags = None
-        cell = decided_cell(text, model.format, operation, evidence=model.evidence)
+        cell = CELLS[model.format, current_runtime(), operation]
+        if cell.refusal is not None:
+            raise MatrixRefusal(cell.refusal, handle=text, evidence=model.evidence)
         route = _route(cell, api, text, model)
         _check_arguments(text, route.api, kwargs)
         graph = selection.choose_meta_graph(model, text, operation, training, tags)

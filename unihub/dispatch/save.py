@@ -6,10 +6,12 @@ import inspect
 import os
 from typing import Any, Callable, Union
 
-from unihub.dispatch.support import chosen, decided_cell
-from unihub.errors import UnihubError
+from unihub.dispatch.support import chosen
+from unihub.errors import MatrixRefusal, UnihubError
 from unihub.formats.model import SavedModel, read_saved_model
+from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Format, Operation
+from unihub.runtime import current_runtime
 
 _LINE = "unihub.save(obj, path, {argument}={example!r})"
 
@@ -59,7 +61,9 @@ def save(
     """
     folder = os.fspath(path)
     wanted = _format_of(target) if format is None else chosen(Format, format, "format", _LINE)
-    decided_cell(folder, wanted, Operation.CREATION)
+    refusal = CELLS[wanted, current_runtime(), Operation.CREATION].refusal
+    if refusal is not None:
+        raise MatrixRefusal(refusal, handle=folder)
     if os.path.isdir(folder) and os.listdir(folder):
         raise PathExists(path=folder)
     _writer(wanted)(target, folder, **kwargs)

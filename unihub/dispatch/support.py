@@ -1,11 +1,11 @@
-"""One cell of the matrix, by words; what it refuses is raised here."""
+"""One cell of the matrix, by words."""
 
 from __future__ import annotations
 
 from enum import Enum
 from typing import Any, Type, TypeVar, Union
 
-from unihub.errors import MatrixRefusal, UnihubError, listed, nearest
+from unihub.errors import UnihubError, listed, nearest
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Cell, Format, Operation, Runtime
 from unihub.runtime import current_runtime
@@ -94,15 +94,3 @@ def chosen(
         choices=listed(names),
         remedy=line.format(argument=argument, example=example),
     )
-
-
-def decided_cell(handle: str, format: Format, operation: Operation, evidence: str = "") -> Cell:
-    """The cell for the present runtime.
-
-    Raises:
-        MatrixRefusal: when its status is REFUSED.
-    """
-    cell = CELLS[format, current_runtime(), operation]
-    if cell.refusal is not None:
-        raise MatrixRefusal(cell.refusal, handle=handle, evidence=evidence)
-    return cell

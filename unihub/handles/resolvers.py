@@ -42,7 +42,7 @@ class _Registered(NamedTuple):
     resolve: Resolve
 
 
-_registered: List[_Registered] = []
+registered: List[_Registered] = []
 
 
 def register_resolver(
@@ -81,18 +81,18 @@ def register_resolver(
     else:
         raise ResolverNotUsable(found=f"{prefix_or_predicate!r} as the prefix")
     entry = _Registered(takes, function)
-    _registered.insert(0, entry)
+    registered.insert(0, entry)
 
     def take_back() -> None:
-        if entry in _registered:
-            _registered.remove(entry)
+        if entry in registered:
+            registered.remove(entry)
 
     return take_back
 
 
 def resolver_of(text: str) -> Optional[Resolve]:
     """The registered function that takes the handle, or None."""
-    for entry in _registered:
+    for entry in registered:
         if entry.takes(text):
             return entry.resolve
     scheme, separator, _ = text.partition("://")

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Optional, Union
+from pathlib import PurePath
+from typing import Any, Optional, Union
 
-from unihub.handles import parsing
-from unihub.handles.kinds import LocalArchive, LocalFolder
-from unihub.handles.parsing import HandleNotSupported as HandleNotSupported
-
-# A folder of this machine needs no more than these, so what fetches, locks and refuses
-# is imported where it has something to do.
+from unihub.handles.resolvers import registered
 
 LOCKFILE = "unihub.lock"
 
@@ -53,33 +49,32 @@ def resolve(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = Non
     """
     path = locate(handle, sha256=sha256)
     if not os.path.lexists(path):
-        _refuse(path)
+        from unihub.formats.not_a_model import require_folder
+
+        require_folder(path)
     return path
 
 
 def locate(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = None) -> str:
     """As `resolve`, without looking whether there is anything at the path of a local folder."""
-    locked_by = lockfile_path()
-    if locked_by is not None:
-        from unihub.handles import lockfile
+    path = _folder_here(handle)
+    if path is None or sha256 is not None or lockfile_path() is not None:
+        # Only these need what tells kinds of handles, fetches, locks and refuses.
+        from unihub.handles import located
 
-        lock = lockfile.read(locked_by)
-    given = parsing.parse(handle)
-    if isinstance(given, (LocalArchive, LocalFolder)) and not os.path.lexists(given.path):
-        _suggest(os.fspath(handle))
-        if isinstance(given, LocalArchive):
-            _refuse(given.path)
-    if isinstance(given, LocalFolder) and sha256 is None:
-        path = given.path
-    else:
-        from unihub import settings
-        from unihub.handles.sources.sources import fetch
-
-        wanted = lockfile.pinned(given, lock) if locked_by is not None else given
-        path = fetch(wanted, os.fspath(handle), settings.current(), sha256)
-    if locked_by is not None:
-        lockfile.check(given, path, lock)
+        path = located.locate(handle, sha256, lockfile_path())
     return path
+
+
+def _folder_here(handle: Any) -> Optional[str]:
+    """The path of a folder that is there; None for what may be anything else."""
+    text = os.fspath(handle) if isinstance(handle, (str, os.PathLike)) else None
+    if not isinstance(text, str) or "://" in text or "\0" in text or not text.strip():
+        return None
+    if not isinstance(handle, PurePath) and any(one.takes(text) for one in registered):
+        return None
+    path = os.path.expanduser(text)
+    return path if os.path.isdir(path) else None
 
 
 def lockfile_path() -> Optional[str]:
@@ -100,26 +95,3 @@ def lockfile_path() -> Optional[str]:
         if above == folder:
             return None
         folder = above
-
-
-def _suggest(text: str) -> None:
-    """Raises when a path where nothing is was perhaps meant to be another handle."""
-    if os.path.isdir(text.partition("/")[0]):
-        # A path after all, with a mistake further on.
-        return
-    meant = parsing.suggestion(text)
-    if meant is not None:
-        from unihub.formats.not_a_model import ModelNotFound
-
-        reason, handle = meant
-        raise ModelNotFound(
-            path=parsing.shown(text),
-            reason=f"there is no such folder; {reason}.",
-            remedy=f"unihub.load({parsing.shown(handle)!r})",
-        )
-
-
-def _refuse(path: str) -> None:
-    from unihub.formats.not_a_model import require_folder
-
-    require_folder(path)

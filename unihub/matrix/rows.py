@@ -247,7 +247,7 @@ def cells() -> Iterator[Cell]:
     """Every decided cell, in the order of the rows."""
     for row in ROWS:
         for runtime in row.runtimes:
-            yield Cell(runtime, row)
+            yield Cell(**vars(row), runtime=runtime)
 
 
 CELLS = {(cell.format, cell.runtime, cell.operation): cell for cell in cells()}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
 
 from unihub.matrix.rows import cells as all_cells
-from unihub.matrix.values import Cell, Format, Operation, Row, Runtime, Status
+from unihub.matrix.values import Cell, Format, Operation, Runtime, Status
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -104,9 +104,9 @@ def html(cells: Sequence[Cell]) -> str:
 
 def merged_columns(cells: Sequence[Cell]) -> List[Column]:
     """Neighbouring runtimes that the same rows decide share a column."""
-    rows_of: Dict[Runtime, List[Row]] = {}
+    rows_of: Dict[Runtime, List[Cell]] = {}
     for cell in cells:
-        rows_of.setdefault(cell.runtime, []).append(cell.row)
+        rows_of.setdefault(cell.runtime, []).append(replace(cell, runtime=Runtime.TF2))
     columns: List[Column] = []
     for runtime in Runtime:
         if runtime not in rows_of:

@@ -108,39 +108,10 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """The decision for one format, runtime and operation."""
+class Cell(Row):
+    """The decision for one format, operation and runtime."""
 
-    runtime: Runtime
-    row: Row
-
-    @property
-    def format(self) -> Format:
-        return self.row.format
-
-    @property
-    def operation(self) -> Operation:
-        return self.row.operation
-
-    @property
-    def status(self) -> Status:
-        return self.row.status
-
-    @property
-    def routes(self) -> Tuple[Route, ...]:
-        return self.row.routes
-
-    @property
-    def refusal(self) -> Optional[Message]:
-        return self.row.refusal
-
-    @property
-    def note(self) -> str:
-        return self.row.note
-
-    @property
-    def source(self) -> str:
-        return self.row.source
+    runtime: Runtime = Runtime.TF2
 
     @property
     def apis(self) -> Tuple[str, ...]:

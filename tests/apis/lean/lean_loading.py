@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from unihub import formats
 from unihub.apis.lean import load as fast
+from unihub.apis.lean.capability import may_be_lean
 from unihub.apis.loading import load_saved_model
 from unihub.apis.request import Request
 from unihub.formats import selection
@@ -48,17 +49,22 @@ class FullLoads:
         return loaded
 
 
+def lean_or_none(request: Request, load_full: Callable[..., Any]) -> Optional[Any]:
+    """As api="load" does: the lean object where it may be one."""
+    return fast.load_lean(request, load_full) if may_be_lean(request) else None
+
+
 def lean_object(path: Any, **choices: Any) -> Optional[Any]:
     """The lean object of a path; None where it is left to the full load."""
     request = request_for(path, **choices)
-    return fast.load_lean(request, FullLoads(request))
+    return lean_or_none(request, FullLoads(request))
 
 
 def counted(path: Any, **choices: Any) -> Any:
     """The lean object, and the counter of its full loads."""
     request = request_for(path, **choices)
     full = FullLoads(request)
-    return fast.load_lean(request, full), full
+    return lean_or_none(request, full), full
 
 
 def full_object(path: Any, **choices: Any) -> Any:

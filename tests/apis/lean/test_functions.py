@@ -19,7 +19,7 @@ if runtime.current_runtime() is not Runtime.TF2:
 from apis.lean.lean_loading import counted, full_object, lean_object
 
 from unihub.apis.lean import functions
-from unihub.apis.lean.nodes import called_functions
+from unihub.apis.lean.functions import called_functions
 from unihub.apis.lean.objects import concrete_function
 from unihub.apis.lean.plan import Declined
 from unihub.apis.lean.private import FunctionDef, SavedModel

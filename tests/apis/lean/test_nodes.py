@@ -11,7 +11,7 @@ from unihub.matrix import Runtime
 if runtime.current_runtime() is not Runtime.TF2:
     pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
 
-from unihub.apis.lean import nodes
+from unihub.apis.lean import functions as nodes
 from unihub.apis.lean.plan import Declined
 from unihub.apis.lean.private import FunctionDef, op_definition
 

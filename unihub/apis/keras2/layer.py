@@ -20,9 +20,8 @@ from unihub.apis.keras.layer import (
     nest_of_specs,
     say_once_that_dtypes_stay,
 )
-from unihub.apis.operations import register_ops
 from unihub.apis.refused import why_refused
-from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced
+from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.formats import selection
 from unihub.formats.model import open_saved_model, read_ops

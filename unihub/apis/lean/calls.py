@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from unihub.apis.lean.functions import closure, renamed
-from unihub.apis.lean.names import is_plain
 from unihub.apis.lean.objects import captures_of, check_root
 from unihub.apis.lean.plan import Capture, Declined
 from unihub.apis.lean.structures import Tensor, decoded, leaves, packer, plain, tensors
@@ -16,6 +16,8 @@ from unihub.apis.lean.tables import child_ids
 _log = logging.getLogger("unihub.fast")
 
 CALL = "__call__"
+# Of those that TensorFlow takes as they are, the plain ones.
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Arguments:
         given = {**self.defaults, **dict(zip(self.names, args)), **kwargs}
         known = (*self.names, *self.keywords)
         further = [name for name in given if name not in known]
-        if further and not (self.takes_more and all(map(is_plain, further))):
+        if further and not (self.takes_more and all(map(_is_plain, further))):
             return None
         if any(name not in given for name in known):
             return None
@@ -220,7 +222,7 @@ def _arguments(spec: Any) -> Arguments:
     keywords = values["kwonlyargs"] or ()
     if values["varargs"] or len(given) > len(names):
         raise Declined("the call takes any number of arguments")
-    if not all(map(is_plain, (*names, *keywords))):
+    if not all(map(_is_plain, (*names, *keywords))):
         raise Declined("the call's arguments have unusual names")
     return Arguments(
         names=tuple(names),
@@ -247,6 +249,11 @@ def _constrained(function: Any, traces: Sequence[Any]) -> Any:
     rest = positional[len(wanted) :]
     if positional[: len(wanted)] != wanted or any(isinstance(x, Tensor) for x in leaves(rest)):
         raise Declined("the input_signature is not the function's")
-    if any(tensor.name and not is_plain(tensor.name) for tensor in tensors(wanted)):
+    if any(tensor.name and not _is_plain(tensor.name) for tensor in tensors(wanted)):
         raise Declined("a tensor of the input_signature has an unusual name")
     return replace(trace, inputs=((*wanted, *rest), named))
+
+
+def _is_plain(name: object) -> bool:
+    """Whether TensorFlow leaves a name for what is in a graph as it is."""
+    return isinstance(name, str) and _PLAIN.fullmatch(name) is not None

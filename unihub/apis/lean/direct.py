@@ -1,14 +1,18 @@
-"""A signature as a function of the eager runtime, without Python objects around it."""
+"""A model's own __call__ as functions of the eager runtime."""
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import Any, List, Mapping, Optional, Sequence
 
 import tensorflow as tf
 
-from unihub.apis.lean.plan import Plan
-from unihub.apis.lean.private import add_functions, caller, remove_functions
+from unihub.apis.lean.calls import CallPlan, Trace
+from unihub.apis.lean.plan import Capture, Plan
+from unihub.apis.lean.private import add_functions, call_configuration, caller, remove_functions
+from unihub.apis.lean.structures import Value, packer
+from unihub.apis.lean.wrappers import Given, wrapper
 
 _EAGER_TENSOR = type(tf.constant(0))
 
@@ -78,3 +82,70 @@ def _fixed_sizes(shape: Any) -> Any:
 
 def _rank(shape: Any) -> Optional[int]:
     return None if shape is None else len(shape)
+
+
+class Wrapper:
+    """A function for inputs of certain shapes or values; it leaves the runtime with this object.
+
+    Attributes:
+        trace: index of the one that it calls.
+        has_values: whether some inputs are constants in it.
+        run: calls it with tensors and the captures of the trace.
+        pack: makes the result of what it gives.
+    """
+
+    def __init__(self, runtime: Any, index: int, trace: Trace, given: Given) -> None:
+        function = wrapper(trace, given)
+        add_functions([function])
+        self.name = function.signature.name
+        weakref.finalize(self, remove_functions, runtime, [self.name]).atexit = False
+        self.trace = index
+        self.has_values = any(isinstance(leaf, Value) for leaf in given.leaves)
+        self.run = caller(runtime, self.name, len(trace.results))
+        self.pack = packer(trace.result)
+
+
+class DirectCall:
+    """The functions of a __call__, which leave the runtime with this object.
+
+    TensorFlow traces a loaded __call__ anew for each shape of its inputs, and what it
+    makes of the functions in it depends on the shapes, down to the last bits of the
+    results. So here too each is called from a function of its own for each shape.
+
+    Args:
+        plan: of the __call__.
+    """
+
+    def __init__(self, plan: CallPlan) -> None:
+        self._runtime = add_functions(plan.functions)
+        names = [function.signature.name for function in plan.functions]
+        weakref.finalize(self, remove_functions, self._runtime, names).atexit = False
+        self.arguments = plan.arguments
+        self.traces = plan.traces
+        # Objects of the same files share them, though not which of them serves a call.
+        self._wrappers: weakref.WeakValueDictionary[Any, Wrapper] = weakref.WeakValueDictionary()
+        self._lock = threading.Lock()
+
+    @property
+    def captures(self) -> List[Optional[Sequence[Capture]]]:
+        """What each function takes after its inputs; None for one left to TensorFlow."""
+        return [trace.captures if isinstance(trace, Trace) else None for trace in self.traces]
+
+    def wrapper(self, index: int, given: Given) -> Wrapper:
+        """The function that calls a trace for certain inputs.
+
+        Args:
+            index: of the trace.
+            given: its inputs.
+        """
+        inputs = tuple(
+            leaf.tensor.SerializeToString() if isinstance(leaf, Value) else (leaf.dtype, leaf.shape)
+            for leaf in given.leaves
+        )
+        key = (index, inputs, tuple(given.names), call_configuration())
+        with self._lock:
+            found = self._wrappers.get(key)
+            if found is None:
+                found = Wrapper(self._runtime, index, self.traces[index], given)
+                self._wrappers[key] = found
+            return found

@@ -6,10 +6,15 @@ from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequ
 
 import tensorflow as tf
 
-from unihub.apis.lean.functions import closure, copies, functions_of, rename_calls
-from unihub.apis.lean.lifting import copying_order
-from unihub.apis.lean.names import FunctionNames
-from unihub.apis.lean.nodes import check_dtype, check_node
+from unihub.apis.lean.functions import (
+    check_dtype,
+    check_node,
+    closure,
+    copies,
+    functions_of,
+    rename_calls,
+)
+from unihub.apis.lean.names import FunctionNames, copying_order
 from unihub.apis.lean.objects import shape_of
 from unihub.apis.lean.plan import Asset, Declined, Fixed, Input, Plan, Table, Variable
 from unihub.apis.lean.private import FunctionDef, op_definition

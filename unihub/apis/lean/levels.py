@@ -12,16 +12,13 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 import tensorflow as tf
 
 from unihub.apis.lean import files
-from unihub.apis.lean.direct import DirectFunction
-from unihub.apis.lean.direct_call import DirectCall, Wrapper
+from unihub.apis.lean.direct import DirectCall, DirectFunction, Wrapper
 from unihub.apis.lean.listeners import is_anyone_listening
-from unihub.apis.lean.plan import Capture, Declined, Variable
+from unihub.apis.lean.plan import Capture, Declined, Pruned, Variable
 from unihub.apis.lean.private import load_around
-from unihub.apis.lean.pruned import Pruned, load_pruned
 from unihub.apis.lean.routes import Routes
 from unihub.apis.lean.store import Store
 from unihub.apis.lean.threads import at_top_level
-from unihub.apis.lean.verbatim import structures
 from unihub.apis.own_call import call_explained
 
 _log = logging.getLogger("unihub.fast")
@@ -129,11 +126,14 @@ class Model:
         store = self._source.store
         if not store.files.has_objects:
             return self._load_full()
+        # Most processes only call.
+        from unihub.apis.lean.pruned import load_pruned
+
         self._check_files()
         try:
             pruned = load_pruned(
                 store.files.meta_graph(),
-                structures(store.files.content()),
+                store.files.content(),
                 store.files.prefix,
                 function.signature,
                 self._variables(),

@@ -18,9 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from unihub import settings
-from unihub.apis.lean.files import Stamp, model_folder
+from unihub.apis.lean.files import Stamp, model_folder, read_values
 from unihub.apis.lean.plan import Declined, Variable
-from unihub.apis.lean.weights import read_values
 from unihub.handles.cache import staging, storage
 from unihub.handles.cache.cache_errors import CacheNotPrivate, CacheOwnedByAnother
 from unihub.handles.cache.derived import WEIGHTS, weights_note

@@ -7,8 +7,7 @@ from typing import Any, Dict, Iterable, Tuple
 
 import tensorflow as tf
 
-from unihub.apis.lean.functions import closure, renamed
-from unihub.apis.lean.nodes import check_dtype
+from unihub.apis.lean.functions import check_dtype, closure, renamed
 from unihub.apis.lean.plan import Capture, Declined, Input, Plan, Shape, Variable
 from unihub.apis.lean.private import TrackableObjectGraph
 from unihub.apis.lean.tables import captured_table, child_ids, fixed_values

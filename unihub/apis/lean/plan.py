@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Optional, Sequence, Tuple, Union
+from typing import Any, Mapping, Optional, Sequence, Tuple, Union
 
 Shape = Optional[Tuple[Optional[int], ...]]
 
@@ -98,3 +98,20 @@ class Plan:
     result: Tuple[str, ...]
     captures: Tuple[Capture, ...]
     positional: int = 0
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """A signature or __call__ as TensorFlow loads it.
+
+    Attributes:
+        root: the loaded object, which keeps the variables alive.
+        function: the ConcreteFunction of the signature, or the __call__.
+        variables: its tf.Variables, by place in the object graph of the whole model.
+        paths: of these in the whole model ("root.a.kernel").
+    """
+
+    root: Any
+    function: Any
+    variables: Mapping[int, Any]
+    paths: Mapping[int, str]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import collections
 import os
 import tempfile
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set
 
 import tensorflow as tf
@@ -19,7 +18,7 @@ import tensorflow as tf
 from unihub.apis.lean import verbatim
 from unihub.apis.lean.calls import CALL, call_function
 from unihub.apis.lean.objects import captures_of, concrete_function
-from unihub.apis.lean.plan import Declined, Variable
+from unihub.apis.lean.plan import Declined, Pruned, Variable
 from unihub.apis.lean.private import SavedModel, load_around
 from unihub.apis.lean.tables import child_ids
 
@@ -27,26 +26,9 @@ _ROOT, _FIRST = 0, 1
 _SIGNATURES = "signatures"
 
 
-@dataclass(frozen=True)
-class Pruned:
-    """A signature or __call__ as TensorFlow loads it.
-
-    Attributes:
-        root: the loaded object, which keeps the variables alive.
-        function: the ConcreteFunction of the signature, or the __call__.
-        variables: its tf.Variables, by place in the object graph of the whole model.
-        paths: of these in the whole model ("root.a.kernel").
-    """
-
-    root: Any
-    function: Any
-    variables: Mapping[int, Any]
-    paths: Mapping[int, str]
-
-
 def load_pruned(
     meta_graph: Any,
-    written: Mapping[str, bytes],
+    content: bytes,
     prefix: str,
     signature: Optional[str],
     known: Mapping[int, Any],
@@ -56,7 +38,7 @@ def load_pruned(
 
     Args:
         meta_graph: the MetaGraphDef of the model.
-        written: what `verbatim.structures` has found in its file.
+        content: of its file.
         prefix: of its checkpoint.
         signature: its name; None for the model's own __call__.
         known: tf.Variables that are there already, by place in the object graph.
@@ -82,7 +64,7 @@ def load_pruned(
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "saved_model.pb"), "wb") as file:
             pruned = _pruned(meta_graph, signature, names, kept)
-            file.write(verbatim.serialized(pruned, written))
+            file.write(verbatim.serialized(pruned, verbatim.structures(content)))
         options = tf.saved_model.LoadOptions(experimental_skip_checkpoint=True)
         root = load_around(folder, None, given, options)
     for place in new:

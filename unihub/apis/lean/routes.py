@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from unihub.apis.lean.calls import Trace
-from unihub.apis.lean.direct_call import DirectCall, Wrapper
+from unihub.apis.lean.direct import DirectCall, Wrapper
 from unihub.apis.lean.structures import Fit, Literal, Tensor, converted, fits, tensors
 from unihub.apis.lean.wrappers import Given
 

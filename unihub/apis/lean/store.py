@@ -12,14 +12,14 @@ from typing import Any, Dict, List, MutableMapping, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
-from unihub.apis.lean import files, graphs, objects
+from unihub.apis.lean import files
 from unihub.apis.lean.calls import plan_call
-from unihub.apis.lean.direct import DirectFunction
-from unihub.apis.lean.direct_call import DirectCall
+from unihub.apis.lean.direct import DirectCall, DirectFunction
+from unihub.apis.lean.files import read_values
+from unihub.apis.lean.objects import plan_signature
 from unihub.apis.lean.plan import Capture, Declined, Table, Variable
 from unihub.apis.lean.private import DecodeError, SavedModel, variable_handle
 from unihub.apis.lean.tables import filled_table, fixed_tensor
-from unihub.apis.lean.weights import read_values
 from unihub.formats.saved_model import saved_model_file
 
 _log = logging.getLogger("unihub.fast")
@@ -123,8 +123,14 @@ class Store:
         prefix = self.files.prefix
         if signature is None:
             return DirectCall(plan_call(meta_graph, prefix, suffix))
-        room = objects if self.files.has_objects else graphs
-        return DirectFunction(room.plan_signature(meta_graph, signature, prefix, suffix))
+        if self.files.has_objects:
+            plan = plan_signature(meta_graph, signature, prefix, suffix)
+        else:
+            # Only the TF1 formats have a graph without objects.
+            from unihub.apis.lean import graphs
+
+            plan = graphs.plan_signature(meta_graph, signature, prefix, suffix)
+        return DirectFunction(plan)
 
     def _variables(self, variables: Sequence[Variable]) -> Dict[str, Any]:
         wanted = {variable.key: variable for variable in variables}

@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterable, Iterator, List, NoReturn, Optional, 
 
 import tensorflow as tf
 
-from unihub.apis.lean.nodes import check_dtype
+from unihub.apis.lean.functions import check_dtype
 from unihub.apis.lean.objects import shape_of
 from unihub.apis.lean.plan import Declined, Shape
 

@@ -9,8 +9,7 @@ from typing import Any, Dict, Iterable, Tuple
 import tensorflow as tf
 
 from unihub.apis.lean.files import model_folder
-from unihub.apis.lean.functions import closure, copies
-from unihub.apis.lean.nodes import check_device, check_node
+from unihub.apis.lean.functions import check_device, check_node, closure, copies
 from unihub.apis.lean.plan import Asset, Constant, Declined, Fixed, Table
 from unihub.apis.lean.private import add_functions, caller, remove_functions
 from unihub.inspection.security import escapes

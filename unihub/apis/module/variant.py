@@ -7,11 +7,12 @@ from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequ
 
 import tensorflow as tf
 
+from unihub.apis.missing_ops import MissingOps
 from unihub.apis.module.attributes import check_attributes
 from unihub.apis.module.compat import MetaGraphDef
 from unihub.apis.module.errors import NoSuchSignature, OpsMissing
 from unihub.apis.module.marker import read_attachments
-from unihub.apis.operations import MissingOps, op_definition, register_ops
+from unihub.apis.surroundings import op_definition, register_ops
 from unihub.errors import listed, nearest
 
 DEFAULT_SIGNATURE = "default"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from golden import check_golden
 
-from unihub.apis.operations import MissingOps, OpsPackageBroken, register_ops
+from unihub.apis.missing_ops import MissingOps, OpsPackageBroken
+from unihub.apis.surroundings import register_ops
 from unihub.op_packages import installing
 from unihub.runtime import tensorflow_version
 

@@ -1,0 +1,63 @@
+"""Where a handle of any kind comes to: fetched, held to the lockfile, or refused."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Optional
+
+from unihub.handles import parsing
+from unihub.handles.kinds import LocalArchive, LocalFolder
+
+# What locks, fetches and refuses is imported where it has something to do.
+
+
+def locate(handle: Any, sha256: Optional[str], locked_by: Optional[str]) -> str:
+    """The path of a handle's folder, which is looked for in the cache, and brought there.
+
+    Args:
+        handle: text or a PathLike.
+        sha256: of the archive; None for any.
+        locked_by: the lockfile that holds here, if one does.
+
+    Raises:
+        HandleNotSupported, ModelNotFound, LockedContentDiffers, NotCached: as `resolve`.
+    """
+    if locked_by is not None:
+        from unihub.handles import lockfile
+
+        lock = lockfile.read(locked_by)
+    given = parsing.parse(handle)
+    if isinstance(given, (LocalArchive, LocalFolder)) and not os.path.lexists(given.path):
+        _suggest(os.fspath(handle))
+        if isinstance(given, LocalArchive):
+            from unihub.formats.not_a_model import require_folder
+
+            require_folder(given.path)
+    if isinstance(given, LocalFolder) and sha256 is None:
+        path = given.path
+    else:
+        from unihub import settings
+        from unihub.handles.sources.sources import fetch
+
+        wanted = given if locked_by is None else lockfile.pinned(given, lock)
+        path = fetch(wanted, os.fspath(handle), settings.current(), sha256)
+    if locked_by is not None:
+        lockfile.check(given, path, lock)
+    return path
+
+
+def _suggest(text: str) -> None:
+    """Raises when a path where nothing is was perhaps meant to be another handle."""
+    if os.path.isdir(text.partition("/")[0]):
+        # A path after all, with a mistake further on.
+        return
+    meant = parsing.suggestion(text)
+    if meant is not None:
+        from unihub.formats.not_a_model import ModelNotFound
+
+        reason, handle = meant
+        raise ModelNotFound(
+            path=parsing.shown(text),
+            reason=f"there is no such folder; {reason}.",
+            remedy=f"unihub.load({parsing.shown(handle)!r})",
+        )
