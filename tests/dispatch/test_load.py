@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 
 import numpy as np
 import pytest
@@ -252,3 +253,17 @@ def run(tensor):
     with v1.Session(graph=tensor.graph) as session:
         session.run([v1.global_variables_initializer(), v1.tables_initializer()])
         return session.run(tensor)
+
+
+@pytest.mark.parametrize("choices", [{}, {"fast": False}, {"weights": "mmap"}])
+def test_the_process_may_go_elsewhere(tmp_path, monkeypatch, eager, choices):
+    monkeypatch.setenv("UNIHUB_CACHE", str(tmp_path / "cache"))
+    shutil.copytree(str(MODELS / "tf2_reusable"), str(tmp_path / "model"))
+    monkeypatch.chdir(tmp_path)
+    loaded = unihub.load("model", **choices)
+    x = tf.ones([2, 3])
+    before = loaded(x).numpy().tolist()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert loaded.variables
+    assert loaded(x).numpy().tolist() == before

@@ -154,6 +154,9 @@ def load(
     for argument, value in (("api", api), ("on_unsafe", on_unsafe), ("weights", weights)):
         _check_choice(argument, value, line)
     folder = resolving.locate(handle, sha256=sha256)
+    if not os.path.isabs(folder):
+        # What is read later is read from here, wherever the process has gone by then.
+        folder = os.path.join(os.getcwd(), folder)
     text = os.fspath(handle)
     with contextlib.ExitStack() as files:
         # Open until the model is loaded: what is checked is what is loaded.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 HUB_FILE = "tfhub_module.pb"
@@ -9,3 +10,22 @@ PB_FILE = "saved_model.pb"
 PBTXT_FILE = "saved_model.pbtxt"
 # What the names of the checkpoint's files begin with.
 CHECKPOINT = os.path.join("variables", "variables")
+FINGERPRINT = "fingerprint.pb"
+
+
+def content_digest(path: str, name: str) -> str:
+    """The SHA-256 of a small file of a model, in hexadecimal; "" where it is not there.
+
+    The index of the variables holds a checksum of each of them, and fingerprint.pb, since
+    TensorFlow 2.12, one of the graph.
+    """
+    try:
+        with open(os.path.join(path, name), "rb") as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except OSError:
+        return ""
+
+
+def variables_digest(path: str) -> str:
+    """What identifies the values of a model's variables; "" where it has none."""
+    return content_digest(path, f"{CHECKPOINT}.index")

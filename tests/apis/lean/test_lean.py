@@ -6,6 +6,7 @@ import copy
 import functools
 import os
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -79,6 +80,72 @@ def test_training_goes_on_with_the_variables_of_the_first_gradient(lean_and_load
     by_name = {variable.name: variable for variable in full.variables}
     by_name[watched[0].name].assign_add(tf.ones_like(watched[0]))
     assert lean(X).numpy().tolist() == full(X).numpy().tolist()
+
+
+class WithMore(tf.Module):
+    """A __call__, and a variable that it does not read."""
+
+    def __init__(self):
+        self.kernel = tf.Variable(tf.ones([3, 4]))
+        self.rest = {"a": tf.Variable([7.0, 8.0])}
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32)])
+    def __call__(self, x):
+        return x @ self.kernel
+
+    @tf.function(input_signature=[])
+    def more(self):
+        return self.rest["a"] + 1.0
+
+
+def test_no_update_is_lost_while_the_rest_is_loaded(tmp_path):
+    tf.saved_model.save(WithMore(), str(tmp_path))
+    lean, loads = counted(tmp_path)
+    with tf.GradientTape() as tape:
+        lean(X)
+    (kernel,) = tape.watched_variables()
+    seen, done = [], threading.Event()
+
+    def add():
+        for _ in range(1_000):
+            kernel.assign_add(tf.ones([3, 4]))
+        done.set()
+
+    def look():
+        while not done.is_set():
+            seen.append(kernel.numpy()[0, 0])
+
+    threads = [threading.Thread(target=work) for work in (add, look)]
+    for thread in threads:
+        thread.start()
+    assert lean.kernel is kernel
+    assert lean.more().numpy().tolist() == [8.0, 9.0]
+    assert lean.rest["a"].numpy().tolist() == [7.0, 8.0]
+    for thread in threads:
+        thread.join()
+    assert loads.count == 1
+    assert seen == sorted(seen)
+    assert kernel.numpy()[0, 0] == 1_001
+
+
+def test_what_a_checkpoint_holds_beside_variables_is_restored(tmp_path):
+    class Counting(WithMore):
+        def __init__(self):
+            super().__init__()
+            self.table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
+            self.table.insert("hub", 5)
+
+        @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+        def find(self, key):
+            return self.table.lookup(key)
+
+    tf.saved_model.save(Counting(), str(tmp_path))
+    lean, _ = counted(tmp_path)
+    with tf.GradientTape() as tape:
+        lean(X)
+    tape.watched_variables()[0].assign_add(tf.ones([3, 4]))
+    assert lean.find("hub").numpy() == 5
+    assert lean(X).numpy().tolist() == (X @ tf.fill([3, 4], 2.0)).numpy().tolist()
 
 
 def test_no_gradient_is_lost(lean_and_loads, full):

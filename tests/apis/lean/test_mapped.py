@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,13 +108,48 @@ def test_writing_to_a_variable_leaves_the_file_alone(cache):
     assert again(X).numpy().tolist() == answer
 
 
-def test_changed_model_files_are_written_anew(cache, tmp_path):
-    path = tmp_path / "model"
-    shutil.copytree(MODELS / "tf1_saved_model_pb", path)
-    load_mapped(path, signature="project")
-    os.utime(path / "variables" / "variables.index", ns=(1, 1))
-    load_mapped(path, signature="project")
-    assert len(list(cache.glob("*"))) == 2
+def test_the_same_weights_are_written_once_wherever_they_are(cache, tmp_path):
+    for name in ("model", "copy"):
+        shutil.copytree(MODELS / "tf1_saved_model_pb", tmp_path / name)
+        load_mapped(tmp_path / name, signature="project")
+    os.utime(tmp_path / "copy" / "variables" / "variables.index", ns=(1, 1))
+    load_mapped(tmp_path / "copy", signature="project")
+    assert len(list(cache.glob("*"))) == 1
+
+
+@pytest.mark.parametrize("weights", [None, "mmap"])
+def test_another_version_is_not_taken_for_the_one_before(cache, tmp_path, weights):
+    """As archives that are made to be reproducible, both are of the same size and time."""
+
+    class Model(tf.Module):
+        def __init__(self, value):
+            self.v = tf.Variable(tf.fill([64], value))
+
+        @tf.function(input_signature=[])
+        def call(self):
+            return {"v": tf.identity(self.v)}
+
+    for version in (1.0, 2.0):
+        model, folder = Model(version), tmp_path / str(version)
+        tf.saved_model.save(model, str(folder), signatures=model.call)
+        for file in filter(Path.is_file, folder.rglob("*")):
+            os.utime(file, ns=(10**18, 10**18))
+    served = tmp_path / "served"
+    kept = []
+    for version in (1.0, 2.0, 1.0):
+        # In place, with all times.
+        shutil.copytree(tmp_path / str(version), served, dirs_exist_ok=True)
+        request = request_for(served)
+        kept.append(fast.load_lean(request, FullLoads(request), weights))
+        assert kept[-1]().numpy().tolist() == [version] * 64
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes to all")
+def test_nobody_shortens_what_is_mapped(cache):
+    load_mapped(MODELS / "tf1_saved_model_pb", signature="project")
+    (file,) = cache.glob("*")
+    with pytest.raises(PermissionError):
+        file.write_bytes(b"")
 
 
 def test_a_file_of_another_size_is_written_anew(cache):

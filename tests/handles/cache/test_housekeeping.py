@@ -183,18 +183,10 @@ def test_downloads_are_kept_for_days(cache, root):
     assert os.listdir(str(root / "parts")) == ["6"]
 
 
-def stamp(model):
-    return [
-        (str(file), file.stat().st_size, file.stat().st_mtime_ns, file.stat().st_ino)
-        for file in sorted(Path(model).rglob("*"))
-        if file.is_file()
-    ]
-
-
 def weights_of(root, model, name=WEIGHTS, days_ago=0.0):
     file = root / "weights" / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(b"\0" * 8192 + weights_note(str(model), stamp(model)))
+    file.write_bytes(b"\0" * 8192 + weights_note(str(model)))
     return dated(file, days_ago)
 
 

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any, Sequence, Tuple
+from typing import Any, NamedTuple, Sequence, Set, Tuple
 
 import tensorflow as tf
 
 from unihub.apis.lean.plan import Declined, Variable
 from unihub.apis.lean.threads import side_by_side
 from unihub.errors import UnihubError
-from unihub.formats.files import CHECKPOINT, PB_FILE
+from unihub.formats.files import CHECKPOINT, FINGERPRINT, PB_FILE, content_digest
 
-Stamp = Tuple[Tuple[str, int, int, int], ...]
+
+class FileState(NamedTuple):
+    """What tells a file of a model from another in its place.
+
+    Of two versions made alike, such as from archives, size and times can be equal; then the
+    content of the small files tells that holds checksums of the others.
+    """
+
+    path: str
+    size: int
+    modified: int
+    inode: int
+    changed: int
+    digest: str
+
+
+Stamp = Tuple[FileState, ...]
 
 # TensorFlow prefers it, and puts it together from parts.
 _SPLIT_GRAPH = "saved_model.cpb"
+_CHECKSUMS = (FINGERPRINT, f"{CHECKPOINT}.index")
 
 
 class ModelChanged(UnihubError, RuntimeError, OSError):
@@ -54,16 +71,19 @@ def model_folder(prefix: str) -> str:
 
 def stamp(path: str) -> Stamp:
     """What tells a model's files from others written in their place."""
-    files = [os.path.join(path, PB_FILE)]
-    for folder in (os.path.dirname(checkpoint_prefix(path)), os.path.join(path, "assets")):
-        if os.path.isdir(folder):
-            files += [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
-    found = []
-    for file in files:
-        if os.path.exists(file):
-            status = os.stat(file)
-            found.append((file, status.st_size, status.st_mtime_ns, status.st_ino))
-    return tuple(found)
+    names = [PB_FILE, FINGERPRINT]
+    for folder in (os.path.dirname(CHECKPOINT), "assets"):
+        if os.path.isdir(os.path.join(path, folder)):
+            inside = sorted(os.listdir(os.path.join(path, folder)))
+            names += [os.path.join(folder, name) for name in inside]
+    return tuple(_state(path, name) for name in names if os.path.exists(os.path.join(path, name)))
+
+
+def _state(path: str, name: str) -> FileState:
+    status = os.stat(os.path.join(path, name))
+    digest = content_digest(path, name) if name in _CHECKSUMS else ""
+    times = (status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+    return FileState(os.path.join(path, name), status.st_size, *times, digest)
 
 
 def check_unchanged(handle: str, wanted: str, path: str, before: Stamp) -> None:
@@ -75,8 +95,32 @@ def check_unchanged(handle: str, wanted: str, path: str, before: Stamp) -> None:
     now = stamp(path)
     if now == before:
         return
-    changed = sorted({os.path.relpath(row[0], path) for row in set(now) ^ set(before)})
-    raise ModelChanged(handle=handle, wanted=wanted, path=path, changed=", ".join(changed))
+    names = {os.path.relpath(state.path, path) for state in set(now) ^ set(before)}
+    changed = sorted(names - _only_touched(path, before, now))
+    if changed:
+        raise ModelChanged(handle=handle, wanted=wanted, path=path, changed=", ".join(changed))
+
+
+def _only_touched(path: str, before: Stamp, now: Stamp) -> Set[str]:
+    """The files whose content is the same, though they were linked, or their mode changed."""
+    then = {os.path.relpath(state.path, path): state for state in before}
+    found = set()
+    for state in now:
+        name = os.path.relpath(state.path, path)
+        earlier, proof = then.get(name), then.get(_proof_of(name))
+        if earlier is None or proof is None:
+            continue
+        is_same = state.digest or state._replace(changed=earlier.changed) == earlier
+        if is_same and proof.digest == content_digest(path, _proof_of(name)):
+            found.add(name)
+    return found
+
+
+def _proof_of(name: str) -> str:
+    """The file with the checksums of a file; itself for one that is hashed itself."""
+    if name == PB_FILE:
+        return FINGERPRINT
+    return f"{CHECKPOINT}.index" if name.startswith(f"{CHECKPOINT}.data") else name
 
 
 # What costs is that the system clears the memory, which threads do side by side.

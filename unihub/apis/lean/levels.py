@@ -151,19 +151,30 @@ class Model:
 
     def _load_full(self) -> None:
         self._check_files()
-        variables = self._variables()
-        if variables:
-            paths = {place: path for pruned in self._pruned for place, path in pruned.paths.items()}
-            named = {paths[place]: variable for place, variable in variables.items()}
-            full = self._source.load_full(load=_loading_around(named))
-        else:
-            full = self._source.load_full()
+        known = self._variables()
+        full = self._source.load_full(load=self._load_rest) if known else self._source.load_full()
         for function in self._functions:
             # One that TensorFlow has called stays: it has its traces.
             if function.own is None:
                 function.own = function.of(full)
                 function.tensors = function.tensors_of(function.own) if self.has_objects else None
         self._full = full
+
+    def _load_rest(self, path: str, tags: Sequence[str]) -> Any:
+        from unihub.apis.lean.pruned import load_rest
+
+        store, known = self._source.store, self._variables()
+        try:
+            return load_rest(path, tags, store.files.meta_graph(), store.files.prefix, known)
+        except Declined as reason:
+            _log.debug("%s: values are kept by hand: %s", self._source.handle, reason)
+        # Loading sets the variables as they are in the checkpoint.
+        paths = {place: path for pruned in self._pruned for place, path in pruned.paths.items()}
+        values = {place: variable.read_value() for place, variable in known.items()}
+        loaded = load_around(path, tags, {paths[place]: v for place, v in known.items()})
+        for place, variable in known.items():
+            variable.assign(values[place])
+        return loaded["root"]
 
     def _variables(self) -> Dict[int, Any]:
         return {place: v for pruned in self._pruned for place, v in pruned.variables.items()}
@@ -355,15 +366,3 @@ class LeveledCall(LeveledFunction):
 
 def _dtypes(tensors: Sequence[Any]) -> List[Any]:
     return [tensor.dtype for tensor in tensors]
-
-
-def _loading_around(variables: Mapping[str, Any]) -> Callable[..., Any]:
-    def load(path: str, tags: Any) -> Any:
-        # Loading sets the variables as they are in the checkpoint.
-        values = {name: variable.read_value() for name, variable in variables.items()}
-        loaded = load_around(path, tags, variables)
-        for name, variable in variables.items():
-            variable.assign(values[name])
-        return loaded
-
-    return load

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import stat
 import sys
 import tempfile
 from typing import IO, Any, Dict, List, Optional, Sequence, Tuple
@@ -18,8 +19,9 @@ import numpy as np
 import tensorflow as tf
 
 from unihub import settings
-from unihub.apis.lean.files import Stamp, model_folder, read_values
+from unihub.apis.lean.files import model_folder, read_values
 from unihub.apis.lean.plan import Declined, Variable
+from unihub.formats.files import variables_digest
 from unihub.handles.cache import staging, storage
 from unihub.handles.cache.cache_errors import CacheNotPrivate, CacheOwnedByAnother
 from unihub.handles.cache.derived import WEIGHTS, weights_note
@@ -27,7 +29,7 @@ from unihub.handles.cache.storage import is_trusted
 
 # TensorFlow aborts the process where a buffer that it is given is not aligned so.
 _ALIGNMENT = 64
-_LAYOUT = "unihub weights 2"
+_LAYOUT = "unihub weights 3"
 # Those that NumPy can hand over; what is of another dtype is read as ever.
 _MAPPABLE = frozenset(
     tf.as_dtype(name).as_datatype_enum
@@ -48,7 +50,7 @@ _MAPPABLE = frozenset(
 _Slot = Tuple[Variable, int, int]
 
 
-def mapped_values(variables: Sequence[Variable], prefix: str, stamp: Stamp) -> Sequence[Any]:
+def mapped_values(variables: Sequence[Variable], prefix: str) -> Sequence[Any]:
     """The values of variables, as tensors whose memory is a mapped file.
 
     Writing to such a tensor changes this process's copy of the page, and no file.
@@ -56,22 +58,20 @@ def mapped_values(variables: Sequence[Variable], prefix: str, stamp: Stamp) -> S
     Args:
         variables: whose values they are.
         prefix: of the checkpoint.
-        stamp: of the model's files.
 
     Raises:
         Declined: the folder of the files could have been written by others.
         CacheNotWritable, DiskFull, InodesFull: when the file system refuses.
     """
     slots, size = _slots(variables)
-    file = _file(variables, prefix, stamp)
     if not size:
         return read_values(variables, prefix)
-    note = weights_note(model_folder(prefix), stamp)
+    file = _file(variables, prefix)
     # Another process may remove the file at any time; an open one stays.
-    opened = _opened(file, size + len(note))
+    opened = _opened(file, size)
     if opened is None:
         with storage.writing(settings.current().cache):
-            opened = _written(file, slots, size, note, prefix)
+            opened = _written(file, slots, size, prefix)
     with opened:
         values = _mapped(opened, slots, size)
     rest = [variable for variable in variables if variable.key not in values]
@@ -95,31 +95,39 @@ def _slots(variables: Sequence[Variable]) -> Tuple[List[_Slot], int]:
     return slots, place
 
 
-def _file(variables: Sequence[Variable], prefix: str, stamp: Stamp) -> str:
+def _file(variables: Sequence[Variable], prefix: str) -> str:
+    digest = variables_digest(model_folder(prefix))
+    if not digest:
+        raise Declined("the variables have no index")
     root = settings.current().cache
     try:
         storage.make_folders(root, {WEIGHTS: storage.PRIVATE})
     except (CacheOwnedByAnother, CacheNotPrivate) as error:
         raise Declined(error.what) from None
-    facts = [_LAYOUT, os.path.realpath(prefix), [row[1:] for row in stamp], tf.__version__]
-    facts += [(v.key, v.dtype, tf.TensorShape(v.shape).as_list()) for v in variables]
+    # By content: of two versions made alike, sizes and times can be equal.
+    facts = [
+        _LAYOUT,
+        digest,
+        tf.__version__,
+        *((v.key, v.dtype, tf.TensorShape(v.shape).as_list()) for v in variables),
+    ]
     return os.path.join(root, WEIGHTS, hashlib.sha256(repr(facts).encode()).hexdigest())
 
 
 def _opened(file: str, size: int) -> Optional[IO[bytes]]:
-    """The file, if it is there; it appears by one rename, when it is whole."""
+    """The file, if it is there; it appears by one rename, when it is whole, with a note."""
     try:
         opened = os.fdopen(os.open(file, os.O_RDONLY | os.O_CLOEXEC), "rb")
     except FileNotFoundError:
         return None
     status = os.fstat(opened.fileno())
-    if status.st_size == size and is_trusted(status):
+    if status.st_size > size and is_trusted(status):
         return opened
     opened.close()
     return None
 
 
-def _written(file: str, slots: Sequence[_Slot], size: int, note: bytes, prefix: str) -> IO[bytes]:
+def _written(file: str, slots: Sequence[_Slot], size: int, prefix: str) -> IO[bytes]:
     values = read_values([variable for variable, _, _ in slots], prefix)
     handle, temporary = tempfile.mkstemp(
         prefix=staging.name_of_work(os.path.basename(file)), dir=os.path.dirname(file)
@@ -133,9 +141,11 @@ def _written(file: str, slots: Sequence[_Slot], size: int, note: bytes, prefix: 
             out.seek(place)
             out.write(array.data)
         out.seek(size)
-        out.write(note)
+        out.write(weights_note(model_folder(prefix)))
         out.flush()
         os.fsync(out.fileno())
+        # What shrinks under a mapping ends the process: nobody is to write to it any more.
+        os.chmod(temporary, stat.S_IRUSR)
         os.replace(temporary, file)
     except BaseException:
         out.close()

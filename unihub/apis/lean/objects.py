@@ -167,8 +167,7 @@ def _keys(objects: Any, wanted: Iterable[int], prefix: str) -> Dict[int, str]:
     The SavedModel and the checkpoint have each a graph of the objects; those that
     are reached by the same path from the root are the same.
     """
-    reader = tf.train.load_checkpoint(prefix)
-    saved = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
+    saved = _saved_objects(prefix)
     counterparts = {0: 0}
     waiting = collections.deque([0])
     missing = set(wanted)
@@ -183,6 +182,23 @@ def _keys(objects: Any, wanted: Iterable[int], prefix: str) -> Dict[int, str]:
     if missing:
         raise Declined("a variable is not in the checkpoint's object graph")
     return {place: _key(saved.nodes[counterparts[place]]) for place in wanted}
+
+
+def _saved_objects(prefix: str) -> Any:
+    reader = tf.train.load_checkpoint(prefix)
+    return TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
+
+
+def check_only_variables(prefix: str, count: int) -> None:
+    """Checks that a checkpoint holds no state but that of a number of variables.
+
+    Raises:
+        Declined: it holds more, such as the content of a table.
+    """
+    nodes = _saved_objects(prefix).nodes
+    with_state = [node for node in nodes if len(node.attributes) or node.registered_saver.name]
+    if len(with_state) != count:
+        raise Declined("the checkpoint holds more than variables")
 
 
 def _key(node: Any) -> str:

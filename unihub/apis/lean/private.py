@@ -199,17 +199,22 @@ def load_around(
     tags: Optional[Sequence[str]],
     variables: Mapping[str, Any],
     options: Optional[tf.saved_model.LoadOptions] = None,
-) -> Any:
-    """What tf.saved_model.load gives, with these variables in the place of its own.
+) -> Mapping[str, Any]:
+    """Loads a SavedModel, with these variables in the place of its own.
 
     Args:
         path: folder of a TF2 SavedModel.
         tags: of its MetaGraph; None for the only one.
-        variables: by path from the root, such as "root.encoder.kernel".
+        variables: by path from the root, such as "root.encoder.kernel"; None for one
+            that is to be made, and found in what is returned.
         options: of tf.saved_model.load.
+
+    Returns:
+        What tf.saved_model.load gives as "root", and the variables by their paths.
     """
     tags = None if tags is None else list(tags)
-    return load_partial(path, {"root": None, **variables}, tags, options)["root"]
+    loaded: Mapping[str, Any] = load_partial(path, {"root": None, **variables}, tags, options)
+    return loaded
 
 
 def attribute_defaults(definition: Any) -> Mapping[str, Optional[Any]]:

@@ -17,7 +17,8 @@ import tensorflow as tf
 
 from unihub.apis.lean import verbatim
 from unihub.apis.lean.calls import CALL, call_function
-from unihub.apis.lean.objects import captures_of, concrete_function
+from unihub.apis.lean.files import read_values
+from unihub.apis.lean.objects import captures_of, check_only_variables, concrete_function
 from unihub.apis.lean.plan import Declined, Pruned, Variable
 from unihub.apis.lean.private import SavedModel, load_around
 from unihub.apis.lean.tables import child_ids
@@ -66,7 +67,7 @@ def load_pruned(
             pruned = _pruned(meta_graph, signature, names, kept)
             file.write(verbatim.serialized(pruned, verbatim.structures(content)))
         options = tf.saved_model.LoadOptions(experimental_skip_checkpoint=True)
-        root = load_around(folder, None, given, options)
+        root = load_around(folder, None, given, options)["root"]
     for place in new:
         variable = getattr(root, _attribute(place))
         tf.raw_ops.AssignVariableOp(resource=variable.handle, value=values[place])
@@ -76,6 +77,43 @@ def load_pruned(
         variables={place: getattr(root, _attribute(place)) for place in places},
         paths=paths,
     )
+
+
+def load_rest(
+    path: str,
+    tags: Sequence[str],
+    meta_graph: Any,
+    prefix: str,
+    known: Mapping[int, Any],
+) -> Any:
+    """Loads the whole model around variables that are there already, and lets these be.
+
+    Args:
+        path: folder of the model.
+        tags: of its MetaGraph.
+        meta_graph: the MetaGraphDef.
+        prefix: of its checkpoint.
+        known: tf.Variables, by place in the object graph.
+
+    Returns:
+        What tf.saved_model.load gives.
+
+    Raises:
+        Declined: its checkpoint holds more than variables.
+    """
+    objects = meta_graph.object_graph_def
+    places = [p for p, node in enumerate(objects.nodes) if node.WhichOneof("kind") == "variable"]
+    check_only_variables(prefix, len(places))
+    new = [place for place in places if place not in known]
+    captures: Sequence[Any] = captures_of(meta_graph, new, prefix)
+    paths = _paths(objects, places)
+    values = read_values(captures, prefix)
+    # TensorFlow would restore those that are given as well.
+    options = tf.saved_model.LoadOptions(experimental_skip_checkpoint=True)
+    loaded = load_around(path, tags, {paths[place]: known.get(place) for place in places}, options)
+    for place, value in zip(new, values):
+        tf.raw_ops.AssignVariableOp(resource=loaded[paths[place]].handle, value=value)
+    return loaded["root"]
 
 
 def _closure(library: Any, roots: Iterable[str]) -> List[str]:

@@ -147,7 +147,7 @@ class Store:
             return read_values(variables, self.files.prefix)
         from unihub.apis.lean.mapped import mapped_values
 
-        return mapped_values(variables, self.files.prefix, self.files.stamp)
+        return mapped_values(variables, self.files.prefix)
 
     def _tensor(self, capture: Capture, handles: Dict[str, Any]) -> Any:
         if isinstance(capture, Variable):

@@ -15,8 +15,9 @@ import os
 import re
 import struct
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
+from unihub.formats.files import variables_digest
 from unihub.handles.cache import staging
 
 WEIGHTS = "weights"
@@ -27,9 +28,6 @@ ORIGIN = os.path.join("assets.extra", "unihub_conversion.json")
 _GRAPH = "saved_model.pb"
 _LENGTH = struct.Struct("<Q")
 _MOST_NOTE_BYTES = 1 << 20
-
-# Of a file: its path, size, st_mtime_ns and st_ino.
-Stamp = Sequence[Tuple[str, int, int, int]]
 
 
 @dataclass(frozen=True)
@@ -49,16 +47,15 @@ class Derived:
     outdated: bool = False
 
 
-def weights_note(model: str, stamp: Stamp) -> bytes:
+def weights_note(model: str) -> bytes:
     """What follows the values in a file of weights.
 
     Args:
         model: the folder they are of.
-        stamp: its files when they were read.
     """
     # The same note by whichever path the model is reached.
-    rows = [(os.path.relpath(path, model), *state) for path, *state in stamp]
-    note = json.dumps({"model": os.path.realpath(model), "stamp": rows}).encode("ascii")
+    origin = {"model": os.path.realpath(model), "variables": variables_digest(model)}
+    note = json.dumps(origin).encode("ascii")
     return note + _LENGTH.pack(len(note))
 
 
@@ -84,12 +81,11 @@ def unfinished(root: str) -> List[str]:
 
 def _weights(path: str) -> Derived:
     note = _read_note(path)
-    try:
-        model, stamp = str(note["model"]), note["stamp"]
-        outdated = any(_has_changed(os.path.join(model, name), before) for name, *before in stamp)
-        return Derived(path, path, model, outdated)
-    except (KeyError, TypeError, ValueError):
+    model, variables = note.get("model"), note.get("variables")
+    if not isinstance(model, str):
         return Derived(path, path)
+    # Without the digest it is of a release that named them otherwise.
+    return Derived(path, path, model, outdated=variables != variables_digest(model))
 
 
 def _converted(path: str) -> Derived:
@@ -99,14 +95,6 @@ def _converted(path: str) -> Derived:
     except (OSError, ValueError, KeyError, TypeError):
         model = None
     return Derived(path, os.path.join(path, _GRAPH), model)
-
-
-def _has_changed(path: str, before: Sequence[int]) -> bool:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return True
-    return before != [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
 def _read_note(path: str) -> Mapping[str, Any]:
