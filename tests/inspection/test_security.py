@@ -11,6 +11,7 @@ from inspection.acting_table import ACTING, EXPECTED, findings_in, other_models
 
 from unihub.errors import UnihubError
 from unihub.formats import read_saved_model
+from unihub.inspection import security
 from unihub.inspection.dangers import DANGERS, Severity
 from unihub.inspection.security import (
     AssetEscapes,
@@ -129,6 +130,63 @@ def test_of_an_op_given_twice_neither_hides_the_other(tmp_path):
     assert (finding.op, finding.detail) == ("WriteFile", "'p'")
 
 
+def const(name, text):
+    return (1, [(1, name), (2, "Const"), (5, [(1, "value"), (2, [(8, [(1, 7), (8, text)])])])])
+
+
+def in_a_row(tmp_path, nodes):
+    """Findings in a model whose signature runs every node but the constants."""
+    outputs = {f"y{i}": tensor_info(f"{fields[0][1]}:0", 1) for i, (_, fields) in enumerate(nodes)}
+    tensors = signature({}, outputs)
+    graph = meta_graph(signatures={"s": tensors}, more=[(2, nodes)])
+    (tmp_path / "saved_model.pb").write_bytes(saved_model(graph))
+    return security_findings(read_saved_model(tmp_path))
+
+
+def prints(index, stream):
+    return (1, [(1, f"print{index}"), (2, "PrintV2"), attribute("output_stream", stream)])
+
+
+def test_harmless_occurrences_do_not_hide_another(tmp_path):
+    nodes = [prints(i, "log(info)") for i in range(105)] + [prints(105, "file://acted")]
+    (finding,) = in_a_row(tmp_path, nodes)
+    assert finding.detail == "'file://acted'"
+
+
+def with_paths(op, texts):
+    for index, text in enumerate(texts):
+        yield const(f"path{index}", text)
+        yield (1, [(1, f"acts{index}"), (2, op), (3, f"path{index}")])
+
+
+def test_what_is_too_much_to_tell_is_counted(tmp_path):
+    found = in_a_row(tmp_path, list(with_paths("WriteFile", [f"out{i}" for i in range(1250)])))
+    assert len(found) == 101
+    details = [finding.detail for finding in found]
+    assert [detail for detail in details if "more" in detail] == ["'out100' and 1,149 more like it"]
+
+
+def test_what_is_graver_than_much_else_is_told(tmp_path):
+    paths = [f"/etc/{i}" for i in range(120)] + ["gs://bucket/secret"]
+    first, *_ = in_a_row(tmp_path, list(with_paths("ReadFile", paths)))
+    assert (first.severity, first.detail) == (Severity.HIGH, "'gs://bucket/secret'")
+
+
+def test_a_folder_of_too_many_files_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(security, "_MOST_FILES", 2)
+    for name in ("a.txt", "b.txt", "c.so"):
+        (tmp_path / name).write_bytes(b"")
+    (finding,) = in_a_row(tmp_path, [])
+    assert "more files" in finding.effect
+
+
+def test_a_graph_in_many_strings_is_searched_once(tmp_path):
+    inner = encode([const("p", "inner.txt"), (1, [(1, "w"), (2, "WriteFile"), (3, "p")])])
+    found = in_a_row(tmp_path, list(with_paths("DatasetFromGraph", [inner] * 50)))
+    assert [finding.op for finding in found].count("DatasetFromGraph") == 50
+    assert [finding.op for finding in found].count("WriteFile") == 1
+
+
 def test_names_of_a_hostile_model_cannot_forge_lines(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(writing("Bad\n\x1b[2JOp"))
     (finding,) = security_findings(read_saved_model(tmp_path))
@@ -157,7 +215,9 @@ def test_many_functions_that_call_one_another(tmp_path):
         saved_model(meta_graph(signatures={"s": tensors}, more=graph))
     )
     found = security_findings(read_saved_model(tmp_path))
-    assert {finding.op for finding in found} == {"WriteFile"}
+    assert {(finding.op, finding.when) for finding in found} == {("WriteFile", When.CALL)}
+    # 3,000 of them act: as many are told as ever, and the others are counted.
+    assert [f.detail for f in found if f.detail] == ["and 2,899 more like it"]
 
 
 SEEDS = [ACTING / name for name in ("dataset_graph", "tf1_main_op_writes", "harmless_table")]

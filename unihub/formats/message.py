@@ -277,6 +277,13 @@ class Message:
         """One of repeated messages."""
         return self._source.child((self._fields[name][index],), FIELD_TYPES[self._type, name])
 
+    def places_of(self, name: str, field: str, text: str) -> List[int]:
+        """Indices of the repeated messages in which a field of text has a value."""
+        indices = self.holding(name, text.encode("utf-8"))
+        places, message_type = self._fields.get(name, ()), FIELD_TYPES[self._type, name]
+        rows = self._source.rows([places[index] for index in indices], message_type, (field,))
+        return [index for index, (value,) in zip(indices, rows) if value == text]
+
     def messages(self, name: str) -> List[Message]:
         message_type = FIELD_TYPES[self._type, name]
         child = self._source.child

@@ -101,6 +101,13 @@ class WireSource(EncodedSource):
                 value, pos = data[pos + 1], pos + 2
                 if value > 127:
                     value, pos = self.varint(pos - 1)
+            elif key & KIND == PLAIN | 128 and data[pos + 1] < 128 and data[pos + 2] < 128:
+                # A short string in a field numbered above 15, of which functions have many.
+                key, start = (key & 127) + (data[pos + 1] << 7), pos + 3
+                pos = start + data[pos + 2]
+                if pos > end:
+                    raise self.malformed("a field goes beyond its message", start)
+                value = start, pos
             else:
                 key, value, pos = self._any_field(pos, end)
             if key != last:
@@ -129,6 +136,15 @@ class WireSource(EncodedSource):
         self, places: Sequence[Place], message_type: str, names: Sequence[str]
     ) -> Tuple[Any, ...]:
         plan, default = _plan_of_columns(message_type, tuple(names))
+        return self._row(places, plan, default)
+
+    def rows(
+        self, places: Sequence[Place], message_type: str, names: Sequence[str]
+    ) -> List[Tuple[Any, ...]]:
+        plan, default = _plan_of_columns(message_type, tuple(names))
+        return [self._row((place,), plan, default) for place in places]
+
+    def _row(self, places: Sequence[Place], plan: Plan, default: Sequence[Any]) -> Tuple[Any, ...]:
         row = list(default)
         for start, end in places:
             try:

@@ -326,6 +326,7 @@ LAMBDA = (
     "unihub does not open it"
 )
 REMOTE = "names a place in the network"
+MANY_FILES = "holds more files than unihub looks at, and more of them may run code elsewhere"
 ESCAPES = "is an asset outside of the model's folder; unihub refuses to load it"
 
 

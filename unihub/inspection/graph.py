@@ -8,8 +8,9 @@ from unihub.formats import wire
 from unihub.formats.encoding import varint
 from unihub.formats.message import MalformedFile, Message
 
-# Each search reads the file; after so many, reading all of it once is cheaper.
+# Each search reads the file, or a function; after so many, reading all of it once is cheaper.
 _MOST_SEARCHES = 100
+_MOST_SEARCHES_OF_FUNCTION = 10
 _LONGEST_STRING = 1 << 26
 _STRING_DTYPE = 7
 # What depends on these is evaluated when it is run, and not before.
@@ -87,6 +88,7 @@ class Function:
         signature = message.message("signature")
         self.name = signature.text("name")
         self._signature = signature
+        self._searches = 0
         self._all_nodes: Optional[List[Node]] = None
         self._nodes: Optional[Dict[str, Node]] = None
         self._ops: Optional[Set[str]] = None
@@ -94,15 +96,20 @@ class Function:
 
     @property
     def arguments(self) -> List[str]:
-        return [argument.text("name") for argument in self._signature.messages("input_arg")]
+        return [name for (name,) in self._signature.rows("input_arg", "name")]
 
     @property
-    def has_list_arguments(self) -> bool:
-        """Whether an argument stands for several inputs of a caller."""
-        return any(
-            argument.text("number_attr") or argument.text("type_list_attr")
-            for argument in self._signature.messages("input_arg")
-        )
+    def argument_count(self) -> int:
+        return self._signature.count("input_arg")
+
+    def argument(self, name: str) -> Optional[int]:
+        """The index of an argument; None for what is none."""
+        return next(iter(self._signature.places_of("input_arg", "name", name)), None)
+
+    def has_list_arguments(self, until: int) -> bool:
+        """Whether one of the arguments up to an index stands for several inputs of a caller."""
+        arguments = (self._signature.item("input_arg", index) for index in range(until + 1))
+        return any(a.text("number_attr") or a.text("type_list_attr") for a in arguments)
 
     @property
     def all_nodes(self) -> List[Node]:
@@ -116,6 +123,24 @@ class Function:
         if self._nodes is None:
             self._nodes = {node.name: node for node in self.all_nodes}
         return self._nodes
+
+    def nodes_with(self, op: str) -> List[Node]:
+        """Its nodes of one op; the others are not decoded."""
+        if self._all_nodes is None:
+            return self._nodes_where("op", op)
+        return [node for node in self._all_nodes if node.op == op]
+
+    def node(self, name: str) -> Optional[Node]:
+        """The node of a name."""
+        self._searches += 1
+        if self._nodes is not None or self._searches > _MOST_SEARCHES_OF_FUNCTION:
+            return self.nodes.get(name)
+        # Of equal names the last counts, as in `nodes`.
+        return next(reversed(self._nodes_where("name", name)), None)
+
+    def _nodes_where(self, field: str, text: str) -> List[Node]:
+        indices = self._message.places_of("node_def", field, text)
+        return [Node(self._message.item("node_def", index)) for index in indices]
 
     @property
     def ops(self) -> Set[str]:
@@ -154,9 +179,10 @@ class Graph:
         self._functions: Dict[int, Function] = {}
         self._nodes_by_index: Dict[int, Node] = {}
         self._nodes: Optional[Dict[str, Node]] = None
-        self._searches = 0
+        self._callers_found: Dict[str, Tuple[List[Function], List[Node]]] = {}
         self._callers: Optional[Dict[str, Tuple[List[Function], List[Node]]]] = None
         self._ops: Optional[FrozenSet[str]] = None
+        self._evaluated: Dict[Optional[Function], Set[str]] = {}
 
     def ops(self) -> FrozenSet[str]:
         """Names of all ops, of the functions too."""
@@ -194,41 +220,46 @@ class Graph:
 
         TensorFlow's shape inference runs such a node when the graph is built.
         """
-        nodes = function.nodes if function is not None else self.nodes
-        arguments = function.arguments if function is not None else ()
-        waiting, seen = [node.name], {node.name}
-        while waiting:
-            one = nodes.get(waiting.pop())
-            inputs = {node_of(name) for name in one.data_inputs} if one is not None else set()
-            if not inputs.isdisjoint(arguments) or (one is not None and one.op in _NOT_CONSTANT):
-                return False
-            waiting += inputs - seen
-            seen |= inputs
-        users = [one for one in nodes.values() if one.op not in _EVALUATING_NOTHING]
-        return any(node.name in map(node_of, user.data_inputs) for user in users)
+        if function not in self._evaluated:
+            nodes = function.nodes if function is not None else self.nodes
+            arguments = function.arguments if function is not None else ()
+            self._evaluated[function] = _evaluated(nodes.values(), arguments)
+        return node.name in self._evaluated[function]
 
     def callers(self, name: str) -> Tuple[List[Function], List[Node]]:
         """Functions and nodes that call a function or pass it on."""
-        self._searches += 1
-        if self._searches > _MOST_SEARCHES:
-            return self._all_callers().get(name, ([], []))
+        if name in self._callers_found:
+            return self._callers_found[name]
+        if len(self._callers_found) >= _MOST_SEARCHES:
+            return self.all_callers().get(name, ([], []))
         functions = [
             function
             for function in self.functions_holding(name)
             if function.name != name and name in function.references
         ]
-        return functions, [node for node in self.nodes_holding(name) if name in node.functions()]
+        nodes = [node for node in self.nodes_holding(name) if name in node.functions()]
+        self._callers_found[name] = functions, nodes
+        return functions, nodes
 
-    def _all_callers(self) -> Dict[str, Tuple[List[Function], List[Node]]]:
+    def all_callers(self) -> Dict[str, Tuple[List[Function], List[Node]]]:
+        """As `callers`, of all functions at once; ops are among them."""
         if self._callers is None:
             self._callers = {}
-            for function in self.functions_holding(""):
+            for function in self.functions:
                 for name in function.references - {function.name}:
                     self._callers.setdefault(name, ([], []))[0].append(function)
             for node in self.nodes.values():
                 for name in node.functions():
                     self._callers.setdefault(name, ([], []))[1].append(node)
         return self._callers
+
+    @property
+    def functions(self) -> List[Function]:
+        return [self._function(index) for index in range(self._library.count("function"))]
+
+    def nodes_with(self, op: str) -> List[Node]:
+        """Nodes with an op, without the functions' own."""
+        return [self._node(index) for index in self._message.places_of("node", "op", op)]
 
     def nodes_holding(self, text: str) -> List[Node]:
         """Nodes that may mention a name."""
@@ -246,6 +277,11 @@ class Graph:
                 gradient = self._library.item(field, index)
                 if gradient.text("gradient_func") == name:
                     yield gradient.text(of)
+
+    def gradients(self) -> Iterator[Tuple[str, str]]:
+        """Each function that is a gradient, and of which function or op."""
+        for field, of in _GRADIENTS:
+            yield from self._library.rows(field, "gradient_func", of)
 
     def _node(self, index: int) -> Node:
         if index not in self._nodes_by_index:
@@ -286,6 +322,27 @@ def _functions_below(node: Message) -> Iterator[str]:
         for function in (*value.messages("func"), *value.message("list").messages("func")):
             yield function.text("name")
             waiting += function.messages("attr")
+
+
+def _evaluated(nodes: Iterable[Node], arguments: Iterable[str]) -> Set[str]:
+    """Names of the nodes that are used, and depend on nothing that is given or may change."""
+    users: Dict[str, List[str]] = {}
+    used: Set[str] = set()
+    waiting = list(arguments)
+    for node in nodes:
+        inputs = [node_of(name) for name in node.data_inputs]
+        for name in inputs:
+            users.setdefault(name, []).append(node.name)
+        if node.op not in _EVALUATING_NOTHING:
+            used.update(inputs)
+        if node.op in _NOT_CONSTANT:
+            waiting.append(node.name)
+    changing = set(waiting)
+    while waiting:
+        more = set(users.get(waiting.pop(), ())) - changing
+        changing |= more
+        waiting += more
+    return used - changing
 
 
 def node_of(tensor: str) -> str:

@@ -12,6 +12,8 @@ CONSTANT, ASSET, CHECKPOINT = "constant", "asset", "checkpoint"
 ARGUMENT, COMPUTED = "argument", "computed"
 
 _MOST_STEPS = 2_000
+# Of all paths of a model together.
+_MOST_STEPS_IN_ALL = 1_000_000
 # Their strings are those of their inputs.
 _PASS_ON = frozenset(
     (
@@ -63,6 +65,7 @@ class Paths:
     def __init__(self, meta_graph: Message, reachability: Reachability) -> None:
         self._meta_graph = meta_graph
         self._reachability = reachability
+        self._steps_left = _MOST_STEPS_IN_ALL
         self._files = [asset.text("filename") for asset in meta_graph.messages("asset_file_def")]
         # By the node that the loader feeds, of the graph itself.
         self._fed: Dict[Fed, Dict[str, Path]] = {}
@@ -102,15 +105,17 @@ class Paths:
             place = (name, where.name if where else "")
             if place in seen:
                 continue
-            if len(seen) >= _MOST_STEPS or depth > _DEEPEST_JOIN:
+            self._steps_left -= 1
+            if len(seen) >= _MOST_STEPS or depth > _DEEPEST_JOIN or self._steps_left < 0:
                 found[Path(COMPUTED, b"a long chain of ops")] = None
                 break
             seen.add(place)
             if where is None and node_of(name) in fed:
                 found[fed[node_of(name)]] = None
                 continue
-            paths, more = self._step(node_of(name), where)
-            if more and self._is_join(node_of(name), where):
+            node = self._node(node_of(name), where)
+            paths, more = self._step(node_of(name), node, where)
+            if more and node is not None and node.op == _JOIN:
                 first = self._of(more[:1], fed, depth + 1)
                 paths = [] if all(map(_says_where, first)) else [Path(COMPUTED, _JOIN.encode())]
             found.update(dict.fromkeys(paths))
@@ -118,19 +123,18 @@ class Paths:
         return tuple(found)
 
     def _node(self, name: str, function: Optional[Function]) -> Optional[Node]:
-        nodes = function.nodes if function is not None else self._reachability.graph.nodes
-        return nodes.get(name)
+        if function is not None:
+            return function.node(name)
+        return self._reachability.graph.nodes.get(name)
 
-    def _is_join(self, name: str, function: Optional[Function]) -> bool:
-        node = self._node(name, function)
-        return node is not None and node.op == _JOIN
-
-    def _step(self, name: str, function: Optional[Function]) -> Tuple[List[Path], List[Place]]:
-        node = self._node(name, function)
+    def _step(
+        self, name: str, node: Optional[Node], function: Optional[Function]
+    ) -> Tuple[List[Path], List[Place]]:
         if node is None:
-            if function is None or name not in function.arguments:
+            index = None if function is None else function.argument(name)
+            if function is None or index is None:
                 return [Path(COMPUTED, b"an unknown node")], []
-            return self._argument(function, name)
+            return self._argument(function, name, index)
         if node.op == "Const":
             return [Path(CONSTANT, text) for text in node.constant_strings()], []
         if node.op == "Placeholder":
@@ -151,12 +155,13 @@ class Paths:
             if len(node.data_inputs) > 1
         ]
 
-    def _argument(self, function: Function, name: str) -> Tuple[List[Path], List[Place]]:
+    def _argument(
+        self, function: Function, name: str, index: int
+    ) -> Tuple[List[Path], List[Place]]:
         """A function's argument is what its callers give, or what it captured."""
-        if function.has_list_arguments:
-            # No index of an argument is then that of a caller's input.
+        if function.has_list_arguments(until=index):
+            # Its index is then not that of a caller's input.
             return [Path(COMPUTED, b"a list of arguments")], []
-        index = function.arguments.index(name)
         paths: List[Path] = []
         more: List[Place] = []
         concrete = self._reachability.concrete_function(function.name)
@@ -178,7 +183,7 @@ class Paths:
 
     def _captured(self, concrete: Message, function: Function, index: int, name: str) -> Path:
         bound = concrete.numbers("bound_inputs")
-        position = index - (len(function.arguments) - len(bound))
+        position = index - (function.argument_count - len(bound))
         objects = self._meta_graph.message("object_graph_def")
         if not 0 <= position < len(bound):
             return Path(ARGUMENT, name.encode("utf-8"))

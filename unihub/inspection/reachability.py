@@ -31,6 +31,7 @@ _REFERENCES = ("children", "dependencies")
 
 # Each looks through the graph; after so many, following it from its roots is cheaper.
 _MOST_ASKED = 20
+_MOST_TRACED = 50
 _LONGEST_DEF = 1 << 16
 
 
@@ -95,6 +96,7 @@ class Reachability:
         self._reached: Dict[Trigger, Set[str]] = {}
         self._roots: Optional[List[Tuple[Trigger, List[str]]]] = None
         self._function_triggers: Dict[str, Tuple[Trigger, ...]] = {}
+        self._all_triggers: Optional[Dict[str, List[Trigger]]] = None
         self._of_objects: Optional[Dict[str, List[Trigger]]] = None
 
     def of_node(self, name: str) -> Tuple[Trigger, ...]:
@@ -109,22 +111,26 @@ class Reachability:
         return tuple(trigger for trigger, names in roots if name in self._from(trigger, names))
 
     def of_function(self, name: str) -> Tuple[Trigger, ...]:
-        """What runs a function, directly or through others."""
+        """What runs a function, directly or through others.
+
+        Of many triggers of a kind it need not name them all.
+        """
         if self._outer is not None:
             return self._outer
+        if len(self._function_triggers) >= _MOST_TRACED:
+            if self._all_triggers is None:
+                self._all_triggers = self._trace_all()
+            return tuple(self._all_triggers.get(name, ()))
         if name not in self._function_triggers:
             self._function_triggers[name] = tuple(dict.fromkeys(self._trace(name)))
         return self._function_triggers[name]
 
     def concrete_function(self, name: str) -> Optional[Message]:
         """A function of an object: a SavedConcreteFunction."""
-        found = None
-        for index in self._objects.holding("concrete_functions", name.encode("utf-8")):
-            entry = self._objects.item("concrete_functions", index)
-            if entry.text("key") == name:
-                # Of equal keys the last counts.
-                found = entry.message("value")
-        return found
+        # Of equal keys the last counts.
+        for index in reversed(self._objects.places_of("concrete_functions", "key", name)):
+            return self._objects.item("concrete_functions", index).message("value")
+        return None
 
     def _trace(self, name: str) -> Iterator[Trigger]:
         waiting, seen = [name], {name}
@@ -140,6 +146,28 @@ class Reachability:
                 yield Trigger(When.CALL, f"the gradient of {of!r}")
             waiting += found - seen
             seen |= found
+
+    def _trace_all(self) -> Dict[str, List[Trigger]]:
+        """What runs each function, followed from what is run to what that calls."""
+        found: Dict[str, Dict[Tuple[When, Optional[Fed]], Trigger]] = {}
+        called: Dict[str, List[str]] = {}
+        waiting: List[Tuple[str, Trigger]] = []
+        for name in self._objects.entries("concrete_functions"):
+            waiting += [(name, trigger) for trigger in self._of_concrete_function(name)]
+        for name, of in self.graph.gradients():
+            waiting.append((name, Trigger(When.CALL, f"the gradient of {of!r}")))
+        for name, (functions, nodes) in self.graph.all_callers().items():
+            for function in functions:
+                called.setdefault(function.name, []).append(name)
+            for node in nodes:
+                waiting += [(name, trigger) for trigger in self.of_node(node.name)]
+        while waiting:
+            name, trigger = waiting.pop()
+            of_kind = found.setdefault(name, {})
+            if (trigger.when, trigger.fed) not in of_kind:
+                of_kind[trigger.when, trigger.fed] = trigger
+                waiting += [(callee, trigger) for callee in called.get(name, ())]
+        return {name: list(of_kind.values()) for name, of_kind in found.items()}
 
     def _of_concrete_function(self, name: str) -> List[Trigger]:
         if self._of_objects is None:

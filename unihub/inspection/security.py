@@ -11,9 +11,19 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
-from itertools import islice
-from typing import Callable, Dict, FrozenSet, Iterable, Iterator, List, Optional, Sequence, Tuple
+from dataclasses import dataclass, replace
+from typing import (
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from unihub.errors import UnihubError
 from unihub.formats.message import Message
@@ -208,6 +218,9 @@ def _file_findings(folder: str) -> Iterator[Finding]:
         for name in sorted(names):
             count += 1
             if count > _MOST_FILES:
+                yield Finding(
+                    Severity.MEDIUM, "the folder", dangers.MANY_FILES, "files", When.NEVER, ""
+                )
                 return
             file = os.path.relpath(os.path.join(parent, name), folder)
             ending = os.path.splitext(name)[1].lower()
@@ -228,6 +241,7 @@ class Scan:
         outer: Optional[Tuple[Trigger, ...]] = None,
         where: str = "",
         depth: int = 0,
+        nested: Optional[Set[Tuple[bytes, FrozenSet[When]]]] = None,
     ) -> None:
         self.meta_graph = meta_graph
         self.file = file
@@ -236,6 +250,8 @@ class Scan:
         self.outer = outer
         self.where = where
         self.depth = depth
+        # What has been searched of the graphs that are held as strings, each once.
+        self.nested = set() if nested is None else nested
         self._reachability: Optional[Reachability] = None
         self._paths: Optional[Paths] = None
 
@@ -243,9 +259,12 @@ class Scan:
         found: List[Finding] = []
         for op in sorted(self.graph.ops() - harmless_ops() - self.also_known):
             danger = danger_of(op)
-            for node, function, triggers in islice(self._occurrences(op), _MOST_OF_AN_OP):
-                found += self._of_node(node, function, triggers, danger)
-        found += self._remote_constants(found)
+            found += _told(
+                finding
+                for node, function, triggers in self._occurrences(op)
+                for finding in self._of_node(node, function, triggers, danger)
+            )
+        found += _told(self._remote_constants(found))
         return found
 
     # Built when something is looked up.
@@ -264,24 +283,22 @@ class Scan:
 
     def _occurrences(self, op: str) -> Iterator[Occurrence]:
         is_early = op in STATELESS or op not in DANGERS
-        for node in self.graph.nodes_holding(op):
-            if node.op == op:
-                triggers = _relevant(op, self.reachability.of_node(node.name))
-                if is_early and self.graph.is_evaluated(node, None):
-                    triggers = (BUILDING, *triggers)
-                if triggers:
-                    yield node, None, triggers
+        for node in self.graph.nodes_with(op):
+            triggers = _relevant(op, self.reachability.of_node(node.name))
+            if is_early and self.graph.is_evaluated(node, None):
+                triggers = (BUILDING, *triggers)
+            if triggers:
+                yield node, None, triggers
         for function in self.graph.functions_with(op):
             triggers = _relevant(op, self.reachability.of_function(function.name))
             if not triggers and not is_early:
                 # The saver's own functions, mostly: their nodes are many, and not decoded.
                 continue
-            for node in function.all_nodes:
-                if node.op == op:
-                    if is_early and self.graph.is_evaluated(node, function):
-                        yield node, function, (BUILDING, *triggers)
-                    elif triggers:
-                        yield node, function, triggers
+            for node in function.nodes_with(op):
+                if is_early and self.graph.is_evaluated(node, function):
+                    yield node, function, (BUILDING, *triggers)
+                elif triggers:
+                    yield node, function, triggers
 
     def _of_node(
         self,
@@ -331,7 +348,11 @@ class Scan:
     ) -> Iterator[Finding]:
         if self.depth >= _DEEPEST_NESTING:
             return
+        whens = frozenset(trigger.when for trigger in triggers)
         for path in paths:
+            if (path.text, whens) in self.nested:
+                continue
+            self.nested.add((path.text, whens))
             graph = _graph_of(path, self.file)
             if graph is not None:
                 place = f"{self.where}, in the dataset of {_shown(where)}"
@@ -343,6 +364,7 @@ class Scan:
                     triggers,
                     place,
                     self.depth + 1,
+                    self.nested,
                 ).findings()
 
     def _remote_constants(self, found: List[Finding]) -> Iterator[Finding]:
@@ -369,6 +391,21 @@ class Scan:
             if triggers:
                 for node in function.nodes.values():
                     yield node, function, triggers
+
+
+def _told(findings: Iterable[Finding]) -> List[Finding]:
+    """As many of the findings as are told, none graver than these being left out in silence."""
+    told: List[Finding] = []
+    others: Dict[Tuple[Severity, When], List[Finding]] = {}
+    for finding in dict.fromkeys(findings):
+        if len(told) < _MOST_OF_AN_OP:
+            told.append(finding)
+        else:
+            others.setdefault((finding.severity, finding.when), []).append(finding)
+    for first, *more in others.values():
+        rest = f" and {len(more):,} more like it" if more else ""
+        told.append(replace(first, detail=(first.detail + rest).strip()))
+    return told
 
 
 def _graph_of(path: Path, file: str) -> Optional[Graph]:
