@@ -54,6 +54,7 @@ def test_defaults(monkeypatch):
         tfhub_cache=os.path.join(tempfile.gettempdir(), "tfhub_modules"),
         kagglehub_cache="/home/ada/.cache/kagglehub",
         lockfile=None,
+        on_unsafe="warn",
     )
 
 
@@ -92,6 +93,7 @@ def test_defaults(monkeypatch):
         ("KAGGLEHUB_CACHE", "/k", "kagglehub_cache", "/k"),
         ("UNIHUB_LOCKFILE", "models.lock", "lockfile", "models.lock"),
         ("UNIHUB_LOCKFILE", "none", "lockfile", ""),
+        ("UNIHUB_ON_UNSAFE", "REFUSE", "on_unsafe", "refuse"),
     ],
 )
 def test_a_variable_sets_it(monkeypatch, variable, text, field, expected):

@@ -116,6 +116,29 @@ class MatrixRefusal(UnihubError, ValueError, NotImplementedError):
         return _rebuild, (type(self), self.facts, self.refusal)
 
 
+class UnknownChoice(UnihubError, ValueError):
+    """An argument has a value that is none of its choices."""
+
+    code = "unknown-choice"
+    what = "{argument}={value!r} is not known."
+    why = "{argument} is one of {choices}."
+    do = "{remedy}"
+
+
+def check_choice(argument: str, value: Any, choices: Sequence[str], line: str) -> None:
+    """Makes sure that a value, unless it is None, is one of some words.
+
+    Args:
+        line: what to write instead, with ``{example!r}`` in the place of the word.
+
+    Raises:
+        UnknownChoice: names the choices and the nearest.
+    """
+    if value is not None and value not in choices:
+        remedy = line.format(argument=argument, example=nearest(value, choices))
+        raise UnknownChoice(argument=argument, value=value, choices=listed(choices), remedy=remedy)
+
+
 def _rebuild(cls: type, facts: Dict[str, Any], *positional: Any) -> UnihubError:
     error: UnihubError = cls(*positional, **facts)
     return error

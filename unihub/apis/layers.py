@@ -36,7 +36,13 @@ def load_keras_layer(request: Request) -> Any:
     if request.tags_given or len(request.model.meta_graphs) > 1:
         keywords["tags"] = list(request.meta_graph.tags)
     with explained(request.handle, request.meta_graph):
-        return keras_layer_class()(request.handle, trainable=request.fine_tuning, **keywords)
+        return keras_layer_class()(
+            request.handle,
+            trainable=request.fine_tuning,
+            # The load has looked at it.
+            on_unsafe="ignore",
+            **keywords,
+        )
 
 
 def _selected(request: Request) -> Dict[str, Any]:

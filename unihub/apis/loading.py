@@ -16,6 +16,7 @@ from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model, read_ops
 from unihub.formats.saved_model import saved_model_file
 from unihub.handles import resolving
+from unihub.inspection import safety
 from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix.values import Format, Runtime
 from unihub.runtime import current_runtime
@@ -77,6 +78,7 @@ def load_object(
     handle: Union[str, os.PathLike[str]],
     tags: Optional[selection.Tags] = None,
     options: Any = None,
+    on_unsafe: Optional[str] = None,
 ) -> Any:
     """The loaded object of a handle, as tensorflow_hub's ``load`` gives it.
 
@@ -84,12 +86,14 @@ def load_object(
         handle: a folder or URL.
         tags: of the MetaGraph to load; the evident one when None.
         options: tf.saved_model.LoadOptions, or None.
+        on_unsafe: as for a KerasLayer.
 
     Returns:
         What tf.saved_model.load returns.
     """
     text = os.fspath(handle)
     with open_saved_model(resolving.resolve(handle)) as (model, _):
+        safety.check(text, model, on_unsafe, call="unihub.KerasLayer")
         meta_graph = selection.choose_meta_graph(model, text, tags=tags)
         return load_meta_graph(text, model, meta_graph, options)
 

@@ -30,6 +30,7 @@ from unihub.errors import UnihubError, first_line
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, read_ops, read_saved_model
 from unihub.handles import resolving
+from unihub.inspection import safety
 from unihub.matrix.values import Format, Runtime
 
 _TRAIN = "train"
@@ -48,6 +49,7 @@ def convert(
     dry_run: bool,
     inputs: Mapping[str, Mapping[str, Any]],
     call: str = "",
+    on_unsafe: Optional[str] = None,
 ) -> ConversionReport:
     """Does what `unihub.convert` says.
 
@@ -59,6 +61,8 @@ def convert(
     model = read_saved_model(resolving.resolve(handle))
     if model.format is Format.TF2_SAVED_MODEL:
         raise errors.AlreadyTF2(handle=handle, evidence=model.evidence)
+    # It is run, to be compared with what is made of it.
+    safety.check(handle, model, on_unsafe, call="")
     quoted = repr(path).replace("{", "{{").replace("}", "}}")
     call = call or f"unihub.convert({{handle!r}}, {quoted}, "
     source = _source(handle, model, tags, signature, call)
@@ -83,7 +87,11 @@ def convert(
 
 
 def convert_once(
-    handle: str, cache: str, signature: Optional[str], tags: Optional[selection.Tags]
+    handle: str,
+    cache: str,
+    signature: Optional[str],
+    tags: Optional[selection.Tags],
+    on_unsafe: Optional[str] = None,
 ) -> str:
     """Does what `unihub.conversion.convert.convert_once` says."""
     check_runtime("unihub.load(..., convert=True)", f"unihub.load({handle!r}, convert=True)")
@@ -93,7 +101,7 @@ def convert_once(
     path = os.path.join(cache, key[:32])
     if not os.path.isdir(path):
         try:
-            convert(handle, path, signature, chosen, False, False, inputs={}, call=_LOAD)
+            convert(handle, path, signature, chosen, False, False, {}, _LOAD, on_unsafe)
         except (errors.TargetExists, OSError):
             # Another process was faster; it publishes only what is complete.
             if not os.path.isdir(path):

@@ -85,6 +85,7 @@ def convert_once(
     *,
     signature: Optional[str] = None,
     tags: Optional[Union[str, Iterable[str]]] = None,
+    on_unsafe: Optional[str] = None,
 ) -> str:
     """Converts a model into a cache, unless the same content is there already.
 
@@ -92,6 +93,7 @@ def convert_once(
         handle: of a TF1 Hub module or a TF1 SavedModel.
         cache: the folder that holds converted models; made if it is not there.
         signature, tags: as for `convert`.
+        on_unsafe: as for `unihub.load`.
 
     Returns:
         The converted model's folder. Its name tells the original's content, the
@@ -105,7 +107,7 @@ def convert_once(
     """
     from unihub.conversion import conversion
 
-    return conversion.convert_once(os.fspath(handle), os.fspath(cache), signature, tags)
+    return conversion.convert_once(os.fspath(handle), os.fspath(cache), signature, tags, on_unsafe)
 
 
 def convert_into_cache(
@@ -113,6 +115,7 @@ def convert_into_cache(
     *,
     signature: Optional[str] = None,
     tags: Optional[Union[str, Iterable[str]]] = None,
+    on_unsafe: Optional[str] = None,
 ) -> str:
     """As `convert_once`, into the cache that the settings name.
 
@@ -126,7 +129,8 @@ def convert_into_cache(
     """
     cache = settings.current().cache
     storage.make_folders(cache, {CONVERTED: storage.PRIVATE})
-    return convert_once(handle, os.path.join(cache, CONVERTED), signature=signature, tags=tags)
+    cache = os.path.join(cache, CONVERTED)
+    return convert_once(handle, cache, signature=signature, tags=tags, on_unsafe=on_unsafe)
 
 
 def validate(path: Path) -> ValidationReport:

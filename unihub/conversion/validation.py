@@ -14,6 +14,7 @@ from unihub.errors import first_line, listed
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, read_saved_model
 from unihub.handles import resolving
+from unihub.inspection import safety
 from unihub.inspection.judge import judge
 from unihub.matrix.values import Format, Operation, Runtime
 
@@ -28,6 +29,7 @@ def validate(handle: str) -> ValidationReport:
     model = read_saved_model(resolving.resolve(handle))
     if model.format is not Format.TF2_SAVED_MODEL:
         return _of_tf1_format(handle, model)
+    safety.check(handle, model, call="")
     graph = selection.choose_meta_graph(model, handle)
     loaded = load_meta_graph(handle, model, graph, None)
     points = [

@@ -8,12 +8,12 @@ import os
 from typing import Any, Dict, Optional, Tuple, Union
 
 from unihub.apis.request import Request
-from unihub.dispatch import safety
-from unihub.dispatch.support import UnknownChoice, chosen
-from unihub.errors import MatrixRefusal, UnihubError, listed, nearest
+from unihub.dispatch.support import chosen
+from unihub.errors import MatrixRefusal, UnihubError, check_choice, listed, nearest
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
 from unihub.handles import resolving
+from unihub.inspection import safety
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Cell, Format, Operation, Route, Runtime
 from unihub.runtime import current_runtime
@@ -88,7 +88,7 @@ def load(
     training: Optional[bool] = None,
     sha256: Optional[str] = None,
     convert: bool = False,
-    on_unsafe: str = safety.WARN,
+    on_unsafe: Optional[str] = None,
     fast: bool = True,
     weights: Optional[str] = None,
     **kwargs: Any,
@@ -121,7 +121,8 @@ def load(
             the cache, and that one loaded, which TF2 can fine-tune; see
             `unihub.convert`. ``signature`` is then the one that ``m(inputs)`` is.
         on_unsafe: "warn", "refuse" or "ignore": what to do about a model that
-            runs Python or machine code, writes files or connects to the network.
+            runs Python or machine code, writes files or connects to the network; by
+            default what the settings say, which is to warn, once per model.
             This is advice, not a sandbox; see `unihub.inspect`.
         fast: False to load the whole model. By default, for inference in TF2 by
             api="load", only what a call needs is loaded, where the answers are
@@ -152,7 +153,7 @@ def load(
     line = f"unihub.load({_braces_doubled(handle)}, {{argument}}={{example!r}})"
     operation = op if isinstance(op, Operation) else chosen(Operation, op, "op", line)
     for argument, value in (("api", api), ("on_unsafe", on_unsafe), ("weights", weights)):
-        _check_choice(argument, value, line)
+        check_choice(argument, value, _CHOICES[argument], line)
     folder = resolving.locate(handle, sha256=sha256)
     if not os.path.isabs(folder):
         # What is read later is read from here, wherever the process has gone by then.
@@ -200,17 +201,6 @@ def _braces_doubled(handle: Any) -> str:
     return repr(text).replace("{", "{{").replace("}", "}}")
 
 
-def _check_choice(argument: str, value: Optional[str], line: str) -> None:
-    choices = _CHOICES[argument]
-    if value is not None and value not in choices:
-        raise UnknownChoice(
-            argument=argument,
-            value=value,
-            choices=listed(choices),
-            remedy=line.format(argument=argument, example=nearest(value, choices)),
-        )
-
-
 def _in_tf2() -> bool:
     return current_runtime() is Runtime.TF2
 
@@ -220,7 +210,8 @@ def _converted(model: SavedModel, signature: Optional[str], tags: Optional[selec
     # Imported only here, for few loads convert.
     from unihub.conversion.convert import convert_into_cache
 
-    return convert_into_cache(model.path, signature=signature, tags=tags)
+    # The load has looked at it.
+    return convert_into_cache(model.path, signature=signature, tags=tags, on_unsafe="ignore")
 
 
 # AutoGraph leaves alone what bears this mark, in every release; without it, it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Type, TypeVar, Union
 
-from unihub.errors import UnihubError, listed, nearest
+from unihub.errors import UnknownChoice, listed, nearest
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Cell, Format, Operation, Runtime
 from unihub.runtime import current_runtime
@@ -26,15 +26,6 @@ _ALSO_CALLED = {
     "save": "creation",
     "export": "creation",
 }
-
-
-class UnknownChoice(UnihubError, ValueError):
-    """An argument has a value that is none of its choices."""
-
-    code = "unknown-choice"
-    what = "{argument}={value!r} is not known."
-    why = "{argument} is one of {choices}."
-    do = "{remedy}"
 
 
 def support(

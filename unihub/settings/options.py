@@ -91,6 +91,7 @@ class Settings:
     tfhub_cache: str
     kagglehub_cache: str
     lockfile: Optional[str]
+    on_unsafe: str
 
 
 _FLAGS = {
@@ -101,6 +102,7 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY_UNITS = {"KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30, "TI": 1 << 40}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*((?:[KMGT]i?)?)B?", re.IGNORECASE)
 _FORMATS = ("AUTO", "COMPRESSED", "UNCOMPRESSED")
+REACTIONS = ("warn", "refuse", "ignore")
 
 
 def _flag(text: str) -> bool:
@@ -138,6 +140,12 @@ def _load_format(text: str) -> str:
     if text.upper() not in _FORMATS:
         raise ValueError(text)
     return text.upper()
+
+
+def _reaction(text: str) -> str:
+    if text.lower() not in REACTIONS:
+        raise ValueError(text)
+    return text.lower()
 
 
 def _proxies(text: str) -> Dict[str, str]:
@@ -220,6 +228,7 @@ LOCKFILE = Kind(
 FORMAT = Kind(
     "AUTO, COMPRESSED or UNCOMPRESSED", _load_format, lambda value: value in _FORMATS, "AUTO"
 )
+REACTION = Kind("warn, refuse or ignore", _reaction, lambda value: value in REACTIONS, "refuse")
 PROXIES = Kind(
     "the URL of a proxy, or http=URL,https=URL", _proxies, _is_proxies, "http://proxy:3128"
 )
@@ -338,5 +347,11 @@ OPTIONS: Tuple[Option, ...] = (
         "`unihub.lock` in the working folder, or the nearest above it",
         "the file that says which bytes the handles of a project stand for",
         otherwise=lambda: None,
+    ),
+    Option(
+        "on_unsafe",
+        REACTION,
+        "warn",
+        "what is done about a model that acts outside of its graph, before it is loaded",
     ),
 )

@@ -13,6 +13,7 @@ import tensorflow as tf
 from unihub.apis.keras.errors import BadOutputShape
 from unihub.apis.keras.kerases import told_apart
 from unihub.apis.traces import dtype_of, same_structure
+from unihub.inspection import safety
 from unihub.matrix.values import Operation
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ class Arguments:
     output_key: Optional[str]
     output_shape: Any
     load_options: Any
+    on_unsafe: Optional[str]
 
 
 class CommonLayer:
@@ -55,6 +57,7 @@ class CommonLayer:
         output_key: Optional[str] = None,
         output_shape: Any = None,
         load_options: Any = None,
+        on_unsafe: Optional[str] = None,
         **kwargs: Any,
     ) -> None:
         """Makes a layer, as tensorflow_hub's constructor does.
@@ -74,15 +77,19 @@ class CommonLayer:
             output_shape: shape of the output without the batch size, or a nest of
                 shapes like the output, where tracing does not tell.
             load_options: tf.saved_model.LoadOptions.
+            on_unsafe: "warn", "refuse" or "ignore": what to do about a model that acts
+                outside of its graph; see `unihub.load`. It is in no config.
             **kwargs: for Keras' Layer: name, dtype, input_shape. The dtype is by
                 default that of the callable's inputs, whatever Keras' dtype policy
                 says: a SavedModel's dtypes are fixed when it is saved.
         """
+        handle = os.fspath(handle) if isinstance(handle, os.PathLike) else handle
+        safety.check_reaction(on_unsafe, "unihub.KerasLayer", handle)
         if tags is not None:
             tags = (tags,) if isinstance(tags, str) else tuple(sorted(tags))
         self._make(
             Arguments(
-                handle=os.fspath(handle) if isinstance(handle, os.PathLike) else handle,
+                handle=handle,
                 trainable=bool(trainable),
                 arguments=dict(arguments or {}),
                 tags=tags,
@@ -91,6 +98,7 @@ class CommonLayer:
                 output_key=output_key,
                 output_shape=output_shape,
                 load_options=load_options,
+                on_unsafe=on_unsafe,
             ),
             kwargs,
         )

@@ -26,7 +26,7 @@ from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.formats import selection
 from unihub.formats.model import open_saved_model, read_ops
 from unihub.handles import resolving
-from unihub.inspection.security import refuse_escaping_assets
+from unihub.inspection import safety
 
 _log = logging.getLogger(__name__)
 _HubKerasLayer: Any = import_tensorflow_hub("a KerasLayer").KerasLayer
@@ -163,6 +163,11 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
             config["tags"] = list(self._tags)
         return config
 
+    @classmethod
+    def from_config(cls, config: Dict[str, Any]) -> KerasLayer:
+        """Makes a layer from its config, which has no say in what is done about what acts."""
+        return cls(**{key: value for key, value in config.items() if key != "on_unsafe"})
+
     def _say_once_that_shapes_differ(self, inputs: Any) -> None:
         """Logs what tensorflow_hub's layer runs in silence, as TensorFlow's signatures do."""
         if self._said_that_shapes_differ:
@@ -215,7 +220,7 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags]]:
             raise selection.unknown_signature(
                 handle, given.signature, names, call=LAYER_CALL, further=ALL_OUTPUTS
             )
-        refuse_escaping_assets(handle, model)
+        safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
         check_fork(handle)
         check_strategy(handle, model.format)
         ops = read_ops(folder, meta_graph.tags)

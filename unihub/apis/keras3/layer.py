@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -90,7 +90,7 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         check_backend(keras.config.backend(), text)
         if not tf.executing_eagerly() and not tf.inside_function():
             raise errors.GraphModeNotSupported(handle=text)
-        loaded = _load(handle, given.tags, given.load_options)
+        loaded = _load(handle, given)
         callee = callee_of(loaded, text, given)
         if given.trainable:
             check_trainable(callee)
@@ -245,7 +245,8 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         safe_mode = in_safe_mode() if safe_mode is None else safe_mode
         if safe_mode is not False and not isinstance(handle, _TrustedHandle):
             raise errors.UnsafeDeserialization(handle=str(handle))
-        return cls(**{**config, "handle": _TrustedHandle(handle)})
+        # A file has no say in what is done about a model that acts.
+        return cls(**{**config, "handle": _TrustedHandle(handle), "on_unsafe": None})
 
     def _outputs(self, inputs: Any, keywords: dict[str, Any]) -> Any:
         callee = self._callee
@@ -310,12 +311,12 @@ def check_backend(backend: str, handle: str) -> None:
         raise errors.BackendNotTensorFlow(backend=backend, handle=handle)
 
 
-def _load(handle: Any, tags: Sequence[str] | None, options: Any) -> Any:
+def _load(handle: Any, given: Arguments) -> Any:
     if isinstance(handle, str):
         if in_safe_mode() and not isinstance(handle, _TrustedHandle):
             raise errors.UnsafeDeserialization(handle=handle)
-        return load_object(handle, tags, options)
-    for argument, value in (("tags", tags), ("load_options", options)):
+        return load_object(handle, given.tags, given.load_options, given.on_unsafe)
+    for argument, value in (("tags", given.tags), ("load_options", given.load_options)):
         if value is not None:
             raise errors.LoadedHandleTakesNoLoadArguments(
                 argument=argument, handle=handle_text(handle)

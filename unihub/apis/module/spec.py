@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
-from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Type, Union
+from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Tuple, Type, Union
 
 import tensorflow as tf
 
@@ -36,7 +36,9 @@ from unihub.apis.module.state import create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, infos_of
 from unihub.apis.module.variant import GraphVariant, tags_text
 from unihub.errors import listed, nearest
+from unihub.formats.model import read_saved_model
 from unihub.handles import parsing, resolving
+from unihub.inspection import safety
 
 _log = logging.getLogger(__name__)
 
@@ -97,6 +99,8 @@ class ModuleSpec:
         """
         variants = [GraphVariant(meta_graph) for meta_graph in saved_model.meta_graphs]
         self._saved_model = saved_model
+        # The handle and the folder that it was read from.
+        self._source: Optional[Tuple[str, str]] = None
         self._variants = {variant.tags: variant for variant in variants}
         self._warned = False
         self.checkpoint = checkpoint
@@ -227,6 +231,20 @@ class ModuleSpec:
             )
         return self._variants[wanted]
 
+    def check_safety(self, on_unsafe: Optional[str], call: str) -> None:
+        """Looks at what the module is able to do, as `unihub.load` does.
+
+        Args:
+            on_unsafe: "warn", "refuse" or "ignore"; None for what the settings say.
+            call: what the caller called with it.
+
+        Raises:
+            UnsafeModel: for "refuse", when it acts outside of its graph.
+        """
+        if self._source is not None and on_unsafe != safety.IGNORE:
+            handle, folder = self._source
+            safety.check(handle, read_saved_model(folder), on_unsafe, call=call)
+
     def write(self, folder: str, save_variables: Callable[[str], None]) -> None:
         """Writes all graph variants, and the marker that makes them a module last.
 
@@ -257,11 +275,15 @@ class ModuleSpec:
         )
 
 
-def load_module_spec(path: Union[str, os.PathLike[str]]) -> ModuleSpec:
+def load_module_spec(
+    path: Union[str, os.PathLike[str]], *, on_unsafe: Optional[str] = None
+) -> ModuleSpec:
     """Reads the spec of a module in TF1 Hub format.
 
     Args:
         path: a handle: a folder, or whatever else unihub.resolve understands.
+        on_unsafe: "warn", "refuse" or "ignore": what to do about a module that acts
+            outside of its graph; by default what the settings say. See `unihub.load`.
 
     Returns:
         The ModuleSpec; nothing is added to any graph.
@@ -272,6 +294,7 @@ def load_module_spec(path: Union[str, os.PathLike[str]]) -> ModuleSpec:
         FormatUnknown, FeatureUnknown: if it needs another reader.
         CollectionsNotSupported, RepeatedTags, SavedModelBroken: if what it
             holds is not a module.
+        UnsafeModel: for ``on_unsafe="refuse"``.
 
     Source: https://www.tensorflow.org/hub/tf1_hub_module
 
@@ -279,14 +302,18 @@ def load_module_spec(path: Union[str, os.PathLike[str]]) -> ModuleSpec:
         >>> unihub.load_module_spec("path/to/module").get_signature_names()
         ['default']
     """
+    call = "unihub.load_module_spec"
+    safety.check_reaction(on_unsafe, call, path)
     folder = _local_folder(path)
     check_marker(folder, parsing.shown(os.fsdecode(path)))
-    return ModuleSpec(saved_model_proto(folder), variables_path(folder))
+    return _checked(saved_model_proto(folder), path, folder, on_unsafe, call)
 
 
 def create_module_spec_from_saved_model(
     saved_model_path: Union[str, os.PathLike[str]],
     drop_collections: Optional[Iterable[str]] = None,
+    *,
+    on_unsafe: Optional[str] = None,
 ) -> ModuleSpec:
     """Makes a module out of a TF1 SavedModel.
 
@@ -297,6 +324,7 @@ def create_module_spec_from_saved_model(
     Args:
         saved_model_path: a handle of the SavedModel.
         drop_collections: the collections to leave out as well.
+        on_unsafe: as for `load_module_spec`.
 
     Returns:
         A ModuleSpec with the SavedModel's tags and signatures, such as
@@ -307,6 +335,7 @@ def create_module_spec_from_saved_model(
         CollectionsNotSupported: if a graph has other collections than a module
             can carry, and they are not dropped.
         SavedModelBroken: if the file cannot be read.
+        UnsafeModel: for ``on_unsafe="refuse"``.
 
     Source: https://www.tensorflow.org/hub/tf1_hub_module
 
@@ -315,25 +344,42 @@ def create_module_spec_from_saved_model(
         >>> m = unihub.Module(spec, tags={"serve"})
         >>> outputs = m({"x": x}, signature="serving_default", as_dict=True)
     """
+    call = "unihub.create_module_spec_from_saved_model"
+    safety.check_reaction(on_unsafe, call, saved_model_path)
     folder = _local_folder(saved_model_path)
     saved_model = saved_model_proto(folder)
     for meta_graph in saved_model.meta_graphs:
         for key in {*_SERVING_COLLECTIONS, *(drop_collections or ())}:
             if key in meta_graph.collection_def:
                 del meta_graph.collection_def[key]
-    return ModuleSpec(saved_model, variables_path(folder))
+    return _checked(saved_model, saved_model_path, folder, on_unsafe, call)
 
 
-def as_module_spec(spec: Any) -> ModuleSpec:
+def _checked(
+    saved_model: SavedModel, handle: Any, folder: str, on_unsafe: Optional[str], call: str
+) -> ModuleSpec:
+    spec = ModuleSpec(saved_model, variables_path(folder))
+    spec._source = os.fsdecode(handle), folder
+    spec.check_safety(on_unsafe, call)
+    return spec
+
+
+def as_module_spec(spec: Any, on_unsafe: Optional[str] = None) -> ModuleSpec:
     """The spec itself, one of tensorflow_hub as one of ours, or the one that a handle names.
+
+    Args:
+        on_unsafe: as for `load_module_spec`; None leaves a spec as it was judged when read.
 
     Raises:
         NotAModuleSpec: for anything else.
+        UnsafeModel: for ``on_unsafe="refuse"``.
     """
     if isinstance(spec, ModuleSpec):
+        if on_unsafe is not None:
+            spec.check_safety(on_unsafe, "unihub.Module")
         return spec
     if isinstance(spec, (str, os.PathLike)):
-        return load_module_spec(spec)
+        return load_module_spec(spec, on_unsafe=on_unsafe)
     content = content_of_hub_spec(spec)
     if content is not None:
         return ModuleSpec(*content)

@@ -1,15 +1,15 @@
-"""What `unihub.load` does about a model that acts outside of its graph."""
+"""What is done about a model that acts outside of its graph, before it is loaded."""
 
 from __future__ import annotations
 
 import os
-import warnings
-from typing import Dict, Tuple
+from typing import Any, Dict, Optional, Set, Tuple
 
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, check_choice, warn
 from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
+from unihub.handles import parsing
 from unihub.inspection.dangers import Severity
 from unihub.inspection.security import (
     ADVICE,
@@ -20,11 +20,11 @@ from unihub.inspection.security import (
 
 WARN, REFUSE, IGNORE = CHOICES = ("warn", "refuse", "ignore")
 _MOST_SHOWN = 5
-# From warn() up through check() and load().
-_CALLER_OF_LOAD = 3
 _FILES = (PB_FILE, PBTXT_FILE, "keras_metadata.pb")
 
 _remembered: Dict[str, Tuple[object, Tuple[Finding, ...]]] = {}
+# Who was warned of a model is not warned of it again, as long as it stays the same.
+_warned: Set[Tuple[str, object]] = set()
 
 
 class UnsafeModel(UnihubError, ValueError):
@@ -33,25 +33,44 @@ class UnsafeModel(UnihubError, ValueError):
     code = "unsafe-model"
     what = "{handle} acts outside of its graph, and on_unsafe='refuse' was asked for."
     why = "{findings}\n" + ADVICE
-    do = (
-        "look at it: unihub inspect {handle!r}; if you trust its maker: "
-        "unihub.load({handle!r}, on_unsafe='ignore')"
-    )
+    do = "look at it: unihub inspect {handle!r}; if you trust its maker: {remedy}"
 
 
 class UnsafeModelWarning(UserWarning):
     """A model acts outside of its graph."""
 
 
-def check(handle: str, model: SavedModel, on_unsafe: str, note: bool = False) -> None:
+def check_reaction(on_unsafe: Optional[str], call: str, handle: Any) -> None:
+    """Makes sure that there is such a reaction, before anything is fetched.
+
+    Raises:
+        UnknownChoice: names those that there are.
+    """
+    if on_unsafe is None:
+        return
+    given = repr(os.fspath(handle)) if isinstance(handle, (str, os.PathLike)) else "handle"
+    given = given.replace("{", "{{").replace("}", "}}")
+    check_choice("on_unsafe", on_unsafe, CHOICES, f"{call}({given}, on_unsafe={{example!r}})")
+
+
+def check(
+    handle: str,
+    model: SavedModel,
+    on_unsafe: Optional[str] = None,
+    note: bool = False,
+    call: str = "unihub.load",
+) -> None:
     """Looks at what a model is able to do before TensorFlow loads it.
 
     Args:
         handle: as the caller wrote it.
         model: what was read from its folder.
-        on_unsafe: "warn", "refuse" or "ignore".
+        on_unsafe: "warn", which is done once per model, "refuse" or "ignore"; None for
+            what the settings say.
         note: whether a graph in which nothing is found is noted in the cache, for other
             processes, which need not search it again.
+        call: what the caller called, and may call with another reaction; "" for what
+            takes none.
 
     Raises:
         AssetEscapes: when an asset lies outside of its folder, whatever was chosen.
@@ -63,22 +82,32 @@ def check(handle: str, model: SavedModel, on_unsafe: str, note: bool = False) ->
     findings = _by_note(model) if note else grave_findings(model)
     if not findings:
         return
+    if on_unsafe is None:
+        # Few models have anything to ask it for.
+        from unihub import settings
+
+        on_unsafe = settings.value("on_unsafe")
     rest = len(findings) - _MOST_SHOWN
     shown = [str(finding) for finding in findings[:_MOST_SHOWN]]
     text = "\n".join([*shown, f"and {rest} more"] if rest > 0 else shown)
     if on_unsafe == REFUSE:
-        raise UnsafeModel(handle=handle, findings=text)
-    warnings.warn(
-        f"{handle} acts outside of its graph:\n{text}\n{ADVICE}",
-        UnsafeModelWarning,
-        stacklevel=_CALLER_OF_LOAD,
-    )
+        remedy = f"{call}({handle!r}, on_unsafe='ignore')"
+        remedy = remedy if call else "unihub.configure(on_unsafe='ignore')"
+        raise UnsafeModel(handle=handle, findings=text, remedy=remedy)
+    model_as_it_is = model.path, _version(model)
+    if on_unsafe == WARN and model_as_it_is not in _warned:
+        warn(
+            f"{parsing.shown(handle)} acts outside of its graph:\n{text}\n{ADVICE}",
+            UnsafeModelWarning,
+        )
+        # Only now, for a warning may be made an error.
+        _warned.add(model_as_it_is)
 
 
 def _by_note(model: SavedModel) -> Tuple[Finding, ...]:
     """As `grave_findings`; none at once where another process found none in this very graph."""
     # Only who shares weights with other processes has the cache at hand.
-    from unihub.dispatch import notes
+    from unihub.inspection import notes
 
     with saved_model_file(model.path) as file:
         name = notes.name_of(file.content)
@@ -92,7 +121,7 @@ def _by_note(model: SavedModel) -> Tuple[Finding, ...]:
 
 def grave_findings(model: SavedModel) -> Tuple[Finding, ...]:
     """The critical and high findings, remembered while the model's files stay the same."""
-    version = tuple(_version(os.path.join(model.path, name)) for name in _FILES)
+    version = _version(model)
     known = _remembered.get(model.path)
     if known is None or known[0] != version:
         findings = security_findings(model, minimum=Severity.HIGH)
@@ -100,7 +129,11 @@ def grave_findings(model: SavedModel) -> Tuple[Finding, ...]:
     return known[1]
 
 
-def _version(file: str) -> Tuple[int, ...]:
+def _version(model: SavedModel) -> Tuple[Tuple[int, ...], ...]:
+    return tuple(_version_of(os.path.join(model.path, name)) for name in _FILES)
+
+
+def _version_of(file: str) -> Tuple[int, ...]:
     try:
         status = os.stat(file)
     except OSError:

@@ -10,8 +10,8 @@ from conftest import MODELS
 
 import unihub
 from unihub import settings
-from unihub.dispatch import notes, safety
 from unihub.formats import read_saved_model
+from unihub.inspection import notes, safety
 
 ACTING = MODELS.parent / "acting"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import warnings
 
@@ -11,14 +12,15 @@ from golden import check_golden
 
 import unihub
 from unihub import formats
-from unihub.dispatch import safety
+from unihub.inspection import safety
 from unihub.inspection.security import AssetEscapes
+from unihub.settings.options import REACTIONS
 
 ACTING = ROOT / "tests" / "fixtures" / "acting"
 
 
 def check(name, on_unsafe="refuse", folder=ACTING):
-    safety.check(str(name), formats.read_saved_model(str(folder / name)), on_unsafe)
+    safety.check(str(name), formats.read_saved_model(os.path.join(str(folder), name)), on_unsafe)
 
 
 ACTS = ("load_writes", "writes", "python", "rpc", "tf1_hub_writes", "unknown_op")
@@ -43,8 +45,14 @@ def test_the_message():
     check_golden(refused.value.code, str(refused.value))
 
 
-def test_warns_by_default_before_tensorflow_has_the_model(monkeypatch):
-    monkeypatch.chdir(ACTING)
+@pytest.fixture
+def acting(tmp_path):
+    """A model of which nobody was warned yet."""
+    return shutil.copytree(str(ACTING / "load_writes"), str(tmp_path / "load_writes"))
+
+
+def test_warns_by_default_before_tensorflow_has_the_model(acting, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
         warnings.simplefilter("error", safety.UnsafeModelWarning)
         with pytest.raises(safety.UnsafeModelWarning, match="load_writes acts outside"):
@@ -53,11 +61,47 @@ def test_warns_by_default_before_tensorflow_has_the_model(monkeypatch):
         unihub.load("load_writes", on_unsafe="refuse")
 
 
-def test_the_warning_points_at_the_caller_of_load():
+def test_warns_once_per_model(acting):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", safety.UnsafeModelWarning)
+        for _ in range(2):
+            # Who made an error of it was not warned.
+            with pytest.raises(safety.UnsafeModelWarning):
+                check("load_writes", "warn", os.path.dirname(acting))
+    with pytest.warns(safety.UnsafeModelWarning) as caught:
+        for _ in range(2):
+            check("load_writes", "warn", os.path.dirname(acting))
+    assert len(caught) == 1
+    with pytest.raises(safety.UnsafeModel):
+        check("load_writes", "refuse", os.path.dirname(acting))
+    with open(os.path.join(acting, "saved_model.pb"), "ab") as file:
+        file.write(b"\x98\x06\x00")  # a field that nobody knows
+    with pytest.warns(safety.UnsafeModelWarning):
+        check("load_writes", "warn", os.path.dirname(acting))
+
+
+def test_the_settings_say_what_is_done(acting, recwarn):
+    with unihub.configure(on_unsafe="refuse"):
+        with pytest.raises(safety.UnsafeModel):
+            unihub.load(acting)
+        check("load_writes", "ignore", os.path.dirname(acting))
+    with unihub.configure(on_unsafe="ignore"):
+        check("load_writes", None, os.path.dirname(acting))
+        with pytest.raises(safety.UnsafeModel):
+            unihub.load(acting, on_unsafe="refuse")
+    assert [w for w in recwarn if w.category is safety.UnsafeModelWarning] == []
+
+
+def test_the_reactions_are_those_of_the_settings():
+    assert safety.CHOICES == REACTIONS
+
+
+def test_the_warning_points_at_the_caller_of_load(tmp_path):
+    writes = shutil.copytree(str(ACTING / "writes"), str(tmp_path / "writes"))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", safety.UnsafeModelWarning)
         with pytest.raises(unihub.UnihubError):
-            unihub.load(ACTING / "writes", op="fine_tuning", signature="no such signature")
+            unihub.load(writes, op="fine_tuning", signature="no such signature")
     assert [w.filename for w in caught if w.category is safety.UnsafeModelWarning] == [__file__]
 
 
