@@ -48,6 +48,17 @@ def test_brackets_are_no_markup(tmp_path):
     assert "hub.Module('[red]x[/]')" in as_text(check([tmp_path], runtime="tf2"))
 
 
+def test_what_a_file_holds_does_not_command_the_terminal(tmp_path):
+    # ESC, BEL, the C1 form of ESC [, and a mark that has text run from right to left.
+    odd = "\x1b[2J\x07\x9b5m\u202e"
+    path = tmp_path / f"{odd}.py"
+    path.write_text(f"import tensorflow_hub as hub\nhub.Module('{odd}')  # {odd}\n", "utf-8")
+    text = as_text(check([tmp_path], runtime="tf2"))
+    assert "\\x1b[2J\\x07\\x9b5m\\u202e.py:2" in text
+    assert "hub.Module('\\x1b[2J\\x07\\x9b5m\\u202e')" in text
+    assert [c for c in text if not c.isprintable() and c not in "\n\t"] == []
+
+
 def test_json(report):
     whole = json.loads(as_json(report))
     assert (whole["exit_code"], whole["ignored"], len(whole["files"])) == (1, 2, 2)

@@ -26,6 +26,8 @@ FILES = [
     (HUB + b"x = 'caf\xe9'\n", ["source-encoding"]),
     (b"# -*- coding: latin-1 -*-\n" + HUB + b"x = 'caf\xe9'\n", []),
     (b"# -*- coding: no-such-thing -*-\n" + HUB, ["source-encoding"]),
+    (b"# coding: undefined\n" + HUB, ["source-encoding"]),
+    (b"# coding: rot13\n" + HUB, ["source-encoding"]),
     (HUB.decode().encode("utf-16"), ["nul-byte"]),
     (HUB + b"x = '\0'\n", ["nul-byte"]),
     (HUB + b"print hub.__version__\n", ["python-2"]),

@@ -8,7 +8,7 @@ from typing import Any, Dict
 
 from unihub.checking.findings import Finding, Report
 from unihub.checking.rules import Level
-from unihub.errors import counted
+from unihub.errors import counted, printable
 
 _COLORS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
 
@@ -32,13 +32,14 @@ def as_text(report: Report, color: bool = False) -> str:
         soft_wrap=True,
     )
     for one in report.findings:
-        head = Text(f"{one.place}: ")
+        head = Text(printable(f"{one.place}: "))
         head.append(one.level.value, style=f"bold {_COLORS[one.level]}")
-        head.append(f" [{one.rule}] {one.what}")
+        head.append(printable(f" [{one.rule}] {one.what}"))
         console.print(head)
         if one.code.strip():
-            console.print(Text(f"    {one.code.strip()}", style="dim"))
-        console.print(Text(f"  why: {one.why}\n  do:  {one.do}\n"))
+            console.print(Text("    " + printable(one.code.strip(), keep="\n\t"), style="dim"))
+        why, do = (printable(text, keep="\n") for text in (one.why, one.do))
+        console.print(Text(f"  why: {why}\n  do:  {do}\n"))
     console.print(Text(summary(report)))
     return out.getvalue()
 

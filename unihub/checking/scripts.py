@@ -58,7 +58,7 @@ def source_from(path: str, content: bytes) -> Source:
         return unread(path, "nul-byte", path=path)
     try:
         text = decoded(content)[0]
-    except (SyntaxError, UnicodeDecodeError, LookupError) as error:
+    except (SyntaxError, UnicodeError, LookupError) as error:
         return unread(path, "source-encoding", reason=first_line(error))
     origins = tuple(LineOrigin(None, n, n) for n in range(1, len(split_lines(text)) + 2))
     source = Source(path, text, origins)

@@ -11,6 +11,7 @@ from unihub import checking
 from unihub.checking.run import NothingToCheck, UnknownRule
 from unihub.checking.scripts import STDIN
 from unihub.checking.targets import UnknownTarget
+from unihub.errors import printable
 
 _FORMATS = {"json": checking.as_json, "sarif": checking.as_sarif}
 _WRONG_USAGE = (NothingToCheck, UnknownRule, UnknownTarget)
@@ -75,7 +76,11 @@ def check(
 
 def _rewrite(paths: Tuple[str, ...], runtime: Optional[str], write: bool) -> None:
     # On standard error, for the report on standard output may be JSON.
+    stream = sys.stderr if write else sys.stdout
     for change in checking.fix(paths, runtime=runtime, write=write):
-        click.echo(change.diff, nl=False, err=write)
+        # A terminal would obey what a file may hold; patch needs every byte of it.
+        diff = printable(change.diff, keep="\n\t") if stream.isatty() else change.diff
+        click.echo(diff, nl=False, err=write)
         for obstacle in change.obstacles:
-            click.echo(f"{change.path} is left as it is: {obstacle}", err=True)
+            text = printable(f"{change.path} is left as it is: {obstacle}")
+            click.echo(text, err=True)
