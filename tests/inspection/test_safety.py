@@ -13,7 +13,7 @@ from golden import check_golden
 import unihub
 from unihub import formats
 from unihub.inspection import safety
-from unihub.inspection.security import AssetEscapes
+from unihub.inspection.refused_files import AssetEscapes
 from unihub.settings.options import REACTIONS
 
 ACTING = ROOT / "tests" / "fixtures" / "acting"

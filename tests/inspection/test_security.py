@@ -11,10 +11,10 @@ from inspection.acting_table import ACTING, EXPECTED, findings_in, other_models
 
 from unihub.errors import UnihubError
 from unihub.formats import read_saved_model
-from unihub.inspection import security
+from unihub.inspection import other_files
 from unihub.inspection.dangers import DANGERS, Severity
+from unihub.inspection.refused_files import AssetEscapes
 from unihub.inspection.security import (
-    AssetEscapes,
     When,
     escapes,
     refuse_escaping_assets,
@@ -173,7 +173,7 @@ def test_what_is_graver_than_much_else_is_told(tmp_path):
 
 
 def test_a_folder_of_too_many_files_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(security, "_MOST_FILES", 2)
+    monkeypatch.setattr(other_files, "_MOST_FILES", 2)
     for name in ("a.txt", "b.txt", "c.so"):
         (tmp_path / name).write_bytes(b"")
     (finding,) = in_a_row(tmp_path, [])

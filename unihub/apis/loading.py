@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shlex
 from typing import Any, Callable, Iterator, Optional, Union
 
 import tensorflow as tf
@@ -15,6 +16,7 @@ from unihub.errors import UnihubError, first_line
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model, read_ops
 from unihub.formats.saved_model import saved_model_file
+from unihub.guard import guarded
 from unihub.handles import resolving
 from unihub.inspection import safety
 from unihub.inspection.security import refuse_escaping_assets
@@ -23,6 +25,8 @@ from unihub.runtime import current_runtime
 
 # What matches more than itself in the patterns that TensorFlow looks for weights by.
 _READ_AS_PATTERN = frozenset("[]\\")
+# What TensorFlow says where a file of weights is too short.
+_ENDS_EARLY = "Read less bytes than requested"
 
 
 class LoadFailed(UnihubError, RuntimeError, ValueError, OSError):
@@ -32,6 +36,15 @@ class LoadFailed(UnihubError, RuntimeError, ValueError, OSError):
     what = "TensorFlow {version} could not load {handle}."
     why = "it says: {reason}. (written by TensorFlow {writer})"
     do = "{remedy}"
+
+
+class CheckpointCut(LoadFailed):
+    """A file of weights ends before all of them."""
+
+    code = "checkpoint-cut"
+    what = "The weights of {handle} are cut off."
+    why = "a file in variables/ is shorter than variables.index says. (TensorFlow says: {reason})"
+    do = "ls -l {folder}  # and copy or download them again"
 
 
 class OptionsNotSupported(UnihubError, NotImplementedError):
@@ -60,7 +73,8 @@ def load_saved_model(request: Request) -> Any:
         if may_be_lean(request):
             from unihub.apis.lean.load import load_lean
 
-            lean = load_lean(request, load_full, request.weights)
+            with explained(request.handle, request.meta_graph, request.model.path):
+                lean = load_lean(request, load_full, request.weights)
             if lean is not None:
                 return lean
     loaded = load_full()
@@ -74,6 +88,7 @@ def load_saved_model(request: Request) -> Any:
     return CallableObject(loaded, _call_of(request, loaded))
 
 
+@guarded("loading")
 def load_object(
     handle: Union[str, os.PathLike[str]],
     tags: Optional[selection.Tags] = None,
@@ -123,7 +138,7 @@ def load_meta_graph(
         if not hasattr(tf.saved_model, "LoadOptions"):
             raise OptionsNotSupported(version=tf.__version__, handle=handle)
         keywords["options"] = options
-    with saved_model_file(model.path) as file, explained(handle, meta_graph):
+    with saved_model_file(model.path) as file, explained(handle, meta_graph, model.path):
         ops = read_ops(model.path, meta_graph.tags)
         register_ops(handle, ops, meta_graph.tensorflow_version)
         # TensorFlow reads the file by itself.
@@ -143,11 +158,12 @@ def load_meta_graph(
 
 
 @contextlib.contextmanager
-def explained(handle: str, meta_graph: MetaGraph) -> Iterator[None]:
+def explained(handle: str, meta_graph: MetaGraph, folder: str) -> Iterator[None]:
     """Says which model it was when TensorFlow fails to load one.
 
     Raises:
-        LoadFailed: in the place of whatever TensorFlow raises.
+        LoadFailed: in the place of whatever TensorFlow raises; CheckpointCut for what it
+            raises where weights end too early.
     """
     try:
         yield
@@ -155,6 +171,7 @@ def explained(handle: str, meta_graph: MetaGraph) -> Iterator[None]:
         raise
     # TensorFlow raises nearly every type here, without the handle in any.
     except Exception as error:
+        refuse_cut_checkpoint(error, handle, folder)
         raise LoadFailed(
             version=tf.__version__,
             handle=handle,
@@ -162,6 +179,14 @@ def explained(handle: str, meta_graph: MetaGraph) -> Iterator[None]:
             writer=meta_graph.tensorflow_version or "unknown",
             remedy=_remedy(handle, meta_graph),
         ) from error
+
+
+def refuse_cut_checkpoint(error: Exception, handle: str, folder: str) -> None:
+    """Raises CheckpointCut in the place of an error that says that weights end too early."""
+    if _ENDS_EARLY in str(error):
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        variables = shlex.quote(os.path.join(folder, "variables"))
+        raise CheckpointCut(handle=handle, reason=reason, folder=variables) from error
 
 
 def _remedy(handle: str, meta_graph: MetaGraph) -> str:

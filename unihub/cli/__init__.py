@@ -10,6 +10,7 @@ import click
 
 import unihub
 from unihub.errors import UnihubError
+from unihub.guard.explained import explained_error
 
 
 class _Command(NamedTuple):
@@ -60,13 +61,14 @@ class _Group(click.Group):
         arguments = list(context.args)
         try:
             return super().invoke(context)
-        except UnihubError as error:
-            if context.params.get("debug"):
+        except (UnihubError, OSError, UnicodeError) as raised:
+            name = context.invoked_subcommand or ""
+            error = explained_error(raised, f"unihub {name}") or raised
+            if context.params.get("debug") or not isinstance(error, UnihubError):
                 raise
             # Imported only here, for most commands end without an error.
             from unihub.cli import remedies
 
-            name = context.invoked_subcommand or ""
             wanted = {name: self.get_command(context, name)}
             for other in remedies.offered(error):
                 wanted[other] = self.get_command(context, other)

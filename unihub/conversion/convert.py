@@ -10,12 +10,14 @@ from unihub.conversion.report import Check as Check
 from unihub.conversion.report import ConversionReport as ConversionReport
 from unihub.conversion.report import Point as Point
 from unihub.conversion.report import ValidationReport as ValidationReport
+from unihub.guard import guarded
 from unihub.handles.cache import storage
 from unihub.handles.cache.derived import CONVERTED
 
 Path = Union[str, "os.PathLike[str]"]
 
 
+@guarded("converting")
 def convert(
     handle: Path,
     path: Path,
@@ -133,6 +135,7 @@ def convert_into_cache(
     return convert_once(handle, cache, signature=signature, tags=tags, on_unsafe=on_unsafe)
 
 
+@guarded("validating")
 def validate(path: Path) -> ValidationReport:
     """Says how far a SavedModel keeps the Reusable SavedModel interface.
 

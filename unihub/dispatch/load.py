@@ -12,6 +12,7 @@ from unihub.dispatch.support import chosen
 from unihub.errors import MatrixRefusal, UnihubError, check_choice, listed, nearest
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
+from unihub.guard import guarded
 from unihub.handles import resolving
 from unihub.inspection import safety
 from unihub.matrix.rows import CELLS
@@ -75,6 +76,7 @@ class UnexpectedArgument(UnihubError, TypeError):
     do = "{remedy}"
 
 
+@guarded("loading")
 def load(
     handle: Union[str, os.PathLike[str]],
     tags: Optional[selection.Tags] = None,
@@ -212,11 +214,6 @@ def _converted(model: SavedModel, signature: Optional[str], tags: Optional[selec
 
     # The load has looked at it.
     return convert_into_cache(model.path, signature=signature, tags=tags, on_unsafe="ignore")
-
-
-# AutoGraph leaves alone what bears this mark, in every release; without it, it
-# warns of each line of unihub that it cannot rewrite.
-load.autograph_info__ = {}  # type: ignore[attr-defined]
 
 
 def _check_tunable(

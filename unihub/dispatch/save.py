@@ -9,6 +9,7 @@ from typing import Any, Callable, Union
 from unihub.dispatch.support import chosen
 from unihub.errors import MatrixRefusal, UnihubError
 from unihub.formats.model import SavedModel, read_saved_model
+from unihub.guard import guarded
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Format, Operation
 from unihub.runtime import current_runtime
@@ -25,6 +26,7 @@ class PathExists(UnihubError, AssertionError, ValueError):
     do = "unihub.save(obj, {path!r} + '-new')"
 
 
+@guarded("saving", argument=1)
 def save(
     target: Any,
     path: Union[str, os.PathLike[str]],

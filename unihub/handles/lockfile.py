@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shlex
 import tempfile
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +19,7 @@ from unihub.errors import UnihubError, warn
 from unihub.handles.kinds import Handle, KaggleModel, LocalArchive, LocalFolder
 
 FORMAT = 1
+_VERSION = re.compile(r"[0-9]{1,18}")
 
 
 class LockedContentDiffers(UnihubError, ValueError, OSError):
@@ -35,10 +37,14 @@ class LockfileNotUnderstood(UnihubError, ValueError):
     code = "lockfile-not-understood"
     what = "{path} is no lockfile of unihub."
     why = "{reason}"
-    do = (
-        "restore it from version control; or write it anew: rm {quoted_path} && "
-        "unihub lock HANDLE..."
-    )
+    do = "restore it from version control; or write it anew: {away} && unihub lock HANDLE..."
+
+    @classmethod
+    def of(cls, path: str, reason: str) -> LockfileNotUnderstood:
+        quoted = shlex.quote(path)
+        # Nobody is to be told to delete a folder.
+        away = f"mv {quoted} {shlex.quote(path + '.old')}" if os.path.isdir(path) else ""
+        return cls(path=path, reason=reason, away=away or f"rm {quoted}")
 
 
 class NotLocked(UserWarning):
@@ -104,15 +110,23 @@ def read(path: str) -> Lockfile:
         models = {str(name): _typed(Locked(**locked)) for name, locked in values["models"].items()}
     except FileNotFoundError:
         return Lockfile(path, {})
+    except IsADirectoryError:
+        raise LockfileNotUnderstood.of(path, "it is a folder.") from None
+    except RecursionError:
+        raise LockfileNotUnderstood.of(path, "it is nested too deeply to be one.") from None
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-        raise LockfileNotUnderstood(
-            path=path, quoted_path=shlex.quote(path), reason=f"{type(error).__name__}: {error}"
-        ) from None
+        raise LockfileNotUnderstood.of(path, f"{type(error).__name__}: {error}") from None
     return Lockfile(path, models)
 
 
 def write(lockfile: Lockfile) -> None:
-    """Writes a lockfile in one step, its models in order."""
+    """Writes a lockfile in one step, its models in order.
+
+    Raises:
+        LockfileNotUnderstood: when there is a folder in its place.
+    """
+    if os.path.isdir(lockfile.path):
+        raise LockfileNotUnderstood.of(lockfile.path, "it is a folder.")
     models = {name: asdict(lockfile.models[name]) for name in sorted(lockfile.models)}
     text = json.dumps({"format": FORMAT, "models": models}, indent=2) + "\n"
     folder = os.path.dirname(os.path.abspath(lockfile.path))
@@ -131,6 +145,9 @@ def pinned(handle: Handle, lockfile: Lockfile) -> Handle:
     """The handle with the version that it is locked to, where it has none itself."""
     locked = lockfile.models.get(lockfile.name_of(handle))
     if locked and locked.version and isinstance(handle, KaggleModel) and handle.version is None:
+        if not _VERSION.fullmatch(locked.version):
+            reason = f"it locks {handle} to the version {locked.version!r}, which is no number."
+            raise LockfileNotUnderstood.of(lockfile.path, reason)
         return replace(handle, version=int(locked.version))
     return handle
 

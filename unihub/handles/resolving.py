@@ -7,11 +7,13 @@ import sys
 from pathlib import PurePath
 from typing import Any, Optional, Union
 
+from unihub.guard import guarded
 from unihub.handles.resolvers import registered
 
 LOCKFILE = "unihub.lock"
 
 
+@guarded("resolving")
 def resolve(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = None) -> str:
     """Turns a handle into the path of a local folder.
 
@@ -86,7 +88,11 @@ def lockfile_path() -> Optional[str]:
         chosen = settings.value("lockfile")
         if chosen is not None:
             return chosen or None
-    folder = os.getcwd()
+    try:
+        folder = os.getcwd()
+    except FileNotFoundError:
+        # It was deleted.
+        return None
     while True:
         path = os.path.join(folder, LOCKFILE)
         if os.path.isfile(path):

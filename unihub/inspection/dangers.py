@@ -299,34 +299,11 @@ SAVER_OPS = frozenset(("Save", "SaveSlices", "SaveV2", "MergeV2Checkpoints"))
 _CONTROL_FLOW_V1 = ("Enter", "Exit", "LoopCond", "Merge", "NextIteration", "Switch")
 CONTROL_FLOW_V1 = frozenset((*_CONTROL_FLOW_V1, *(f"Ref{op}" for op in _CONTROL_FLOW_V1)))
 
-# Files that run code when the wrong program opens them, by their ending.
-FILES: Mapping[str, Tuple[Severity, str]] = {
-    ending: (severity, effect)
-    for severity, effect, endings in (
-        (
-            _MEDIUM,
-            "is machine code, which TensorFlow runs if it is told to load it",
-            (".so", ".dylib", ".dll", ".pyd"),
-        ),
-        (
-            _MEDIUM,
-            "is a pickle, which runs code when Python opens it",
-            (".pkl", ".pickle", ".joblib", ".pt", ".pth"),
-        ),
-        (
-            Severity.LOW,
-            "is a Keras file, which may hold code; unihub does not open it",
-            (".h5", ".hdf5", ".keras"),
-        ),
-    )
-    for ending in endings
-}
 LAMBDA = (
     "holds Python code of a Lambda layer, which runs when tf.keras.models.load_model opens it; "
     "unihub does not open it"
 )
 REMOTE = "names a place in the network"
-MANY_FILES = "holds more files than unihub looks at, and more of them may run code elsewhere"
 ESCAPES = "is an asset outside of the model's folder; unihub refuses to load it"
 
 

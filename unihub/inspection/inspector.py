@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, Optional, Tupl
 from unihub.formats import selection
 from unihub.formats.files import CHECKPOINT
 from unihub.formats.model import MetaGraph, Named, SavedModel, open_saved_model
+from unihub.guard import guarded
 from unihub.inspection import security
 from unihub.inspection.attachments import read_attachments
 from unihub.inspection.callables import Callable, read_callables
@@ -51,6 +52,7 @@ def inspect(
 ) -> Union[ModelInfo, RemoteInfo]: ...
 
 
+@guarded("inspecting")
 def inspect(
     handle: Union[str, os.PathLike[str]], *, download: bool = True
 ) -> Union[ModelInfo, RemoteInfo]:

@@ -9,12 +9,12 @@ from unihub.errors import UnihubError, check_choice, warn
 from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
-from unihub.handles import parsing
 from unihub.inspection.dangers import Severity
 from unihub.inspection.security import (
     ADVICE,
     Finding,
     refuse_escaping_assets,
+    refuse_special_files,
     security_findings,
 )
 
@@ -74,9 +74,11 @@ def check(
 
     Raises:
         AssetEscapes: when an asset lies outside of its folder, whatever was chosen.
+        NotAFile: when a pipe or device stands for one of its files, whatever was chosen.
         UnsafeModel: for "refuse", when there is a critical or high finding.
     """
     refuse_escaping_assets(handle, model)
+    refuse_special_files(handle, model)
     if on_unsafe == IGNORE:
         return
     findings = _by_note(model) if note else grave_findings(model)
@@ -96,6 +98,9 @@ def check(
         raise UnsafeModel(handle=handle, findings=text, remedy=remedy)
     model_as_it_is = model.path, _version(model)
     if on_unsafe == WARN and model_as_it_is not in _warned:
+        # Few models are warned of.
+        from unihub.handles import parsing
+
         warn(
             f"{parsing.shown(handle)} acts outside of its graph:\n{text}\n{ADVICE}",
             UnsafeModelWarning,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from dataclasses import dataclass, replace
 from typing import (
     Callable,
@@ -25,7 +26,6 @@ from typing import (
     Tuple,
 )
 
-from unihub.errors import UnihubError
 from unihub.formats.message import Message
 from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
@@ -62,19 +62,9 @@ _LONGEST_MODULE = 1 << 28
 _WHEN_ORDER = (When.LOAD, When.CALL, When.KERAS_LOAD, When.SAVE)
 
 
+# Below a model's folder, where TensorFlow looks for files of certain names.
+_FOLDERS_READ = ("", "variables", "debug")
 Occurrence = Tuple[Node, Optional[Function], Tuple[Trigger, ...]]
-
-
-class AssetEscapes(UnihubError, ValueError, OSError):
-    """An asset's name leads out of the model's folder."""
-
-    code = "asset-escapes"
-    what = "{handle} is refused: its asset {asset!r} lies outside of the model's folder."
-    why = (
-        "TensorFlow would read that file as if it belonged to the model. No tool writes such "
-        "a name, so the model was made or changed by hand."
-    )
-    do = "ls -l {file!r}  # and ask whoever made the model"
 
 
 @dataclass(frozen=True)
@@ -166,7 +156,10 @@ def findings_of(
         found.update(dict.fromkeys(scan.findings()))
     # None of these is graver than medium.
     if minimum.rank > Severity.HIGH.rank:
-        found.update(dict.fromkeys(_file_findings(model.path)))
+        from unihub.inspection.other_files import files_that_run_code
+
+        for severity, file, effect in files_that_run_code(model.path):
+            found[Finding(severity, _shown(file), effect, "files", When.NEVER, "")] = None
     if has_lambda:
         effect = dangers.LAMBDA
         found[Finding(Severity.MEDIUM, "Lambda", effect, "Keras", When.KERAS_LOAD, "")] = None
@@ -184,7 +177,36 @@ def refuse_escaping_assets(handle: str, model: SavedModel) -> None:
         for asset in graph.assets:
             if escapes(asset):
                 file = os.path.join(model.path, "saved_model.pb")
+                from unihub.inspection.refused_files import AssetEscapes
+
                 raise AssetEscapes(handle=handle, asset=asset, file=file)
+
+
+def refuse_special_files(handle: str, model: SavedModel) -> None:
+    """Makes sure that what TensorFlow opens of a model are files, and links to files.
+
+    Raises:
+        NotAFile: names the pipe, device or socket.
+    """
+    assets = [asset for graph in model.meta_graphs for asset in graph.assets]
+    names = [os.path.join("assets", asset) for asset in assets]
+    for folder in _FOLDERS_READ:
+        try:
+            listed = os.listdir(os.path.join(model.path, folder))
+        except OSError:
+            continue
+        names += [os.path.join(folder, name) for name in listed[:_MOST_FILES]]
+    for name in names:
+        file = os.path.join(model.path, name)
+        try:
+            mode = os.stat(file).st_mode
+        except OSError:
+            # TensorFlow says better what is missing.
+            continue
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            from unihub.inspection.refused_files import not_a_file
+
+            raise not_a_file(handle, model.path, name)
 
 
 def _order(finding: Finding) -> Tuple[int, int, str, str]:
@@ -209,24 +231,6 @@ def _escaping_assets(model: SavedModel) -> Iterator[Finding]:
                 yield Finding(
                     Severity.CRITICAL, _shown(asset), dangers.ESCAPES, "assets", When.LOAD, ""
                 )
-
-
-def _file_findings(folder: str) -> Iterator[Finding]:
-    count = 0
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            count += 1
-            if count > _MOST_FILES:
-                yield Finding(
-                    Severity.MEDIUM, "the folder", dangers.MANY_FILES, "files", When.NEVER, ""
-                )
-                return
-            file = os.path.relpath(os.path.join(parent, name), folder)
-            ending = os.path.splitext(name)[1].lower()
-            if ending in dangers.FILES:
-                severity, effect = dangers.FILES[ending]
-                yield Finding(severity, _shown(file), effect, "files", When.NEVER, "")
 
 
 class Scan:

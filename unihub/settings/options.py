@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 from urllib.parse import unquote, urlsplit
 
+from unihub.errors import UnihubError
+
 GIB = 1 << 30
 
 
@@ -247,10 +249,34 @@ _TFHUB_CACHE = Kind(
 _FOREIGN_CACHE = Kind(PATH.accepted, _folder_or_bucket, PATH.allows, PATH.example)
 
 
+class HomeUnknown(UnihubError, OSError):
+    """Nothing says where the user's folder is, in which the cache is by default."""
+
+    code = "home-unknown"
+    what = "unihub does not know where its cache is to be."
+    why = "by default it is in your home folder, HOME is not set, and uid {uid} is no known user."
+    do = 'export UNIHUB_CACHE="$(mktemp -d)"  # or any folder of your own'
+
+
 def _default_cache() -> str:
     import platformdirs
 
-    return platformdirs.user_cache_dir("unihub", appauthor=False)
+    try:
+        cache = platformdirs.user_cache_dir("unihub", appauthor=False)
+    # Releases before 4.10 leave the ~ as it is.
+    except RuntimeError:
+        cache = "~"
+    if cache.startswith("~"):
+        raise HomeUnknown(uid=os.geteuid() if hasattr(os, "geteuid") else -1)
+    return cache
+
+
+def _temporary_folder() -> str:
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        # Where nothing can be written, there may still be something to read.
+        return os.path.join(os.sep, "tmp")
 
 
 OPTIONS: Tuple[Option, ...] = (
@@ -331,7 +357,7 @@ OPTIONS: Tuple[Option, ...] = (
         "`tfhub_modules` in the folder for temporary files",
         "the cache of tensorflow_hub, whose entries are used where they are",
         (Variable("TFHUB_CACHE_DIR"),),
-        lambda: os.path.join(tempfile.gettempdir(), "tfhub_modules"),
+        lambda: os.path.join(_temporary_folder(), "tfhub_modules"),
     ),
     Option(
         "kagglehub_cache",

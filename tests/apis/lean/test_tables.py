@@ -25,7 +25,7 @@ from unihub.apis.lean import tables
 from unihub.apis.lean.plan import Declined
 from unihub.apis.lean.private import SavedModel
 from unihub.apis.loading import load_saved_model
-from unihub.inspection.security import AssetEscapes
+from unihub.inspection.refused_files import AssetEscapes
 
 lookup = tf.lookup
 WORDS = tf.constant(["a", "seven", "b", "words"])

@@ -20,6 +20,7 @@ from unihub.apis.keras.layer import (
     nest_of_specs,
     say_once_that_dtypes_stay,
 )
+from unihub.apis.loading import refuse_cut_checkpoint
 from unihub.apis.refused import why_refused
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
@@ -69,19 +70,23 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
     def _make(self, given: Arguments, kwargs: Dict[str, Any]) -> None:
         self._tags = given.tags
         folder, tags = _prepared(given)
-        _HubKerasLayer.__init__(
-            self,
-            folder,
-            trainable=given.trainable,
-            arguments=given.arguments,
-            tags=None if tags is None else list(tags),
-            signature=given.signature,
-            signature_outputs_as_dict=given.signature_outputs_as_dict,
-            output_key=given.output_key,
-            output_shape=given.output_shape,
-            load_options=given.load_options,
-            **kwargs,
-        )
+        try:
+            _HubKerasLayer.__init__(
+                self,
+                folder,
+                trainable=given.trainable,
+                arguments=given.arguments,
+                tags=None if tags is None else list(tags),
+                signature=given.signature,
+                signature_outputs_as_dict=given.signature_outputs_as_dict,
+                output_key=given.output_key,
+                output_shape=given.output_shape,
+                load_options=given.load_options,
+                **kwargs,
+            )
+        except (IndexError, tf.errors.OpError) as error:
+            refuse_cut_checkpoint(error, str(given.handle), str(folder))
+            raise
         keep_while_traced(self)
         # What a config needs, on this machine and others.
         self._handle = given.handle

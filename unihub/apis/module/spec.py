@@ -37,6 +37,7 @@ from unihub.apis.module.tensors import TensorInfo, infos_of
 from unihub.apis.module.variant import GraphVariant, tags_text
 from unihub.errors import listed, nearest
 from unihub.formats.model import read_saved_model
+from unihub.guard import guarded
 from unihub.handles import parsing, resolving
 from unihub.inspection import safety
 
@@ -275,6 +276,7 @@ class ModuleSpec:
         )
 
 
+@guarded("reading the module")
 def load_module_spec(
     path: Union[str, os.PathLike[str]], *, on_unsafe: Optional[str] = None
 ) -> ModuleSpec:
@@ -309,6 +311,7 @@ def load_module_spec(
     return _checked(saved_model_proto(folder), path, folder, on_unsafe, call)
 
 
+@guarded("reading the module")
 def create_module_spec_from_saved_model(
     saved_model_path: Union[str, os.PathLike[str]],
     drop_collections: Optional[Iterable[str]] = None,

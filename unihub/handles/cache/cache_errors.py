@@ -91,6 +91,28 @@ class InodesFull(UnihubError, OSError):
         self.errno = errno.ENOSPC
 
 
+class FileSizeLimited(UnihubError, OSError):
+    """The process may not write files as large as one of the model's."""
+
+    code = "file-size-limited"
+    what = "A file in the cache {root} would be larger than this process may write."
+    why = "its limit is {limit} bytes (ulimit -f). What had been written of the model is removed."
+    do = 'in the shell that starts it: ulimit -S -f "$(ulimit -H -f)"'
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(**facts)
+        self.errno = errno.EFBIG
+
+
+class CacheUnusable(UnihubError, OSError):
+    """What is to be the cache is no folder that anything can be kept in."""
+
+    code = "cache-unusable"
+    what = "{root} cannot be used as the cache."
+    why = "{reason}. (at {path})"
+    do = "use another folder: export UNIHUB_CACHE={suggestion}"
+
+
 class LockTimeout(UnihubError, TimeoutError):
     """Another process kept the lock of a model for longer than the setting allows."""
 

@@ -92,7 +92,7 @@ def _converted(path: str) -> Derived:
     try:
         with open(os.path.join(path, ORIGIN), encoding="utf-8") as file:
             model: Optional[str] = os.path.realpath(str(json.load(file)["handle"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         model = None
     return Derived(path, os.path.join(path, _GRAPH), model)
 

@@ -25,6 +25,8 @@ _NO_LOCKS_HERE = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 _SILENT = 0.2
 _ASKED_EVERY = 1.0
 _UNKNOWN = "0"
+# More than any system has.
+_MOST_PIDS = 1 << 31
 _ENDED = (["Z"], ["X"])
 
 
@@ -188,7 +190,7 @@ def held(
         _note(lock)
         yield
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
             os.remove(_note_path(lock))
         file_lock.release()
 
@@ -198,9 +200,11 @@ def holder_of(lock: str) -> Optional[Holder]:
     try:
         with open(_note_path(lock), encoding="utf-8") as file:
             holder = Holder(**json.load(file))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
-    return holder
+    found = type(holder.pid), type(holder.host), type(holder.process)
+    well_formed = found == (int, str, str) and isinstance(holder.since, (int, float))
+    return holder if well_formed and 0 < holder.pid < _MOST_PIDS else None
 
 
 def _acquired(file_lock: Any, timeout: float) -> bool:
@@ -246,7 +250,11 @@ def _note(lock: str) -> None:
     unique = f"{_note_path(lock)}.{holder.pid}"
     with open(unique, "w", encoding="utf-8") as file:
         json.dump(asdict(holder), file)
-    os.replace(unique, _note_path(lock))
+    try:
+        os.replace(unique, _note_path(lock))
+    except IsADirectoryError:
+        # Somebody's folder stays; a note is but for people.
+        os.remove(unique)
 
 
 def _note_path(lock: str) -> str:

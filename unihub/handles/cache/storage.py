@@ -8,7 +8,7 @@ import os
 import shlex
 import shutil
 import stat
-from typing import Iterator, Mapping, Optional, Type, Union
+from typing import Any, Iterator, Mapping, Optional, Type, Union
 
 from unihub.errors import UnihubError
 from unihub.handles.cache.cache_errors import (
@@ -16,7 +16,9 @@ from unihub.handles.cache.cache_errors import (
     CacheNotReadable,
     CacheNotWritable,
     CacheOwnedByAnother,
+    CacheUnusable,
     DiskFull,
+    FileSizeLimited,
     InodesFull,
 )
 
@@ -29,6 +31,10 @@ _SHORTAGES = {
 _SHORT_BY = {
     True: "more is needed than the {free} bytes that are free there",
     False: "{needed} bytes are needed, and {free} are free there",
+}
+_UNUSABLE = {
+    errno.ELOOP: "it is a link that leads back to itself",
+    errno.ENAMETOOLONG: "its name is longer than the file system takes",
 }
 _REFUSALS = (errno.EROFS, errno.EACCES, errno.EPERM)
 _NOT_FOR_FOLDERS = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
@@ -116,7 +122,8 @@ def require_private(path: str, variable: str = "UNIHUB_CACHE") -> None:
 
 def suggestion() -> str:
     """A folder of the user's own, as a shell expands it."""
-    return '"$HOME/models"'
+    home = os.environ.get("HOME", "")
+    return '"$HOME/models"' if os.path.isdir(home) else '"$(mktemp -d)"'
 
 
 def _remedy(path: str, status: os.stat_result, variable: str) -> str:
@@ -173,7 +180,8 @@ def writing(root: str) -> Iterator[None]:
     """Says what the file system of the cache refuses within the block.
 
     Raises:
-        CacheNotWritable, DiskFull, InodesFull: each from the OSError.
+        CacheNotWritable, CacheUnusable, DiskFull, FileSizeLimited, InodesFull: each
+            from the OSError.
     """
     try:
         yield
@@ -182,8 +190,11 @@ def writing(root: str) -> Iterator[None]:
     except OSError as error:
         if shortage_behind(error, root):
             raise full(root, kind_of_shortage(root), error, None) from error
+        if error.errno == errno.EFBIG:
+            raise FileSizeLimited(root=root, limit=_file_size_limit()) from error
         if error.errno in _REFUSALS and error.filename and _concerns(error, root):
             raise not_writable(root, error) from error
+        _refuse_unusable(root, error)
         raise
 
 
@@ -193,6 +204,7 @@ def reading(root: str) -> Iterator[None]:
 
     Raises:
         CacheNotReadable: when the file system denies it.
+        CacheUnusable: when it is no folder.
     """
     try:
         yield
@@ -207,6 +219,30 @@ def reading(root: str) -> Iterator[None]:
             uid=user(),
             suggestion=suggestion(),
         ) from error
+    except OSError as error:
+        _refuse_unusable(root, error)
+        raise
+
+
+def _refuse_unusable(root: str, error: OSError) -> None:
+    """Raises CacheUnusable for what makes no folder a cache, if ``error`` is about the cache."""
+    if not error.filename or not _concerns(error, root):
+        return
+    path = os.fsdecode(error.filename)
+    reason = _UNUSABLE.get(error.errno or 0)
+    if error.errno == errno.ENOENT:
+        is_inside = os.path.abspath(path).startswith(root + os.sep)
+        reason = "it was removed while it was in use" if is_inside else "it cannot be made there"
+    if reason is not None:
+        facts = {"root": root, "path": path, "suggestion": suggestion()}
+        raise CacheUnusable(reason=reason, **facts) from error
+
+
+def _file_size_limit() -> Any:
+    # Windows has neither the module nor the limit.
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_FSIZE)[0]
 
 
 def make_folders(root: str, folders: Mapping[str, int]) -> None:

@@ -132,7 +132,7 @@ class PartialDownload:
                 noted = json.load(file)
             noted.pop("writer")
             version = Version(**noted)
-        except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
             return None
         texts = (version.url, version.final, version.validator, version.etag, version.modified)
         well_formed = all(isinstance(text, str) and text.isprintable() for text in texts)
@@ -226,7 +226,7 @@ class PartialDownload:
         try:
             with open(self.note, encoding="utf-8") as file:
                 return bool(json.load(file)["writer"] == self._writer)
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return False
 
     def move_aside(self) -> None:

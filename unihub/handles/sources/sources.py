@@ -196,7 +196,8 @@ def _resolved(handle: CustomHandle) -> Handle:
         resolver = resolvers.resolver_of(asked[-1])
         assert resolver is not None
         answer = resolver(asked[-1])
-        if not isinstance(answer, (str, os.PathLike)):
+        path = answer.__fspath__() if isinstance(answer, os.PathLike) else answer
+        if not isinstance(path, str):
             _refuse_answer(asked[-1], resolver, answer, "it is neither text nor a path")
         found = parsing.parse(answer)
         if not isinstance(found, CustomHandle):
