@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any, List
 
 from unihub.dropin.hub_names import MODULE_API, NAMES
+from unihub.dropin.keras_files import tell_each_keras
 
 if TYPE_CHECKING:
     from unihub.apis.module.initialize import initialize as initialize
@@ -90,3 +91,6 @@ def _keras_layer_class() -> Any:
         return importlib.import_module("unihub.apis.layers").keras_layer_class()
     except hub.TensorFlowHubUnusable as error:
         return hub.unusable("KerasLayer", error)
+
+
+tell_each_keras()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from unihub.errors import UnihubError
+from unihub.formats.not_a_model import ModelNotFound
 
 
 class BackendNotTensorFlow(UnihubError, NotImplementedError):
@@ -47,6 +48,21 @@ class UnsafeDeserialization(UnihubError, ValueError):
     do = (
         "if you trust both: keras.models.load_model(path, safe_mode=False); or call "
         "keras.config.enable_unsafe_deserialization() first."
+    )
+
+
+class SavedModelMoved(ModelNotFound):
+    """The model of a saved KerasLayer is no longer where it was."""
+
+    code = "keras-layer-model-moved"
+    what = "the model of a saved KerasLayer is not where it was: {handle}."
+    why = (
+        "a Keras file or config holds the handle that its layer was made with, not the "
+        "model. ({found})"
+    )
+    do = (
+        "unihub.register_resolver({handle!r}.__eq__, lambda handle: 'path/to/the/model')  "
+        "# its place now; then load the file again"
     )
 
 

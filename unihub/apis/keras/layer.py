@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
-from unihub.apis.keras.errors import BadOutputShape
+from unihub.apis.keras.errors import BadOutputShape, SavedModelMoved
 from unihub.apis.keras.kerases import told_apart
 from unihub.apis.traces import dtype_of, same_structure
+from unihub.formats.not_a_model import ModelNotFound
 from unihub.inspection import safety
 from unihub.matrix.values import Operation
 
@@ -127,6 +129,19 @@ class CommonLayer:
             tags=layer._tags,
             operation=Operation.FINE_TUNING if layer.trainable else Operation.INFERENCE,
         )
+
+
+@contextlib.contextmanager
+def of_config(handle: Any) -> Iterator[None]:
+    """Makes a layer of its config in here.
+
+    Raises:
+        SavedModelMoved: when nothing is at the handle.
+    """
+    try:
+        yield
+    except ModelNotFound as error:
+        raise SavedModelMoved(handle=str(handle), found=f"{error.what} {error.why}") from None
 
 
 @functools.lru_cache(maxsize=None)

@@ -18,6 +18,7 @@ from unihub.apis.keras.layer import (
     CommonLayer,
     nest_of_shapes,
     nest_of_specs,
+    of_config,
     say_once_that_dtypes_stay,
 )
 from unihub.apis.loading import refuse_cut_checkpoint
@@ -170,8 +171,13 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
 
     @classmethod
     def from_config(cls, config: Dict[str, Any]) -> KerasLayer:
-        """Makes a layer from its config, which has no say in what is done about what acts."""
-        return cls(**{key: value for key, value in config.items() if key != "on_unsafe"})
+        """Makes a layer from its config, which has no say in what is done about what acts.
+
+        Raises:
+            SavedModelMoved: when nothing is at the handle any more.
+        """
+        with of_config(config.get("handle")):
+            return cls(**{key: value for key, value in config.items() if key != "on_unsafe"})
 
     def _say_once_that_shapes_differ(self, inputs: Any) -> None:
         """Logs what tensorflow_hub's layer runs in silence, as TensorFlow's signatures do."""
@@ -204,12 +210,8 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         return None
 
 
-def register(keras: Any) -> None:
-    """Lets Keras find the layer by the name that tensorflow_hub's has in saved models."""
-    keras.utils.get_custom_objects().setdefault("KerasLayer", KerasLayer)
-
-
-register(keras_module())
+# By the name that tensorflow_hub's has in saved models.
+keras_module().utils.get_custom_objects().setdefault("KerasLayer", KerasLayer)
 
 
 def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags]]:

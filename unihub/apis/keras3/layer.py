@@ -16,6 +16,7 @@ from unihub.apis.keras.layer import (
     Arguments,
     CommonLayer,
     nest_of_shapes,
+    of_config,
     say_once_that_dtypes_stay,
 )
 from unihub.apis.keras3.callee import (
@@ -240,13 +241,15 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         Raises:
             UnsafeDeserialization: when safe mode is on and the config is not
                 that of a layer of this process.
+            SavedModelMoved: when nothing is at the handle any more.
         """
         handle = config["handle"]
         safe_mode = in_safe_mode() if safe_mode is None else safe_mode
         if safe_mode is not False and not isinstance(handle, _TrustedHandle):
             raise errors.UnsafeDeserialization(handle=str(handle))
-        # A file has no say in what is done about a model that acts.
-        return cls(**{**config, "handle": _TrustedHandle(handle), "on_unsafe": None})
+        with of_config(handle):
+            # A file has no say in what is done about a model that acts.
+            return cls(**{**config, "handle": _TrustedHandle(handle), "on_unsafe": None})
 
     def _outputs(self, inputs: Any, keywords: dict[str, Any]) -> Any:
         callee = self._callee
