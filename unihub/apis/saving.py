@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Optional
+import shutil
+from typing import Any, Callable, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
 from unihub.errors import UnihubError, first_line
+from unihub.formats.model import open_saved_model
+from unihub.formats.object_graph import has_traced_call
 
 
 class SaveFailed(UnihubError, RuntimeError, ValueError):
@@ -37,6 +40,15 @@ class WrongThingToSave(UnihubError, TypeError):
     code = "wrong-thing-to-save"
     what = "an object of type {given} cannot be written as a {format}."
     why = "this format is written from {wanted}."
+    do = "{remedy}"
+
+
+class SavedWithoutCall(UnihubError, ValueError):
+    """The object can be called, and what would be written of it cannot."""
+
+    code = "saved-without-call"
+    what = "{path} was not written: there would be nothing in it to call."
+    why = "a SavedModel holds graphs, traced for inputs that are known, and {found}."
     do = "{remedy}"
 
 
@@ -115,7 +127,7 @@ def save_tf2_saved_model(
     """Writes a TF2 SavedModel by `tf.saved_model.save`.
 
     Args:
-        target: a trackable object: a tf.Module, a Keras 2 model, a loaded model.
+        target: a trackable object: a tf.Module, a Keras model or layer, a loaded model.
         path: the folder to write.
         signatures: as tf.saved_model.save takes them.
         options: tf.saved_model.SaveOptions, from TensorFlow 2.3 on.
@@ -124,15 +136,56 @@ def save_tf2_saved_model(
     keywords = {} if options is None else {"options": options}
 
     def write() -> None:
-        tf.saved_model.save(target, path, signatures=signatures, **keywords)
+        root, own = _with_signatures(target)
+        chosen = own if signatures is None else signatures
+        tf.saved_model.save(root, path, signatures=chosen, **keywords)
 
     if tf.executing_eagerly():
         _explained(write, path)
-        return
-    session = _session_or_default(session, path)
-    with session.as_default():
-        _initialize_save_counter(target, session)
-        _explained(write, path)
+    else:
+        session = _session_or_default(session, path)
+        with session.as_default():
+            _initialize_save_counter(target, session)
+            _explained(write, path)
+    if callable(target) and _nothing_to_call(path):
+        # It was absent or empty.
+        shutil.rmtree(path)
+        raise _without_call(target, path)
+
+
+def _nothing_to_call(path: str) -> bool:
+    with open_saved_model(path) as (model, file):
+        (graph,) = file.meta_graphs
+        has_call = has_traced_call(graph.message("object_graph_def"))
+        return not has_call and not model.meta_graphs[0].signatures
+
+
+def _without_call(target: Any, path: str) -> SavedWithoutCall:
+    given = type(target).__name__
+    found = f"this {given} has not been called yet"
+    remedy = f"obj(inputs); unihub.save(obj, {path!r})  # inputs: a batch of what it takes"
+    if hasattr(target, "add_weight") and not hasattr(target, "fit"):
+        found = f"this {given}, a layer, has not been called in a model"
+        remedy = remedy.replace("obj", "model")
+        remedy = f"model = tf.keras.Sequential([obj]); {remedy}"
+    elif not hasattr(type(target).__call__, "get_concrete_function") and not hasattr(target, "fit"):
+        found = f"the __call__ of {given} is plain Python"
+        remedy = remedy.replace("obj(", "obj.__call__(", 1)
+        remedy = f"obj.__call__ = tf.function(obj.__call__); {remedy}"
+    return SavedWithoutCall(path=path, found=found, remedy=remedy)
+
+
+def _with_signatures(target: Any) -> Tuple[Any, Any]:
+    """The object to hand to TensorFlow, and the signatures that it has of itself."""
+    # Imported only here: it needs what a KerasLayer needs.
+    from unihub.apis.keras.layer import CommonLayer
+    from unihub.apis.keras.reusable import is_keras_3, reusable
+
+    if isinstance(target, CommonLayer) or is_keras_3(target):
+        return reusable(target) or (target, {})
+    signatures = getattr(target, "signatures", None)
+    # Of a loaded object. TensorFlow would choose one among its functions, be it a loss.
+    return target, signatures if isinstance(signatures, Mapping) else None
 
 
 def _explained(write: Callable[[], None], path: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import tensorflow as tf
 
+from unihub.apis.keras.reusable import ReusableModel
 from unihub.conversion import errors
 from unihub.conversion.functions import (
     Structure,
@@ -101,13 +102,6 @@ class Converted:
     callables: Dict[str, str]
     differentiable: Tuple[str, ...]
     remarks: Tuple[str, ...]
-
-
-class ReusableModel(tf.Module):
-    """The object that is saved. Its attributes are those of the interface."""
-
-    variables: Any = None
-    trainable_variables: Any = None
 
 
 def build(source: Source, attached_messages: Optional[str]) -> Converted:

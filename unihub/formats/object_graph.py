@@ -97,6 +97,19 @@ def read_object_graph(graph: Message) -> Optional[ObjectGraph]:
     )
 
 
+def has_traced_call(graph: Message) -> bool:
+    """Whether the root of a SavedObjectGraph has a ``__call__`` with a graph in it.
+
+    A tf.function has none before it is called, and is saved all the same.
+    """
+    call = _children(graph.item("nodes", 0), graph).get(_CALL)
+    if call is None:
+        return False
+    function = graph.item("nodes", call)
+    kind = function.which(*_KINDS)
+    return kind != "function" or function.message("function").count("concrete_functions") > 0
+
+
 def find_callables(graph: Message, children: Dict[str, int]) -> Dict[str, int]:
     """Where the functions lie that a model is called by.
 

@@ -1,0 +1,238 @@
+"""What is saved of Keras layers and models: loaded again in each way, and fine-tuned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import MODELS
+from golden import check_golden
+
+import unihub
+from unihub.apis.keras.in_use import keras_module
+from unihub.apis.layers import keras_layer_class
+from unihub.apis.saving import SavedWithoutCall
+from unihub.apis.tensorflow_hub import TensorFlowHubUnusable, import_tensorflow_hub
+from unihub.formats.model import read_saved_model
+from unihub.runtime import Keras, current_keras
+
+KERAS_3 = current_keras() is Keras.KERAS3
+X = np.random.RandomState(0).uniform(-1, 1, (8, 3)).astype(np.float32)
+keras = keras_module()
+only_keras_3 = pytest.mark.skipif(not KERAS_3, reason="Keras 2 writes SavedModels by itself")
+
+
+def small_model():
+    return keras.Sequential(
+        [
+            keras.layers.InputLayer((3,)),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dense(2, kernel_regularizer="l2"),
+        ]
+    )
+
+
+def layer(fixture="tf2_reusable", **kwargs):
+    return keras_layer_class()(str(MODELS / fixture), **kwargs)
+
+
+def subclassed():
+    class Model(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.body = layer(trainable=True)
+
+        def call(self, inputs, training=False):
+            return self.body(inputs, training=training)
+
+    model = Model()
+    model(X)
+    return model
+
+
+# How it is made, and its variables, those to train and its losses.
+SAVED = {
+    "layer": (lambda: layer(trainable=True), (3, 2, 1)),
+    "frozen layer": (layer, (3, 0, 0)),
+    "model": (small_model, (6, 4, 1)),
+    # What it has of them is 0 until it is trainable.
+    "model with a layer": (
+        lambda: keras.Sequential([keras.Input((3,)), layer()]),
+        (3, 0, 0 if KERAS_3 else 1),
+    ),
+    "subclassed model": (subclassed, (3, 2, 1)),
+}
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("name", SAVED)
+def test_what_is_saved_has_the_whole_interface(name, tmp_path):
+    make, counts = SAVED[name]
+    obj = make()
+    (graph,) = unihub.save(obj, tmp_path / "m").meta_graphs
+    assert graph.object_graph.callable and graph.object_graph.has_training_argument
+    found = (graph.variables, graph.trainable_variables, graph.regularization_losses)
+    assert found == counts
+    expected = np.array(obj(X))
+    loaded = tf.saved_model.load(str(tmp_path / "m"))
+    np.testing.assert_allclose(loaded(X, training=False), expected, rtol=1e-5)
+    np.testing.assert_allclose(unihub.load(tmp_path / "m")(X), expected, rtol=1e-5)
+    (signature,) = graph.signatures.values()
+    (given,) = signature.inputs
+    outputs = loaded.signatures["serving_default"](**{given: tf.constant(X)})
+    np.testing.assert_allclose(next(iter(outputs.values())), expected, rtol=1e-5)
+
+
+def step(call, variables, losses):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(call(X))) + sum(loss() for loss in losses)
+    before = [v.numpy().copy() for v in variables]
+    for variable, gradient in zip(variables, tape.gradient(loss, variables)):
+        variable.assign_sub(0.1 * gradient)
+    return [np.abs(b - v.numpy()).max() for b, v in zip(before, variables)]
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("name", ["layer", "model", "subclassed model"])
+def test_what_is_saved_is_fine_tuned(name, tmp_path):
+    make, (_, trained, losses) = SAVED[name]
+    unihub.save(make(), tmp_path / "m")
+    for loaded in (
+        tf.saved_model.load(str(tmp_path / "m")),
+        unihub.load(tmp_path / "m", op="fine_tuning", api="load"),
+    ):
+        assert len(loaded.regularization_losses) == losses
+        moved = step(
+            lambda x, m=loaded: m(x, training=True),
+            loaded.trainable_variables,
+            loaded.regularization_losses,
+        )
+        # The fixture subtracts the batch's mean: its bias has no gradient in training.
+        assert len(moved) == trained and max(moved) > 0
+    again = unihub.load(tmp_path / "m", op="fine_tuning")
+    model = keras.Sequential([keras.Input((3,)), again])
+    model.compile("sgd", "mse")
+    before = again.get_weights()
+    model.fit(X, np.zeros((8, 2), np.float32), verbose=0)
+    assert any((b != a).any() for b, a in zip(before, again.get_weights()))
+    assert len(again.losses) == losses
+    unihub.save(model, tmp_path / "again")
+    np.testing.assert_allclose(
+        unihub.load(tmp_path / "again")(X), model.predict(X, verbose=0), rtol=1e-4, atol=1e-6
+    )
+
+
+@pytest.mark.skipif(KERAS_3, reason="Keras 3 has no graph mode")
+def test_a_layer_is_saved_in_graph_mode(tmp_path):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        saved = layer(trainable=True)
+        unihub.initialize(session)
+        (graph,) = unihub.save(saved, tmp_path / "m", session=session).meta_graphs
+        assert (graph.object_graph.callable, graph.trainable_variables) == (True, 2)
+        expected = saved(X)
+        unihub.initialize(session)
+        expected = session.run(expected)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        outputs = unihub.load(tmp_path / "m", api="load")(X)
+        unihub.initialize(session)
+        np.testing.assert_allclose(session.run(outputs), expected, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("eager")
+def test_the_layer_of_tensorflow_hub_trains_it_too(tmp_path):
+    unihub.save(layer(trainable=True), tmp_path / "m")
+    try:
+        hub = import_tensorflow_hub()
+    except TensorFlowHubUnusable:
+        pytest.skip("tensorflow_hub does not import here")
+    theirs = hub.KerasLayer(str(tmp_path / "m"), trainable=True)
+    assert len(theirs.trainable_variables) == 2 and len(theirs.losses) == 1
+    assert max(step(lambda x: theirs(x, training=True), theirs.trainable_variables, [])) > 0
+
+
+@pytest.mark.usefixtures("eager")
+def test_training_moves_the_averages_of_a_saved_model(tmp_path):
+    unihub.save(small_model(), tmp_path / "m")
+    loaded = tf.saved_model.load(str(tmp_path / "m"))
+    trained = {v.ref() for v in loaded.trainable_variables}
+    averages = [v for v in loaded.variables if v.ref() not in trained]
+    before = [v.numpy().copy() for v in averages]
+    loaded(X, training=False)
+    assert all((b == v.numpy()).all() for b, v in zip(before, averages))
+    loaded(X, training=True)
+    assert all((b != v.numpy()).any() for b, v in zip(before, averages))
+
+
+@pytest.mark.usefixtures("eager")
+def test_tables_and_files_go_along(tmp_path):
+    texts = tf.constant(["the quick fox", "hub"])
+    saved = layer("tf2_text")
+    unihub.save(saved, tmp_path / "m")
+    np.testing.assert_allclose(unihub.load(tmp_path / "m")(texts), saved(texts), rtol=1e-6)
+
+
+@only_keras_3
+def test_tables_of_keras_go_along(tmp_path):
+    lookup = keras.layers.StringLookup(vocabulary=["a", "b"])
+    inputs = keras.Input((), dtype="string")
+    unihub.save(keras.Model(inputs, lookup(inputs)), tmp_path / "m")
+    loaded = tf.saved_model.load(str(tmp_path / "m"))
+    assert loaded(tf.constant(["b", "c"])).numpy().tolist() == [2, 0]
+
+
+@pytest.mark.usefixtures("eager")
+def test_several_inputs_and_outputs(tmp_path):
+    saved = layer("tf2_dict")
+    (graph,) = unihub.save(saved, tmp_path / "m").meta_graphs
+    (signature,) = graph.signatures.values()
+    assert list(signature.inputs) == ["ids", "weights"]
+    assert list(signature.outputs) == ["scores", "total"]
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_layer_of_a_signature(tmp_path):
+    saved = layer("tf1_hub_scalar", signature="default", output_key="default")
+    unihub.save(saved, tmp_path / "m")
+    x = tf.constant([1.0, 2.0])
+    np.testing.assert_allclose(unihub.load(tmp_path / "m")(x), saved(x))
+
+
+class Plain(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.factor = tf.Variable(2.0)
+
+    def __call__(self, x):
+        return x * self.factor
+
+
+class Traced(Plain):
+    __call__ = tf.function(Plain.__call__)
+
+
+HOLLOW = {
+    "saved-without-call": lambda: keras.layers.Dense(2),
+    "saved-without-call-of-model": lambda: keras.Sequential([keras.layers.Dense(2)]),
+    "saved-without-call-of-function": Traced,
+    "saved-without-call-of-python": Plain,
+}
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("case", HOLLOW)
+def test_what_would_be_hollow_is_refused_and_the_line_writes_it(case, tmp_path):
+    obj, path = HOLLOW[case](), str(tmp_path / "m")
+    with pytest.raises(SavedWithoutCall) as refused:
+        unihub.save(obj, path)
+    assert isinstance(refused.value, ValueError)
+    check_golden(case, str(refused.value), path=path)
+    assert not (tmp_path / "m").exists()
+    exec(refused.value.do, {"unihub": unihub, "tf": tf, "obj": obj, "inputs": tf.constant(X)})
+    np.testing.assert_allclose(unihub.load(path)(X), obj(X), rtol=1e-5)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_loaded_model_keeps_its_signatures(tmp_path):
+    (graph,) = unihub.save(unihub.load(MODELS / "tf1_hub_multi"), tmp_path / "m").meta_graphs
+    (source,) = read_saved_model(MODELS / "tf1_hub_multi").meta_graphs
+    assert set(graph.signatures) == set(source.signatures)
