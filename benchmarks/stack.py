@@ -10,12 +10,13 @@ from typing import Optional
 
 from unihub import runtime
 from unihub.matrix import Runtime
-from unihub.runtime import Keras
+from unihub.runtime import installed
+from unihub.runtime.installed import Keras
 
 
 def this_stack() -> str:
     """The releases of all that counts, and the machine, in one line."""
-    hub = runtime.hub_release()
+    hub = installed.hub_release()
     parts = [
         f"Python {platform.python_version()}",
         f"TensorFlow {runtime.tensorflow_version()}",
@@ -33,20 +34,20 @@ def not_tf2() -> Optional[str]:
 
 
 def not_keras3() -> Optional[str]:
-    if not_tf2() is None and runtime.current_keras() is Keras.KERAS3:
+    if not_tf2() is None and installed.current_keras() is Keras.KERAS3:
         return None
     return "its peers are compared beside the newest TensorFlow and Keras 3"
 
 
 def no_hub() -> Optional[str]:
-    release = runtime.hub_release()
+    release = installed.hub_release()
     if release and release.importable:
         return None
     return "its peer, tensorflow_hub, cannot be imported here"
 
 
 def no_hub_module() -> Optional[str]:
-    release = runtime.hub_release()
+    release = installed.hub_release()
     if release and release.has_module:
         return None
     return "its peer, hub.Module, is not in the tensorflow_hub of this stack"
@@ -58,7 +59,7 @@ def no_curl() -> Optional[str]:
 
 
 def _keras() -> str:
-    if runtime.current_keras() is not Keras.KERAS3:
+    if installed.current_keras() is not Keras.KERAS3:
         return "Keras 2"
     # Imported when it is asked for: a report is written without TensorFlow.
     import keras

@@ -13,7 +13,7 @@ import unihub
 from benchmarks.measuring import TIME, Case
 from unihub.apis.keras.in_use import keras_module
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
-from unihub.runtime import Keras, current_keras
+from unihub.runtime.installed import Keras, current_keras
 
 CLASSES = 3
 # Width and depth; and rows to a step, with how many steps are a round.

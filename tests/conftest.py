@@ -68,7 +68,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> Optional[str]:
 
 
 def pytest_report_header() -> str:
-    from unihub.runtime import environment
+    from unihub.runtime.installed import environment
 
     here = environment()
     hub = here.hub.version if here.hub else "none"

@@ -36,7 +36,7 @@ class Here:
 
         import unihub
         from unihub.apis.keras.in_use import keras_module
-        from unihub.runtime import current_keras
+        from unihub.runtime.installed import current_keras
 
         self.folder = folder
         self.keras = keras_module()

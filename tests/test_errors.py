@@ -12,7 +12,8 @@ import pytest
 import unihub
 from unihub import errors
 from unihub.errors import Message, UnihubError, counted, listed, nearest, size
-from unihub.runtime import Keras, current_keras, tensorflow_version
+from unihub.runtime import tensorflow_version
+from unihub.runtime.installed import Keras, current_keras
 
 
 class LampBroken(UnihubError, LookupError):

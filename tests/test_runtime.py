@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from unihub import runtime
 from unihub.matrix import Runtime
-from unihub.runtime import Context, Keras
+from unihub.runtime import Context, installed
+from unihub.runtime.installed import Keras
 
 VERSION = tuple(map(int, tf.__version__.split(".")[:2]))
 IN_TF1 = VERSION < (2, 0)
@@ -28,7 +29,7 @@ def printed(script, **env):
 
 def test_without_tensorflow_imported_metadata_answers():
     answer = printed(
-        "import sys; from unihub import runtime; print(runtime.environment());"
+        "import sys; from unihub.runtime import installed; print(installed.environment());"
         "print('tensorflow' in sys.modules)"
     )
     description, imported = answer.splitlines()
@@ -38,7 +39,7 @@ def test_without_tensorflow_imported_metadata_answers():
 
 
 def test_the_answers_agree_with_an_imported_tensorflow():
-    script = "from unihub import runtime; print(runtime.environment())"
+    script = "from unihub.runtime import installed; print(installed.environment())"
     assert printed(script) == printed(f"import tensorflow; {script}")
 
 
@@ -115,7 +116,7 @@ def test_keras(used):
         "tf_keras": Keras.TF_KERAS,
         "keras": Keras.KERAS2 if VERSION < (2, 16) else Keras.KERAS3,
     }
-    assert runtime.current_keras() is expected[layer.__module__.split(".")[0]]
+    assert installed.current_keras() is expected[layer.__module__.split(".")[0]]
 
 
 # TensorFlow, keras, TF_USE_LEGACY_KERAS, and what tf.keras then was. Where the two
@@ -141,7 +142,7 @@ CHOSEN = [
 
 @pytest.mark.parametrize(("tensorflow", "keras", "legacy", "chosen"), CHOSEN)
 def test_keras_is_chosen_as_tensorflow_does(tensorflow, keras, legacy, chosen):
-    assert runtime.keras_chosen(tensorflow, keras, legacy) is chosen
+    assert installed.keras_chosen(tensorflow, keras, legacy) is chosen
 
 
 @pytest.mark.skipif(VERSION < (2, 15), reason="before TensorFlow 2.15 Keras 2 is the only one")
@@ -150,15 +151,15 @@ def test_keras_is_chosen_as_tensorflow_does(tensorflow, keras, legacy, chosen):
     [("1", "tf_keras"), ("0", "keras3" if VERSION >= (2, 16) else "keras2")],
 )
 def test_legacy_keras_is_chosen_by_the_environment(value, expected):
-    script = "from unihub import runtime; print(runtime.current_keras().value)"
+    script = "from unihub.runtime import installed; print(installed.current_keras().value)"
     assert printed(script, TF_USE_LEGACY_KERAS=value) == expected
 
 
 def test_hub_release():
-    release = runtime.hub_release()
+    release = installed.hub_release()
     assert release.has_module == (VERSION < (2, 16))
     assert release.importable
 
 
 def test_distribution_that_is_not_installed():
-    assert runtime._distribution_version("no-such-distribution") is None
+    assert runtime.distribution_version("no-such-distribution") is None

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from unihub.matrix import Operation as Operation
     from unihub.matrix import Runtime as Runtime
     from unihub.matrix import Status as Status
-    from unihub.runtime import environment as environment
+    from unihub.runtime.installed import environment as environment
     from unihub.settings import configure as configure
 
 __version__ = "0.1.0"
@@ -47,7 +47,7 @@ _OWN = {
     "UnihubError": "errors",
     "convert": "conversion.convert",
     "configure": "settings",
-    "environment": "runtime",
+    "environment": "runtime.installed",
     "initialize": "apis.module.initialize",
     "inspect": "inspection.inspector",
     "install": "dropin.shim",

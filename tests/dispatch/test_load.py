@@ -12,7 +12,7 @@ from packaging.version import Version
 
 import unihub
 from unihub.apis.layers import keras_layer_class
-from unihub.dispatch.load import chosen
+from unihub.dispatch.support import chosen
 from unihub.errors import MatrixRefusal
 from unihub.matrix import Format, Operation, Runtime, Status
 

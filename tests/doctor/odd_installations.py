@@ -15,7 +15,8 @@ from golden import check_golden
 
 import unihub
 from unihub import doctor, runtime
-from unihub.runtime import Keras
+from unihub.runtime import installed
+from unihub.runtime.installed import Keras
 
 
 def keras_layer_in_a_graph(model):
@@ -58,7 +59,7 @@ def test_no_tf_keras_beside_tensorflow_hub_0_16():
 def test_no_tensorflow_hub():
     from conftest import MODELS
 
-    assert runtime.hub_release() is None
+    assert installed.hub_release() is None
     assert callable(unihub.load(MODELS / "tf1_hub_image"))
     with pytest.raises(ImportError) as raised:
         keras_layer_in_a_graph(MODELS / "tf2_reusable")
@@ -69,12 +70,12 @@ def test_keras_3_beside_tensorflow_2_15():
     """pip complains, and people do it: tf.keras is Keras 3 there."""
     from conftest import MODELS
 
-    assert runtime.current_keras() is Keras.KERAS3
+    assert installed.current_keras() is Keras.KERAS3
     import tensorflow as tf
 
-    assert runtime.current_keras() is Keras.KERAS3
+    assert installed.current_keras() is Keras.KERAS3
     assert tf.keras.__version__[0] == "3"
-    assert runtime.current_keras() is Keras.KERAS3
+    assert installed.current_keras() is Keras.KERAS3
     model = tf.keras.Sequential([unihub.KerasLayer(MODELS / "tf2_reusable")])
     assert model(tf.zeros([1, 3])).shape == (1, 2)
     problems = [problem.id for problem in doctor.diagnose().problems]
@@ -98,16 +99,16 @@ def test_tf_keras_2_15_absent():
 SCRIPT = """
 from conftest import MODELS
 from unihub import runtime
-print(runtime.current_keras().name)
+print(installed.current_keras().name)
 import tensorflow as tf
-print(runtime.current_keras().name)
+print(installed.current_keras().name)
 try:
     print(tf.keras.layers.Layer.__module__.partition(".")[0])
 except ImportError as error:
     print(type(error).__name__)
-    print(runtime.current_keras().name)
+    print(installed.current_keras().name)
 else:
-    print(runtime.current_keras().name)
+    print(installed.current_keras().name)
     import unihub
     print(tf.keras.Sequential([unihub.KerasLayer(MODELS / "tf2_reusable")])(tf.zeros([1, 3])).shape)
 """

@@ -20,9 +20,9 @@ from conftest import MODELS
 from fixtures.expected import expected_file, read_cases
 
 import unihub
-from unihub import runtime
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.dropin import hub_names
+from unihub.runtime import installed
 
 HUB = import_tensorflow_hub()
 PUBLIC = sorted(
@@ -30,7 +30,7 @@ PUBLIC = sorted(
     for name, value in vars(HUB).items()
     if not name.startswith("_") and not isinstance(value, types.ModuleType)
 )
-HAS_MODULE = runtime.hub_release().has_module
+HAS_MODULE = installed.hub_release().has_module
 KEYWORDS = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 

@@ -13,7 +13,7 @@ from conftest import MODELS, ROOT
 from unihub.apis.keras.in_use import keras_module
 from unihub.apis.layers import keras_layer_class
 from unihub.dropin import keras_files
-from unihub.runtime import Keras, current_keras
+from unihub.runtime.installed import Keras, current_keras
 
 IN_TF1 = tf.__version__.startswith("1.")
 KERAS_3 = current_keras() is Keras.KERAS3

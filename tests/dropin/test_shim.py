@@ -17,9 +17,9 @@ from doctor.installations import python_without
 from golden import check_golden
 
 import unihub
-from unihub import runtime
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.dropin import hub_names
+from unihub.runtime import installed
 
 
 def state():
@@ -122,7 +122,7 @@ def test_internal_names_are_those_of_the_installed_release(hub):
     assert not hasattr(hub.keras_layer, "__wrapped__")
 
 
-@pytest.mark.skipif(not runtime.hub_release().has_module, reason="the release has no Module")
+@pytest.mark.skipif(not installed.hub_release().has_module, reason="the release has no Module")
 def test_a_spec_that_was_made_before_can_be_exported(hub, tmp_path):
     """tensorflow_hub imports from itself again when a spec is exported."""
     spec = real().load_module_spec(str(MODELS / "tf1_hub_scalar"))
@@ -261,7 +261,7 @@ def test_where_tensorflow_hub_is_absent(tmp_path):
     }
     assert (got.after, got.imported) == (got.before, [])
     assert (got.load, got.version, got.loaded, got.module) == (True, "0.16.1", True, "Module")
-    if runtime.current_keras() is runtime.Keras.KERAS3:
+    if installed.current_keras() is installed.Keras.KERAS3:
         assert got.layer == "KerasLayer"
     else:
         # The layer for Keras 2 and tf_keras is tensorflow_hub's.
@@ -274,7 +274,7 @@ def test_where_tensorflow_hub_is_absent(tmp_path):
 
 
 @pytest.mark.skipif(
-    runtime.hub_release().version < "0.15", reason="this release does without pkg_resources"
+    installed.hub_release().version < "0.15", reason="this release does without pkg_resources"
 )
 def test_where_importing_tensorflow_hub_raises(tmp_path):
     got = answers_without("pkg_resources", folder=tmp_path)
@@ -290,7 +290,8 @@ def test_where_importing_tensorflow_hub_raises(tmp_path):
 
 
 @pytest.mark.skipif(
-    runtime.current_keras() is not runtime.Keras.KERAS3, reason="tf.keras here is of itself Keras 2"
+    installed.current_keras() is not installed.Keras.KERAS3,
+    reason="tf.keras here is of itself Keras 2",
 )
 def test_where_tensorflow_hub_lacks_tf_keras(tmp_path):
     got = answers_without("tf_keras*", folder=tmp_path)

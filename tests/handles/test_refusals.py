@@ -16,8 +16,8 @@ from golden import check_golden
 
 import unihub
 from unihub.errors import UnihubError
-from unihub.guard import guarded
-from unihub.guard.explained import NotText, SystemRefused, WorkingFolderGone
+from unihub.errors.guard import guarded
+from unihub.errors.system import NotText, SystemRefused, WorkingFolderGone
 from unihub.handles import lockfile
 from unihub.handles.cache.cache import Cache
 from unihub.handles.cache.cache_errors import CacheUnusable

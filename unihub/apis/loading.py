@@ -13,10 +13,10 @@ import tensorflow as tf
 from unihub.apis.request import Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.errors import UnihubError, first_line
+from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model, read_ops
 from unihub.formats.saved_model import saved_model_file
-from unihub.guard import guarded
 from unihub.handles import resolving
 from unihub.inspection import safety
 from unihub.inspection.security import refuse_escaping_assets

@@ -12,6 +12,7 @@ from packaging.version import InvalidVersion, Version
 from unihub import runtime
 from unihub.errors import UnihubError, listed
 from unihub.op_packages import installing, package_of
+from unihub.runtime import installed
 
 
 class MissingOps(UnihubError, RuntimeError, ValueError):
@@ -62,7 +63,7 @@ def import_package(handle: str, missing: Iterable[str]) -> Optional[str]:
 def _import_package(handle: str, package: str) -> None:
     from unihub.apis.tensorflow_hub import import_tensorflow_hub
 
-    hub = runtime.hub_release()
+    hub = installed.hub_release()
     if hub is not None and hub.importable:
         # tensorflow_text imports it, and it needs our help where pkg_resources is gone.
         import_tensorflow_hub()

@@ -23,6 +23,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from unihub import runtime
 from unihub.errors import UnihubError
+from unihub.runtime import installed
 
 _NAME = "tensorflow_hub"
 
@@ -72,7 +73,7 @@ def import_tensorflow_hub(purpose: str = "this") -> Any:
 
 
 def _check_usable(purpose: str) -> None:
-    release = runtime.hub_release()
+    release = installed.hub_release()
     if release is not None and release.importable:
         return
     requirements = []
@@ -83,7 +84,7 @@ def _check_usable(purpose: str) -> None:
     else:
         why = f"release {release.version} does not work with TensorFlow "
         why += f"{runtime.tensorflow_version()}."
-    has_keras_2 = runtime.current_keras() is runtime.Keras.KERAS2
+    has_keras_2 = installed.current_keras() is installed.Keras.KERAS2
     if release is None or not release.fits_tensorflow:
         requirements.append(f'"tensorflow-hub{"" if has_keras_2 else ">=0.16.1"}"')
     if not has_keras_2 and find_spec("tf_keras") is None:

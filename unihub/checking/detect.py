@@ -7,7 +7,6 @@ import os
 from importlib.util import find_spec
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from unihub import runtime
 from unihub.checking import kerases, op_needs
 from unihub.checking.findings import Finding, finding
 from unihub.checking.models import Model, model_at_hand
@@ -36,6 +35,7 @@ from unihub.dropin import hub_names
 from unihub.errors import listed, nearest
 from unihub.formats.model import FormatError
 from unihub.matrix.values import Format
+from unihub.runtime import installed
 
 _KEPT_IN_0_16 = ("KerasLayer", "load", "resolve")
 _ESTIMATOR_NAMES = ("LatestModuleExporter", "register_module_for_export")
@@ -99,7 +99,7 @@ class _Detective:
         self._models: Dict[Any, Union[Model, FormatError, None]] = {}
         self._keras = target.keras
         if story.legacy_keras:
-            self._keras = runtime.keras_chosen(target.tensorflow, None, "1")
+            self._keras = installed.keras_chosen(target.tensorflow, None, "1")
 
     def findings(self) -> Iterator[Found]:
         yield from self._imports()

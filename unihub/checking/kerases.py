@@ -5,7 +5,7 @@ from __future__ import annotations
 from unihub.checking.names import TENSORFLOW_HUB, UNIHUB
 from unihub.checking.targets import Target
 from unihub.checking.values import Mode
-from unihub.runtime import Keras
+from unihub.runtime.installed import Keras
 
 WORDS = {Keras.KERAS2: "Keras 2", Keras.TF_KERAS: "tf_keras", Keras.KERAS3: "Keras 3"}
 

@@ -10,7 +10,8 @@ from packaging.version import Version
 from unihub import runtime
 from unihub.errors import UnihubError, listed
 from unihub.matrix.values import Runtime
-from unihub.runtime import Keras
+from unihub.runtime import installed
+from unihub.runtime.installed import Keras
 
 
 class UnknownTarget(UnihubError, ValueError):
@@ -99,7 +100,7 @@ def _installed() -> Target:
     from importlib.util import find_spec
 
     try:
-        here = runtime.environment()
+        here = installed.environment()
     except runtime.TensorFlowMissing:
         return replace(TARGETS["keras3"], name="here")
     return Target(

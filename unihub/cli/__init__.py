@@ -10,7 +10,7 @@ import click
 
 import unihub
 from unihub.errors import UnihubError
-from unihub.guard.explained import explained_error
+from unihub.errors.system import explained_error
 
 
 class _Command(NamedTuple):

@@ -10,7 +10,7 @@ from unihub.conversion.report import Check as Check
 from unihub.conversion.report import ConversionReport as ConversionReport
 from unihub.conversion.report import Point as Point
 from unihub.conversion.report import ValidationReport as ValidationReport
-from unihub.guard import guarded
+from unihub.errors.guard import guarded
 from unihub.handles.cache import storage
 from unihub.handles.cache.derived import CONVERTED
 

@@ -8,11 +8,10 @@ import os
 from typing import Any, Dict, Optional, Tuple, Union
 
 from unihub.apis.request import Request
-from unihub.dispatch.support import chosen
 from unihub.errors import MatrixRefusal, UnihubError, check_choice, listed, nearest
+from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
-from unihub.guard import guarded
 from unihub.handles import resolving
 from unihub.inspection import safety
 from unihub.matrix.rows import CELLS
@@ -153,7 +152,7 @@ def load(
         >>> half_plus_two(tf.constant([2.0]))
     """
     line = f"unihub.load({_braces_doubled(handle)}, {{argument}}={{example!r}})"
-    operation = op if isinstance(op, Operation) else chosen(Operation, op, "op", line)
+    operation = op if isinstance(op, Operation) else _operation(op, line)
     for argument, value in (("api", api), ("on_unsafe", on_unsafe), ("weights", weights)):
         check_choice(argument, value, _CHOICES[argument], line)
     folder = resolving.locate(handle, sha256=sha256)
@@ -195,6 +194,13 @@ def load(
             arguments=kwargs,
         )
         return _serve(route.api, request)
+
+
+def _operation(word: Any, line: str) -> Operation:
+    # Imported only here, for most callers name none, or a member.
+    from unihub.dispatch.support import chosen
+
+    return chosen(Operation, word, "op", line)
 
 
 def _braces_doubled(handle: Any) -> str:

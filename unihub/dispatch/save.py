@@ -8,8 +8,8 @@ from typing import Any, Callable, Union
 
 from unihub.dispatch.support import chosen
 from unihub.errors import MatrixRefusal, UnihubError
+from unihub.errors.guard import guarded
 from unihub.formats.model import SavedModel, read_saved_model
-from unihub.guard import guarded
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Format, Operation
 from unihub.runtime import current_runtime

@@ -11,7 +11,7 @@ from unihub import matrix
 from unihub.doctor.installation import Installation
 from unihub.matrix import tables
 from unihub.matrix.values import Cell, Operation, Runtime
-from unihub.runtime import Keras
+from unihub.runtime.installed import Keras
 
 _MODULE = "unihub's hub.Module"
 

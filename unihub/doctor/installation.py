@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
-from unihub.runtime import TENSORFLOW_DISTRIBUTIONS, Keras, keras_chosen
+from unihub.runtime import TENSORFLOW_DISTRIBUTIONS
+from unihub.runtime.installed import Keras, keras_chosen
 
 TENSORFLOW = "tensorflow"
 

@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 from unihub.doctor.installation import Installation, normalized
 from unihub.doctor.problem import Problem, Severity
 from unihub.errors import Message
-from unihub.runtime import LEGACY_KERAS_VALUES
+from unihub.runtime.installed import LEGACY_KERAS_VALUES
 
 ABSENT = "absent"
 ANY = ""

@@ -12,7 +12,7 @@ from unihub.doctor.installation import WATCHED
 from unihub.doctor.problem import Severity
 from unihub.errors import counted, size
 from unihub.matrix.values import Cell
-from unihub.runtime import Keras
+from unihub.runtime.installed import Keras
 
 _KERASES = {Keras.KERAS2: "Keras 2", Keras.TF_KERAS: "tf_keras", Keras.KERAS3: "Keras 3"}
 _COLORS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}

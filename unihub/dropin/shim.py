@@ -16,10 +16,10 @@ from importlib.machinery import ModuleSpec
 from typing import Any, List, Optional, Sequence
 
 import unihub
-from unihub import runtime
 from unihub.apis import tensorflow_hub as real
 from unihub.dropin import hub_names
 from unihub.errors import UnihubError
+from unihub.runtime import installed
 
 _NAME = "tensorflow_hub"
 
@@ -221,10 +221,10 @@ def _advice() -> str:
 
 
 def _release() -> str:
-    release = runtime.hub_release()
+    release = installed.hub_release()
     return f"found: release {release.version}" if release else "found: none"
 
 
 def _version() -> str:
-    release = runtime.hub_release()
+    release = installed.hub_release()
     return release.version if release else hub_names.NEWEST_RELEASE

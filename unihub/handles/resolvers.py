@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
+from typing import Any, Callable, Dict, Optional, Union
 
 from unihub.errors import UnihubError
+from unihub.handles.registered import Registered, Resolve, registered
 
 ENTRY_POINTS = "unihub.resolvers"
 # An installed package cannot take these; register_resolver can.
 OWN_SCHEMES = ("https", "http", "kaggle", "file", "hdfs", "gs", "s3")
-
-Resolve = Callable[[str], Union[str, "os.PathLike[str]"]]
 
 
 class ResolverNotUsable(UnihubError, ValueError, TypeError):
@@ -35,14 +33,6 @@ class _StartsWith:
 
     def __call__(self, text: str) -> bool:
         return text.startswith(self.prefix)
-
-
-class _Registered(NamedTuple):
-    takes: Callable[[str], bool]
-    resolve: Resolve
-
-
-registered: List[_Registered] = []
 
 
 def register_resolver(
@@ -80,7 +70,7 @@ def register_resolver(
         takes = prefix_or_predicate
     else:
         raise ResolverNotUsable(found=f"{prefix_or_predicate!r} as the prefix")
-    entry = _Registered(takes, function)
+    entry = Registered(takes, function)
     registered.insert(0, entry)
 
     def take_back() -> None:

@@ -7,8 +7,8 @@ import sys
 from pathlib import PurePath
 from typing import Any, Optional, Union
 
-from unihub.guard import guarded
-from unihub.handles.resolvers import registered
+from unihub.errors.guard import guarded
+from unihub.handles.registered import registered
 
 LOCKFILE = "unihub.lock"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, Optional, Tuple, Union, overload
 
+from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.files import CHECKPOINT
 from unihub.formats.model import MetaGraph, Named, SavedModel, open_saved_model
-from unihub.guard import guarded
 from unihub.inspection import security
 from unihub.inspection.attachments import read_attachments
 from unihub.inspection.callables import Callable, read_callables

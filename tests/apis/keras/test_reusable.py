@@ -14,7 +14,7 @@ from unihub.apis.layers import keras_layer_class
 from unihub.apis.saving import SavedWithoutCall
 from unihub.apis.tensorflow_hub import TensorFlowHubUnusable, import_tensorflow_hub
 from unihub.formats.model import read_saved_model
-from unihub.runtime import Keras, current_keras
+from unihub.runtime.installed import Keras, current_keras
 
 KERAS_3 = current_keras() is Keras.KERAS3
 X = np.random.RandomState(0).uniform(-1, 1, (8, 3)).astype(np.float32)

@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pytest
 
-from unihub.runtime import Keras, current_keras
+from unihub.runtime.installed import Keras, current_keras
 
 if current_keras() is Keras.KERAS3:
     pytest.importorskip("tf_keras", reason="tf_keras is not installed")
@@ -21,7 +21,7 @@ from unihub.apis.keras2.layer import KerasLayer
 from unihub.apis.layers import keras_layer_class
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.formats.selection import UnknownSignature
-from unihub.runtime import hub_release
+from unihub.runtime.installed import hub_release
 
 IN_TF1 = tf.__version__.startswith("1.")
 X = np.ones((4, 3), np.float32)

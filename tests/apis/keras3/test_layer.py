@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from unihub.runtime import Keras, current_keras
+from unihub.runtime.installed import Keras, current_keras
 
 if current_keras() is not Keras.KERAS3:
     pytest.skip("tf.keras is not Keras 3 in this stack", allow_module_level=True)

@@ -7,7 +7,8 @@ from typing import Any, Optional
 
 from unihub.apis.keras.errors import OtherKeras
 from unihub.matrix.values import Runtime
-from unihub.runtime import Keras, current_keras, current_runtime
+from unihub.runtime import current_runtime
+from unihub.runtime.installed import Keras, current_keras
 
 _KERASES = ("keras", "tf_keras")
 

@@ -36,8 +36,8 @@ from unihub.apis.module.state import create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, infos_of
 from unihub.apis.module.variant import GraphVariant, tags_text
 from unihub.errors import listed, nearest
+from unihub.errors.guard import guarded
 from unihub.formats.model import read_saved_model
-from unihub.guard import guarded
 from unihub.handles import parsing, resolving
 from unihub.inspection import safety
 

@@ -7,7 +7,7 @@ import re
 import shlex
 from typing import Optional
 
-from unihub.errors import UnihubError, first_line
+from unihub.errors.base import UnihubError, first_line
 
 # Of Python's own library, and of what is installed.
 _OF_A_LIBRARY = re.compile(

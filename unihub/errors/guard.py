@@ -30,7 +30,7 @@ def guarded(doing: str, argument: int = 0) -> Callable[[_Function], _Function]:
                 given = args[argument] if len(args) > argument else ""
                 text = os.fspath(given) if isinstance(given, (str, os.PathLike)) else ""
                 # Few functions meet one.
-                from unihub.guard.explained import explained_error
+                from unihub.errors.system import explained_error
 
                 explained = explained_error(error, f"{doing} {text}".strip())
                 if explained is None:
