@@ -13,9 +13,9 @@ from fixtures.expected import MODELS, expected_file, read_cases
 import unihub
 from unihub import matrix
 from unihub.apis.loading import LoadFailed, ReferenceVariables
-from unihub.apis.missing_ops import MissingOps
 from unihub.demo.run import cells_here, run_cell
 from unihub.formats import read_saved_model
+from unihub.inspection.lacking import MissingOps
 from unihub.matrix import CELLS, Format, Operation, Runtime
 
 VERSION = tuple(int(part) for part in tf.__version__.split(".")[:2])

@@ -16,6 +16,7 @@ from typing import Any, Dict, List
 import pytest
 import tensorflow as tf
 from golden import GOLDEN
+from inspection import judged_models
 from test_messages import (
     ANYWHERE,
     IMAGE,
@@ -232,6 +233,10 @@ MORE = {
     "load-unknown-signature-converting": load(
         MULTI, op="fine_tuning", convert=True, signature="pear"
     ),
+    "mistyped-signature": lambda tmp: unihub.load(
+        judged_models.mistyped(tmp / "m"), signature="lengths"
+    ),
+    "reference-output": lambda tmp: unihub.load(judged_models.gives_references(tmp / "m")),
     "load-failed-brackets": lambda tmp: unihub.load(with_brackets(tmp)),
 }
 

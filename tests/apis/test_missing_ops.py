@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from golden import check_golden
 
-from unihub.apis.missing_ops import MissingOps, OpsPackageBroken
+from unihub.apis.missing_ops import OpsPackageBroken
 from unihub.apis.surroundings import register_ops
+from unihub.inspection.lacking import MissingOps
 from unihub.op_packages import installing
 from unihub.runtime import tensorflow_version
 

@@ -173,7 +173,7 @@ def test_many_callables_are_cut():
         ),
         (
             "tf2_sub_objects",
-            ObjectGraph(False, (), ("encoder", "decoder"), 0, 0, 0, False, "encoder"),
+            ObjectGraph(False, (), ("encoder", "decoder"), 0, 0, 0, False, "encoder", "encoder"),
         ),
         ("keras2_saved_model", ObjectGraph(True, (), (), 5, 3, 1, True)),
         ("keras3_export", ObjectGraph(False, (), ("serve",), 5, 3, 0, False, "serve")),

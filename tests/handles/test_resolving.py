@@ -107,7 +107,14 @@ handle = {handle}
 assert unihub.resolve(handle) == {folder!r}, unihub.resolve(handle)
 print(*sorted(name[7:] for name in set(sys.modules) - before if name.startswith("unihub.")))
 """
-FEW = ["errors", "errors.base", "errors.guard", "handles", "handles.registered", "handles.resolving"]
+FEW = [
+    "errors",
+    "errors.base",
+    "errors.guard",
+    "handles",
+    "handles.registered",
+    "handles.resolving",
+]
 # What tells the kinds of handles from one another.
 KINDS = ["handles.kinds", "handles.located", "handles.parsing", "handles.resolvers", "redaction"]
 

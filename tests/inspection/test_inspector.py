@@ -18,6 +18,7 @@ from unihub.inspection.attachments import Attachment
 from unihub.inspection.facts import CheckpointInfo
 from unihub.inspection.structures import Listed, Spec, show
 from unihub.matrix import Format, Operation, Runtime, Status
+from unihub.runtime import current_runtime
 
 
 def variant(name):
@@ -130,12 +131,14 @@ def test_what_can_be_done_with_it():
     ]
 
 
-def test_the_signature_in_the_code_is_the_models_own():
-    info = unihub.inspect(MODELS / "tf1_saved_model_pb")
-    names = {signature.name for signature in info.meta_graphs[0].signatures}
-    used = [code for use in info.uses for _, code in use.code if "signature" in code]
-    assert used
-    assert all(any(name in code for name in names) for code in used)
+def test_a_signature_that_is_not_evident_is_named_in_the_code(tmp_path):
+    graph = meta_graph(tags=("serve",), signatures={"one": SERVING_DEFAULT, "two": SERVING_DEFAULT})
+    (tmp_path / "saved_model.pb").write_bytes(saved_model(graph))
+    lines = [code for use in unihub.inspect(tmp_path).uses for _, code in use.code]
+    assert lines
+    assert all("signature='one'" in line for line in lines if "fine_tuning" not in line)
+    evident = unihub.inspect(MODELS / "tf1_saved_model_pb")
+    assert not any("signature" in code for use in evident.uses for _, code in use.code)
 
 
 def test_json():
@@ -159,7 +162,9 @@ def test_json():
 def test_text(name):
     folder = MODELS / name
     text = str(unihub.inspect(folder)).replace(" (here)", "")
-    check_golden(f"inspect/{name.replace('_', '-')}", text, folder=folder)
+    # 1.15 has not all its ops.
+    where = "-in-tf1" if name.startswith("keras2") and current_runtime() is Runtime.TF1 else ""
+    check_golden(f"inspect/{name.replace('_', '-')}{where}", text, folder=folder)
 
 
 def test_text_of_a_model_that_acts():

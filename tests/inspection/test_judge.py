@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import warnings
 
 import pytest
 import tensorflow as tf
 from conftest import MODELS
+from golden import check_golden
+from inspection import judged_models
 
 import unihub
-from unihub.apis.missing_ops import MissingOps
+from unihub.apis.missing_ops import OpsWithoutKernelWarning
 from unihub.errors import UnihubError
-from unihub.formats import read_saved_model
+from unihub.formats import read_saved_model, selection
+from unihub.inspection.graph_facts import read_graph_facts
 from unihub.inspection.judge import judge
+from unihub.inspection.lacking import MissingOps, lacking_ops
 from unihub.matrix import Operation, Status
 from unihub.runtime import Runtime, current_runtime
 
@@ -55,8 +61,11 @@ def test_inspect_says_the_same(path):
     told = {
         (use.runtime, use.operation): (use.status, use.code) for use in unihub.inspect(path).uses
     }
+    model = read_saved_model(path)
     for (runtime, operation), (status, code) in told.items():
-        verdict = judge(path, read_saved_model(path), runtime, operation)
+        graph = selection.evident_meta_graph(model, operation)
+        facts = read_graph_facts(model, graph)
+        verdict = judge(path, model, runtime, operation, graph, facts=facts)
         assert (verdict.status, verdict.code) == (status, code)
 
 
@@ -93,3 +102,76 @@ def test_arguments_that_a_call_has_not(tmp_path, eager):
     for path, takes in ((str(MODELS / "tf2_reusable"), True), (without, False)):
         code = dict(verdict_of(path, Operation.FINE_TUNING).code)
         assert ("training=is_training" in code["load"]) is takes
+
+
+def refused(action):
+    with pytest.raises(UnihubError) as raised:
+        action()
+    return raised.value
+
+
+def full_verdict(path, runtime=None, operation=Operation.INFERENCE):
+    (use,) = (
+        use
+        for use in unihub.inspect(path).uses
+        if (use.runtime, use.operation) == (runtime or current_runtime(), operation)
+    )
+    return use
+
+
+def test_a_signature_of_another_dtype_than_its_graph(tmp_path, eager):
+    path = judged_models.mistyped(tmp_path / "model")
+    use = full_verdict(path)
+    assert (use.status, [api for api, _ in use.code]) == (Status.LIMITED, ["load"])
+    assert unihub.load(path)([3.0]).numpy() == [6.0]
+    errors = [
+        refused(lambda: unihub.load(path, signature="lengths", fast=False)),
+        refused(lambda: unihub.load(path, signature="lengths")),
+        refused(lambda: unihub.convert(path, tmp_path / "converted", dry_run=True)),
+    ]
+    assert len(set(map(str, errors))) == 1
+    assert use.note == f"Without the signature 'lengths': {errors[0].why}"
+    check_golden("mistyped-signature", str(errors[0]), path=path)
+    assert full_verdict(path, operation=Operation.FINE_TUNING).status is Status.REFUSED
+    assert "convert=True" not in full_verdict(path, operation=Operation.FINE_TUNING).note
+
+
+def test_signatures_that_give_a_variable_itself(tmp_path, eager):
+    path = judged_models.gives_references(tmp_path / "model")
+    error = refused(lambda: unihub.load(path))
+    check_golden("reference-output", str(error), path=path)
+    assert full_verdict(path).status is Status.REFUSED
+    assert error.why in full_verdict(path).note
+    in_graph_mode = full_verdict(path, Runtime.TF1_COMPAT)
+    assert [api for api, _ in in_graph_mode.code] == ["module"]
+    names = {"tf": tf, "unihub": unihub}
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        exec(in_graph_mode.code[0][1], names)
+        session.run(tf.compat.v1.global_variables_initializer())
+        assert session.run(names["m"]()) == 3.0
+
+
+def test_ops_that_tensorflow_registers_and_does_not_compute(tmp_path, eager):
+    path = judged_models.without_kernel(tmp_path / "model")
+    use = full_verdict(path)
+    assert use.status is Status.REFUSED
+    with pytest.warns(OpsWithoutKernelWarning, match="BoostedTreesBucketize"):
+        loaded = unihub.load(path, fast=False)
+    with pytest.raises(Exception, match="BoostedTreesBucketize"):
+        loaded([1.0])
+    error = lacking_ops(path, ["BoostedTreesBucketize"])
+    assert error.why in use.note
+    check_golden("ops-without-kernel", str(error), path=path, tensorflow=tf.__version__)
+
+
+def test_ops_are_judged_without_tensorflow_too(tmp_path, eager):
+    path = judged_models.without_kernel(tmp_path / "model")
+    script = (
+        "import sys, unihub; uses = unihub.inspect(sys.argv[1]).uses; "
+        "print({use.runtime.value: use.status.value for use in uses[:3]}, "
+        "'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, path], stdout=subprocess.PIPE, check=True)
+    assert done.stdout.decode().strip() == (
+        "{'tf1': 'full', 'tf1_compat': 'refused', 'tf2': 'refused'} False"
+    )

@@ -35,7 +35,7 @@ def load_keras_layer(request: Request) -> Any:
         keywords["load_options"] = request.options
     if request.tags_given or len(request.model.meta_graphs) > 1:
         keywords["tags"] = list(request.meta_graph.tags)
-    with explained(request.handle, request.meta_graph, request.model.path):
+    with explained(request.handle, request.meta_graph, request.model):
         return keras_layer_class()(
             request.handle,
             trainable=request.fine_tuning,

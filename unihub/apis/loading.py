@@ -15,13 +15,20 @@ from unihub.apis.surroundings import check_fork, check_strategy, keep_while_trac
 from unihub.errors import UnihubError, first_line
 from unihub.errors.guard import guarded
 from unihub.formats import selection
-from unihub.formats.model import MetaGraph, SavedModel, open_saved_model, read_ops
+from unihub.formats.model import (
+    DENSE,
+    MetaGraph,
+    SavedModel,
+    Signature,
+    open_saved_model,
+    read_ops,
+)
 from unihub.formats.saved_model import saved_model_file
 from unihub.handles import resolving
 from unihub.inspection import safety
 from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix.values import Format, Runtime
-from unihub.runtime import current_runtime
+from unihub.runtime import current_runtime, is_newer
 
 # What matches more than itself in the patterns that TensorFlow looks for weights by.
 _READ_AS_PATTERN = frozenset("[]\\")
@@ -73,7 +80,7 @@ def load_saved_model(request: Request) -> Any:
         if may_be_lean(request):
             from unihub.apis.lean.load import load_lean
 
-            with explained(request.handle, request.meta_graph, request.model.path):
+            with explained(request.handle, request.meta_graph, request.model):
                 lean = load_lean(request, load_full, request.weights)
             if lean is not None:
                 return lean
@@ -138,7 +145,7 @@ def load_meta_graph(
         if not hasattr(tf.saved_model, "LoadOptions"):
             raise OptionsNotSupported(version=tf.__version__, handle=handle)
         keywords["options"] = options
-    with saved_model_file(model.path) as file, explained(handle, meta_graph, model.path):
+    with saved_model_file(model.path) as file, explained(handle, meta_graph, model):
         ops = read_ops(model.path, meta_graph.tags)
         register_ops(handle, ops, meta_graph.tensorflow_version)
         # TensorFlow reads the file by itself.
@@ -158,12 +165,20 @@ def load_meta_graph(
 
 
 @contextlib.contextmanager
-def explained(handle: str, meta_graph: MetaGraph, folder: str) -> Iterator[None]:
-    """Says which model it was when TensorFlow fails to load one.
+def explained(
+    handle: str, meta_graph: MetaGraph, model: SavedModel, all_signatures: bool = True
+) -> Iterator[None]:
+    """Says which model it was when TensorFlow fails to load one, and why.
+
+    Args:
+        handle: as the caller wrote it.
+        meta_graph, model: that is loaded.
+        all_signatures: whether each of its signatures is made a function.
 
     Raises:
-        LoadFailed: in the place of whatever TensorFlow raises; CheckpointCut for what it
-            raises where weights end too early.
+        UnihubError: what the judge says of the model, where it knows the reason.
+        LoadFailed: else, in the place of whatever TensorFlow raises; CheckpointCut for what
+            it raises where weights end too early.
     """
     try:
         yield
@@ -171,7 +186,14 @@ def explained(handle: str, meta_graph: MetaGraph, folder: str) -> Iterator[None]
         raise
     # TensorFlow raises nearly every type here, without the handle in any.
     except Exception as error:
-        refuse_cut_checkpoint(error, handle, folder)
+        refuse_cut_checkpoint(error, handle, model.path)
+        if all_signatures:
+            # Imported only here, for few models fail to load.
+            from unihub.inspection.judge import unloadable
+
+            reason = unloadable(handle, model, meta_graph, current_runtime())
+            if reason is not None:
+                raise reason from error
         raise LoadFailed(
             version=tf.__version__,
             handle=handle,
@@ -190,8 +212,6 @@ def refuse_cut_checkpoint(error: Exception, handle: str, folder: str) -> None:
 
 
 def _remedy(handle: str, meta_graph: MetaGraph) -> str:
-    from unihub.apis.missing_ops import is_newer
-
     if is_newer(meta_graph.tensorflow_version):
         return f'pip install "tensorflow>={meta_graph.tensorflow_version}"'
     if not _READ_AS_PATTERN.isdisjoint(handle) and os.path.isdir(handle):
@@ -228,6 +248,7 @@ def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:
         signature, request.handle, request.output_key, request.as_dict
     )
     function = loaded.signatures[signature.name]
+    _check_dtypes(request, signature, function)
     return SignatureFunction(function, signature, request.handle, output_key)
 
 
@@ -251,6 +272,22 @@ def _explain_own_call(loaded: Any, handle: str) -> None:
     # AutoGraph leaves alone what bears this mark.
     __call__.autograph_info__ = {}  # type: ignore[attr-defined]
     kind.__call__ = __call__
+
+
+def _check_dtypes(request: Request, signature: Signature, function: Any) -> None:
+    """Raises MistypedSignature where a function takes other dtypes than its signature says."""
+    # 1.15 does not tell.
+    accepted: Any = (getattr(function, "structured_input_signature", None) or ({},))[-1]
+    for name, info in signature.inputs.items():
+        spec = accepted.get(name)
+        if isinstance(spec, tf.TensorSpec) and info.kind == DENSE and spec.dtype.name != info.dtype:
+            # Imported only here, for few models are wrong.
+            from unihub.inspection.judge import unloadable
+
+            graph = request.meta_graph
+            error = unloadable(request.handle, request.model, graph, current_runtime())
+            if error is not None:
+                raise error
 
 
 class _Undecided:

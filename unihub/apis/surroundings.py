@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Iterable, Optional, Set
+from typing import Any, Iterable
 
 import tensorflow as tf
 from tensorflow.python.eager import context
 
-# No public API tells which ops there are, and whether one is stateful.
-from tensorflow.python.framework import op_def_registry
-
 from unihub.errors import UnihubError
 from unihub.matrix.values import Format
+from unihub.runtime.ops import may_lack_kernel, missing_ops
 
 _NATIVE_THREADS = "/proc/self/task"
 _COLLECTION = "unihub_loaded"
@@ -105,23 +103,6 @@ def keep_while_traced(loaded: Any) -> None:
         tf.compat.v1.add_to_collection(_COLLECTION, loaded)
 
 
-def op_definition(name: str) -> Optional[Any]:
-    """The OpDef of an op type, or None where this TensorFlow has no such op."""
-    if hasattr(op_def_registry, "get"):
-        return op_def_registry.get(name)
-    # 1.15 keeps a dict of what Python code has used so far.
-    return op_def_registry.get_registered_ops().get(name)
-
-
-def missing_ops(names: Iterable[str]) -> Set[str]:
-    """Those op types that this TensorFlow has not registered at all."""
-    missing = {name for name in names if op_definition(name) is None}
-    if missing and hasattr(op_def_registry, "get_registered_ops"):
-        _register_linked_ops(missing)
-        missing = {name for name in missing if op_definition(name) is None}
-    return missing
-
-
 def register_ops(handle: str, ops: Iterable[str], writer: str = "") -> None:
     """Makes sure that every op a model uses is known, importing packages for it.
 
@@ -133,31 +114,22 @@ def register_ops(handle: str, ops: Iterable[str], writer: str = "") -> None:
     Raises:
         MissingOps: when an op stays unknown; names the package to install.
         OpsPackageBroken: when that package is installed and does not import.
+
+    Warns of ops that are known and that nothing computes: OpsWithoutKernelWarning.
     """
+    ops = list(ops)
     missing = sorted(missing_ops(ops))
-    if not missing:
+    lacking_kernels = may_lack_kernel(ops)
+    if not missing and not lacking_kernels:
         return
     # Most models need TensorFlow's own ops alone.
-    from unihub.apis.missing_ops import import_package, missing_ops_error
+    from unihub.apis.missing_ops import import_package, warn_of_missing_kernels
+    from unihub.inspection.lacking import missing_ops_error
 
-    package = import_package(handle, missing)
-    missing = sorted(missing_ops(missing))
+    if lacking_kernels:
+        warn_of_missing_kernels(handle, lacking_kernels)
     if missing:
-        raise missing_ops_error(handle, missing, package, writer)
-
-
-def _register_linked_ops(names: Set[str]) -> None:
-    """Tells the Python side of 1.15 about ops that only C++ code has registered.
-
-    import_graph_def of 1.15 looks ops up in Python and fails for those that no
-    Python module has declared yet. Later releases ask C++.
-    """
-    from tensorflow.core.framework.op_def_pb2 import OpList
-    from tensorflow.python import pywrap_tensorflow
-
-    linked = OpList()
-    linked.ParseFromString(pywrap_tensorflow.TF_GetBuffer(pywrap_tensorflow.TF_GetAllOpList()))
-    registered = op_def_registry.get_registered_ops()
-    for definition in linked.op:
-        if definition.name in names:
-            registered[definition.name] = definition
+        import_package(handle, missing)
+        missing = sorted(missing_ops(missing))
+    if missing:
+        raise missing_ops_error(handle, missing, writer)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Callable, Container, Dict, List, Set
 
-from unihub.apis.surroundings import op_definition
 from unihub.conversion.nodes import (
     Nodes,
     control_inputs,
@@ -17,6 +16,7 @@ from unihub.conversion.nodes import (
     reach,
     tensor_name,
 )
+from unihub.runtime.ops import op_definition
 
 _SWITCH, _MERGE = "Switch", "Merge"
 _LOOPS = ("Enter", "Exit", "NextIteration", "LoopCond", "RefEnter", "RefExit")

@@ -31,6 +31,7 @@ from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, read_ops, read_saved_model
 from unihub.handles import resolving
 from unihub.inspection import safety
+from unihub.inspection.judge import unconvertible
 from unihub.matrix.values import Format, Runtime
 
 _TRAIN = "train"
@@ -135,6 +136,9 @@ def _source(
     assert chosen is not None
     for one in (graph, training):
         if one is not None:
+            refusal = unconvertible(handle, model, one)
+            if refusal is not None:
+                raise refusal
             ops = read_ops(model.path, one.tags)
             register_ops(handle, ops, one.tensorflow_version)
     saved_model = saved_model_proto(model.path)

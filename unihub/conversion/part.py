@@ -7,7 +7,6 @@ from typing import Any, Dict, Iterable, List, Mapping, Sequence, Set, Tuple
 
 import tensorflow as tf
 
-from unihub.apis.surroundings import op_definition
 from unihub.conversion import errors
 from unihub.conversion.nodes import (
     PLACEHOLDERS,
@@ -20,6 +19,7 @@ from unihub.conversion.partitions import Slice, read_as_slices
 from unihub.conversion.references import on_resource_variables
 from unihub.conversion.variant import Variant
 from unihub.errors import listed
+from unihub.runtime.ops import op_definition
 
 TABLES = ("HashTableV2",)
 _VARIABLES = ("VarHandleOp", *REFERENCE_VARIABLES)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Container, Dict, List, Optional, Sequence, Set, Tuple
 
-from unihub.apis.surroundings import op_definition
 from unihub.conversion.nodes import (
     attribute,
     control_inputs,
@@ -18,6 +17,7 @@ from unihub.conversion.nodes import (
     node_name,
     reference_inputs,
 )
+from unihub.runtime.ops import op_definition
 
 # From ops on references to those on resources, with the attribute that is the dtype.
 _ON_RESOURCES = {

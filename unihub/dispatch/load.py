@@ -8,7 +8,7 @@ import os
 from typing import Any, Dict, Optional, Tuple, Union
 
 from unihub.apis.request import Request
-from unihub.errors import MatrixRefusal, UnihubError, check_choice, listed, nearest
+from unihub.errors import UnihubError, check_choice, listed, nearest
 from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
@@ -170,14 +170,12 @@ def load(
             text = _converted(model, signature, tags)
             model, _ = files.enter_context(open_saved_model(text))
             signature = tags = None
-        cell = CELLS[model.format, current_runtime(), operation]
-        if cell.refusal is not None:
-            raise MatrixRefusal(cell.refusal, handle=text, evidence=model.evidence)
-        route = _route(cell, api, text, model)
-        _check_arguments(text, route.api, kwargs)
         graph = selection.choose_meta_graph(model, text, operation, training, tags)
         if operation is Operation.FINE_TUNING:
             _check_tunable(text, model, graph, signature)
+        cell = CELLS[model.format, current_runtime(), operation]
+        route = _route(cell, api, text, model)
+        _check_arguments(text, route.api, kwargs)
         request = Request(
             handle=text,
             model=model,

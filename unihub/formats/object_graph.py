@@ -53,6 +53,7 @@ class ObjectGraph:
             everything beyond the first 100.
         best_callable: the nearest of them that takes inputs, of an object with
             trainable variables where there is one; "" where none takes inputs.
+        trainable_callable: the same, where its object lists trainable variables; else "".
         variables, trainable_variables, regularization_losses: how many its
             lists of these names hold; 0 where it has no such list.
         has_training_argument: whether its ``__call__`` takes ``training``.
@@ -69,6 +70,7 @@ class ObjectGraph:
     regularization_losses: int
     has_training_argument: bool
     best_callable: str = ""
+    trainable_callable: str = ""
     child_nodes: Tuple[int, ...] = field(default=(), compare=False, repr=False)
 
     def children_by_name(self) -> Dict[str, int]:
@@ -84,11 +86,13 @@ def read_object_graph(graph: Message) -> Optional[ObjectGraph]:
     children = _children(root, graph)
     call = graph.item("nodes", children[_CALL]) if _CALL in children else None
     found = _callables(graph, root, children)
+    best, trains = ("", False) if call is not None else _best(graph, found)
     return ObjectGraph(
         callable=call is not None,
         children=tuple(children),
         callables=tuple(found),
-        best_callable="" if call is not None else _best(graph, found),
+        best_callable=best,
+        trainable_callable=best if trains else "",
         variables=_list_length("variables", children, graph),
         trainable_variables=_list_length("trainable_variables", children, graph),
         regularization_losses=_list_length("regularization_losses", children, graph),
@@ -157,8 +161,8 @@ def _arguments(function: Message) -> List[str]:
     return names
 
 
-def _best(graph: Message, callables: Dict[str, Tuple[int, int]]) -> str:
-    """The callable to offer: one that takes inputs, best one that can be trained."""
+def _best(graph: Message, callables: Dict[str, Tuple[int, int]]) -> Tuple[str, bool]:
+    """The callable to offer, and whether it can be trained: it takes inputs."""
     best, found = (False, False), ""
     for path, (function, owner) in callables.items():
         if not _takes_inputs(graph.item("nodes", function)):
@@ -169,7 +173,7 @@ def _best(graph: Message, callables: Dict[str, Tuple[int, int]]) -> str:
         rank = (_list_length("trainable_variables", children, graph) > 0, "variable" in kinds)
         if not found or rank > best:
             best, found = rank, path
-    return found
+    return found, best[0]
 
 
 def _takes_inputs(function: Message) -> bool:

@@ -22,6 +22,7 @@ from unihub.inspection.facts import (
     MetaGraphInfo,
     SignatureInfo,
 )
+from unihub.inspection.graph_facts import graph_facts
 from unihub.inspection.keras_metadata import read_keras_metadata
 from unihub.inspection.model_info import ModelInfo, RemoteInfo
 from unihub.inspection.parsed_inputs import ParsedInputs
@@ -114,7 +115,11 @@ def inspect(
                 _meta_graph(text, model, graph, scan, checkpoint, file.path)
                 for graph, scan in zip(model.meta_graphs, scans)
             ),
-            uses=uses_of(text, model),
+            uses=uses_of(
+                text,
+                model,
+                [graph_facts(scan.graph, graph) for scan, graph in zip(scans, model.meta_graphs)],
+            ),
             runtime=present_runtime(),
             findings=security.findings_of(
                 model, scans, has_lambda=keras is not None and keras.has_lambda

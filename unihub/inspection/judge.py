@@ -1,24 +1,33 @@
 """One answer to what can be done with a model in a runtime: by which API and line, and why not.
 
-inspect and its pages, `unihub.load`, `unihub.validate` and the Keras layers ask here, so that
-none of them promises what another refuses. Told from the model's files alone.
+inspect and its pages, `unihub.load`, the Keras layers, `unihub.convert` and `unihub.validate`
+and `unihub check` ask here, so that none of them promises what another refuses. Told from the
+model's files, and sharper where TensorFlow is imported: its registries say which ops it has.
 
 Source: `unihub.matrix.ROWS`, and https://www.tensorflow.org/hub/reusable_saved_models.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Optional, Tuple
 
-from unihub.errors import MatrixRefusal, UnihubError, listed
+from unihub import runtime as installation
+from unihub.errors import MatrixRefusal, Message, UnihubError, listed
 from unihub.formats import selection
-from unihub.formats.model import MetaGraph, SavedModel
+from unihub.formats.model import MetaGraph, SavedModel, Signature
+from unihub.inspection.graph_facts import GraphFacts, read_graph_facts
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Cell, Format, Operation, Route, Runtime, Status
 
 Code = Tuple[Tuple[str, str], ...]
 
+# In the place of a conversion that may be refused.
+_FINE_TUNE_IN_GRAPH_MODE = (
+    "with tf.Graph().as_default(): m = unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode; "
+    "or print(unihub.convert({handle!r}, 'converted', dry_run=True))  # whether it converts; or "
+    "use a TF2 version of the model."
+)
 _SAVE_IT_CALLABLE = (
     "save the model with a @tf.function __call__ and its variables: "
     "https://www.tensorflow.org/hub/reusable_saved_models"
@@ -46,10 +55,31 @@ class NothingToTrain(UnihubError, ValueError):
         "training changes what the model lists as trainable_variables, and it lists none. "
         "(its list variables: {variables})"
     )
-    do = (
-        "unihub.load({handle!r}, api='keras')  # for inference, below layers of yours that "
-        "are trained; or save the model with its trainable_variables"
+    do = "{remedy}; or save the model with its trainable_variables"
+
+
+class MistypedSignature(UnihubError, ValueError, TypeError):
+    """A SignatureDef says another dtype than the graph has."""
+
+    code = "mistyped-signature"
+    what = "the signature {signature!r} of {handle} describes the graph wrongly."
+    why = (
+        "it says that its input {key!r} is {declared}, and in the graph {tensor} is {actual}: "
+        "what the one takes the other refuses."
     )
+    do = "{remedy}"
+
+
+class ReferenceOutput(UnihubError, ValueError, NotImplementedError):
+    """A signature gives a variable itself, which no function of TF2 can."""
+
+    code = "reference-output"
+    what = "the signatures of {handle} work in TF1 mode only."
+    why = (
+        "the output {key!r} of {signature!r} is {dtype}, a variable itself and not its value, "
+        "which a function does not return."
+    )
+    do = "{remedy}"
 
 
 @dataclass(frozen=True)
@@ -76,6 +106,7 @@ def judge(
     operation: Operation,
     graph: Optional[MetaGraph] = None,
     signature: Optional[str] = None,
+    facts: Optional[GraphFacts] = None,
 ) -> Verdict:
     """Judges what can be done with a model.
 
@@ -85,6 +116,7 @@ def judge(
         runtime, operation: of the cell; INFERENCE or FINE_TUNING.
         graph: the MetaGraph to use; the evident one, or else the first, by default.
         signature: that the caller names; None for none.
+        facts: what its graph says; without them the judgement is by its interface alone.
 
     Returns:
         FULL where it works, LIMITED with the limit named, REFUSED with the error.
@@ -94,76 +126,252 @@ def judge(
         <Status.FULL: 'full'>
     """
     cell = CELLS[model.format, runtime, operation]
-    if cell.refusal is not None:
-        refusal = MatrixRefusal(cell.refusal, handle=handle, evidence=model.evidence)
-        return Verdict(cell, Status.REFUSED, refusal=refusal)
     if graph is None:
         graph = selection.evident_meta_graph(model, operation) or model.meta_graphs[0]
-    if operation is Operation.FINE_TUNING and model.format is Format.TF2_SAVED_MODEL:
-        obstacle = _obstacle(handle, graph, signature)
-        if obstacle is not None:
-            return Verdict(cell, Status.REFUSED, refusal=obstacle)
-    code = tuple((route.api, _line(route, handle, model, graph)) for route in cell.routes)
-    return _of_what_is_called(handle, graph, Verdict(cell, cell.status, code, cell.note))
+    case = _Case(handle, model, runtime, operation, graph, signature, facts)
+    refusal = _lacking(case) or _untrainable(case) or _unusable(case)
+    if refusal is not None:
+        return Verdict(cell, Status.REFUSED, refusal=refusal)
+    return _limited(case, Verdict(cell, cell.status, _code(case, cell), cell.note))
 
 
-def _obstacle(handle: str, graph: MetaGraph, signature: Optional[str]) -> Optional[UnihubError]:
-    """Why a TF2 SavedModel cannot be fine-tuned."""
-    objects = graph.object_graph
-    if objects is None or not objects.callable:
-        return _not_callable(handle, graph, signature)
-    if signature is not None:
+def unloadable(
+    handle: str, model: SavedModel, graph: MetaGraph, runtime: Runtime
+) -> Optional[UnihubError]:
+    """Why TensorFlow cannot load a MetaGraph with all its signatures; None where nothing is known.
+
+    For those who have tried: it reads the graph.
+    """
+    case = _read_case(handle, model, graph, runtime)
+    assert case.facts is not None
+    for name in case.facts.references:
+        return _reference_output(case, name)
+    return _any_mistyped(case) or _lacking(case)
+
+
+def unconvertible(handle: str, model: SavedModel, graph: MetaGraph) -> Optional[UnihubError]:
+    """Why a MetaGraph in a TF1 format cannot be converted; None where that is yet to be seen.
+
+    It reads the graph.
+    """
+    return _any_mistyped(_read_case(handle, model, graph, Runtime.TF2))
+
+
+@dataclass(frozen=True)
+class _Case:
+    """The question that the judge is asked."""
+
+    handle: str
+    model: SavedModel
+    runtime: Runtime
+    operation: Operation
+    graph: MetaGraph
+    signature: Optional[str]
+    facts: Optional[GraphFacts]
+
+    @property
+    def is_tf2_format(self) -> bool:
+        return self.model.format is Format.TF2_SAVED_MODEL
+
+    @property
+    def parts(self) -> Tuple[str, ...]:
+        return self.graph.object_graph.callables if self.graph.object_graph else ()
+
+    @property
+    def best_part(self) -> str:
+        return self.graph.object_graph.best_callable if self.graph.object_graph else ""
+
+    def chosen(self) -> Optional[Signature]:
+        """The signature that a call runs, where there is one; of several the first."""
+        try:
+            return selection.choose_signature(self.graph, self.handle, self.signature)
+        except selection.AmbiguousSignature:
+            return next(iter(self.graph.signatures.values()))
+        except selection.NothingToCall:
+            return None
+
+
+def _read_case(handle: str, model: SavedModel, graph: MetaGraph, runtime: Runtime) -> _Case:
+    facts = read_graph_facts(model, graph)
+    return _Case(handle, model, runtime, Operation.INFERENCE, graph, None, facts)
+
+
+def _lacking(case: _Case) -> Optional[UnihubError]:
+    """Why its ops do not run in the TensorFlow that is here, if that is the one judged."""
+    if case.facts is None:
+        return None
+    # Imported only here: a load finds out by itself.
+    from unihub.inspection.lacking import lacking_ops
+
+    try:
+        error = lacking_ops(case.handle, case.facts.ops, case.graph.tensorflow_version)
+        is_1 = installation.tensorflow_version().startswith("1.") if error else False
+    except (installation.TensorFlowMissing, installation.TensorFlowTooOld):
+        return None
+    return error if is_1 is (case.runtime is Runtime.TF1) else None
+
+
+def _untrainable(case: _Case) -> Optional[UnihubError]:
+    """Why a model cannot be fine-tuned."""
+    if case.operation is not Operation.FINE_TUNING:
+        return None
+    objects, handle = case.graph.object_graph, case.handle
+    if case.is_tf2_format and (objects is None or not objects.callable):
+        return _not_callable(case)
+    if case.is_tf2_format and case.signature is not None:
         return NotReusable(
             handle=handle,
-            how=f" through its signature {signature!r}",
+            how=f" through its signature {case.signature!r}",
             found="a __call__ beside the signatures",
             remedy=f'unihub.load({handle!r}, op="fine_tuning")',
         )
-    if objects.trainable_variables == 0:
-        return NothingToTrain(handle=handle, variables=objects.variables or "none")
+    if case.graph.trainable_variables == 0:
+        remedy = f"unihub.load({handle!r})  # for inference"
+        if "keras" in CELLS[case.model.format, case.runtime, Operation.INFERENCE].apis:
+            remedy = (
+                f"unihub.load({handle!r}, api='keras')  # for inference, below layers of yours "
+                "that are trained"
+            )
+        variables = case.graph.variables or "none"
+        return NothingToTrain(handle=handle, variables=variables, remedy=remedy)
+    refusal = CELLS[case.model.format, case.runtime, case.operation].refusal
+    if refusal is None:
+        return None
+    facts = case.facts or read_graph_facts(case.model, case.graph)
+    if not facts.converts:
+        refusal = replace(refusal, do=_FINE_TUNE_IN_GRAPH_MODE)
+    return _refused(case, refusal)
+
+
+def _refused(case: _Case, refusal: Message) -> MatrixRefusal:
+    return MatrixRefusal(refusal, handle=case.handle, evidence=case.model.evidence)
+
+
+def _not_callable(case: _Case) -> UnihubError:
+    # Keras 3's exports have a part that takes inputs, and whose variables are elsewhere.
+    remedy = _SAVE_IT_CALLABLE
+    objects = case.graph.object_graph
+    if objects is not None and objects.trainable_callable:
+        part = objects.trainable_callable
+        remedy = f"unihub.KerasLayer(unihub.load({case.handle!r}).{part}, trainable=True)"
+    if case.signature is not None:
+        how, found = f" through its signature {case.signature!r}", "signature="
+    else:
+        how, found = "", f"no __call__; callable parts: {listed(case.parts)}"
+    return NotReusable(handle=case.handle, how=how, found=found, remedy=remedy)
+
+
+def _unusable(case: _Case) -> Optional[UnihubError]:
+    """Why nothing of a model can be called."""
+    cell = CELLS[case.model.format, case.runtime, case.operation]
+    if cell.refusal is not None:
+        return _refused(case, cell.refusal)
+    chosen = case.chosen()
+    if chosen is None and not selection.is_callable(case.graph) and not case.parts:
+        return selection.nothing_to_call(case.handle, ())
+    if case.facts is None or chosen is None:
+        return None
+    if chosen.name in case.facts.mistyped:
+        return _mistyped(case, chosen.name)
+    if case.facts.references and case.runtime is Runtime.TF2:
+        return _reference_output(case, next(iter(case.facts.references)))
     return None
 
 
-def _not_callable(handle: str, graph: MetaGraph, signature: Optional[str]) -> UnihubError:
-    parts = graph.object_graph.callables if graph.object_graph else ()
-    remedy = _SAVE_IT_CALLABLE
-    if graph.object_graph is not None and graph.object_graph.best_callable:
-        part = graph.object_graph.best_callable
-        remedy = f"unihub.KerasLayer(unihub.load({handle!r}).{part}, trainable=True)"
-    if signature is not None:
-        how, found = f" through its signature {signature!r}", "signature="
-    else:
-        how, found = "", f"no __call__; callable parts: {listed(parts)}"
-    return NotReusable(handle=handle, how=how, found=found, remedy=remedy)
+def _any_mistyped(case: _Case) -> Optional[MistypedSignature]:
+    names = case.facts.mistyped if case.facts is not None else ()
+    return next((_mistyped(case, name) for name in names), None)
 
 
-def _of_what_is_called(handle: str, graph: MetaGraph, verdict: Verdict) -> Verdict:
-    """A verdict with the limit that a model sets which cannot be called as a whole."""
+def _mistyped(case: _Case, name: str) -> MistypedSignature:
+    assert case.facts is not None
+    wrong = case.facts.mistyped[name]
+    others = [other for other in case.graph.signatures if other not in case.facts.mistyped]
+    remedy = "save the model anew, with signatures of its own tensors"
+    if others:
+        remedy = f"unihub.load({case.handle!r}, signature={others[0]!r})  # what is read of it fits"
+    return MistypedSignature(handle=case.handle, signature=name, remedy=remedy, **wrong._asdict())
+
+
+def _reference_output(case: _Case, name: str) -> ReferenceOutput:
+    assert case.facts is not None
+    key, info = case.facts.references[name]
+    chosen = case.chosen()
+    named = "" if chosen is None else f", signature={chosen.name!r}"
+    remedy = f"with tf.Graph().as_default(): m = unihub.load({case.handle!r}{named})  # in TF1 mode"
+    return ReferenceOutput(
+        handle=case.handle, signature=name, key=key, dtype=info.dtype, remedy=remedy
+    )
+
+
+def _limited(case: _Case, verdict: Verdict) -> Verdict:
+    """A verdict with the limits that the model sets."""
+    if case.facts is not None and case.facts.mistyped:
+        verdict = _of_some_signatures(case, verdict)
+    if case.facts is not None and case.facts.references:
+        # Out of a graph, api="load" fails as in TF2.
+        code = tuple((api, line) for api, line in verdict.code if api == "module")
+        verdict = replace(verdict, code=code)
     try:
-        selection.choose_signature(graph, handle)
+        selection.choose_signature(case.graph, case.handle, case.signature)
     except selection.AmbiguousSignature:
-        note = f"Name the signature to call: {listed(graph.signatures)}. {verdict.note}"
-        return Verdict(verdict.cell, Status.LIMITED, verdict.code, note.strip())
-    except selection.NothingToCall as error:
-        parts = graph.object_graph.callables if graph.object_graph else ()
-        if not parts:
-            return Verdict(verdict.cell, Status.REFUSED, refusal=error)
-        best = graph.object_graph.best_callable if graph.object_graph else ""
-        load = f"unihub.load({handle!r}).{best or parts[0]}"
+        note = f"Name the signature to call: {listed(case.graph.signatures)}. {verdict.note}"
+        return replace(verdict, status=Status.LIMITED, note=note.strip())
+    except selection.NothingToCall:
+        load = f"unihub.load({case.handle!r}).{case.best_part or case.parts[0]}"
         code = (("load", f"m = {load}; m(inputs)"), ("keras", f"unihub.KerasLayer({load})"))
-        note = f"The model itself cannot be called, its parts can: {listed(parts)}."
-        return Verdict(verdict.cell, Status.LIMITED, code, note)
+        note = f"The model itself cannot be called, its parts can: {listed(case.parts)}."
+        return replace(verdict, status=Status.LIMITED, code=code, note=note)
     return verdict
 
 
-def _line(route: Route, handle: str, model: SavedModel, graph: MetaGraph) -> str:
+def _of_some_signatures(case: _Case, verdict: Verdict) -> Verdict:
+    assert case.facts is not None
+    wrong = next(iter(case.facts.mistyped))
+    note = f"Without the signature {wrong!r}: {_mistyped(case, wrong).why}"
+    # Loading all of it fails; what one signature needs is loaded by itself.
+    apis = ("module",) if case.runtime is not Runtime.TF2 else ("load",)
+    code = tuple((api, line) for api, line in verdict.code if api in apis)
+    return replace(verdict, status=Status.LIMITED, code=code, note=note)
+
+
+def _code(case: _Case, cell: Cell) -> Code:
+    return tuple((route.api, _line(case, route)) for route in cell.routes if _serves(case, route))
+
+
+def _serves(case: _Case, route: Route) -> bool:
+    """Whether a route of the matrix is one for this model: a layer takes inputs."""
+    chosen = case.chosen()
+    return route.api != "keras" or chosen is None or bool(chosen.inputs)
+
+
+def _line(case: _Case, route: Route) -> str:
     """A line of the matrix with the model's own tags, signature and arguments."""
-    line = route.code.format(handle=handle)
-    objects = graph.object_graph
+    line = route.code.format(handle=case.handle)
+    objects = case.graph.object_graph
     if objects is not None and not objects.has_training_argument:
         line = line.replace("m(inputs, training=is_training)", "m(inputs)")
-    names = list(graph.signatures)
-    for usual in selection.PREFERRED_SIGNATURES:
-        if f'"{usual}"' in line and usual not in names and names:
-            line = line.replace(f'"{usual}"', repr(names[0]))
-    return line
+    if ("train",) not in case.model.tags:
+        line = line.replace(', tags={"train"} if is_training else None', "")
+    if case.operation is Operation.FINE_TUNING:
+        return line
+    chosen = case.chosen()
+    named = "" if chosen is None or _is_evident(case) else f", signature={chosen.name!r}"
+    call = "m(inputs)" if chosen is None or chosen.inputs else "m()"
+    if route.api == "keras":
+        return f'unihub.load({case.handle!r}, api="keras"{named})'
+    is_default = chosen is not None and chosen.name == "default" and "default" in chosen.outputs
+    if is_default and "unihub.Module(" in line:
+        # The one that a Module takes, and what it gives, without a word.
+        return line.replace("m(inputs)", call)
+    api = ', api="load"' if 'api="load"' in line else ""
+    return f"m = unihub.load({case.handle!r}{api}{named}); {call}"
+
+
+def _is_evident(case: _Case) -> bool:
+    """Whether a call finds its signature without a word."""
+    try:
+        selection.choose_signature(case.graph, case.handle)
+    except UnihubError:
+        return False
+    return case.signature is None

@@ -6,9 +6,11 @@ import os
 import re
 import sys
 from importlib.util import find_spec
-from typing import NamedTuple, Optional, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
+from unihub.formats import selection
 from unihub.formats.model import SavedModel
+from unihub.inspection.graph_facts import GraphFacts
 from unihub.inspection.judge import judge
 from unihub.matrix.values import Operation, Runtime, Status
 
@@ -30,18 +32,33 @@ class Use(NamedTuple):
     note: str
 
 
-def uses_of(handle: str, model: SavedModel) -> Tuple[Use, ...]:
+def uses_of(handle: str, model: SavedModel, facts: Sequence[GraphFacts]) -> Tuple[Use, ...]:
     """The cells for inference and fine-tuning of a model, in every runtime.
+
+    Args:
+        handle: for lines of code.
+        model: what was read of it.
+        facts: what the graph of each of its MetaGraphs says.
 
     Source: `unihub.matrix.ROWS`.
     """
     return tuple(
-        _use(handle, model, runtime, operation) for operation in _OPERATIONS for runtime in Runtime
+        _use(handle, model, facts, runtime, operation)
+        for operation in _OPERATIONS
+        for runtime in Runtime
     )
 
 
-def _use(handle: str, model: SavedModel, runtime: Runtime, operation: Operation) -> Use:
-    verdict = judge(handle, model, runtime, operation)
+def _use(
+    handle: str,
+    model: SavedModel,
+    facts: Sequence[GraphFacts],
+    runtime: Runtime,
+    operation: Operation,
+) -> Use:
+    graph = selection.evident_meta_graph(model, operation) or model.meta_graphs[0]
+    of_graph = facts[model.meta_graphs.index(graph)]
+    verdict = judge(handle, model, runtime, operation, graph, facts=of_graph)
     note = verdict.note
     if verdict.refusal is not None:
         note = f"{verdict.refusal.why} Instead: {verdict.refusal.do}"

@@ -76,6 +76,21 @@ def tensorflow_version() -> str:
     return version
 
 
+def is_newer(version: str) -> bool:
+    """Whether a version of TensorFlow, "" if unknown, came after the one that is here."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(version) > Version(tensorflow_version())
+    except InvalidVersion:
+        return False
+
+
+def is_imported() -> bool:
+    """Whether TensorFlow is imported, so that its registries can be asked."""
+    return imported_tensorflow() is not None
+
+
 def current_runtime() -> Runtime:
     """The column of the matrix that holds where the caller stands.
 

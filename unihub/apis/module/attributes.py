@@ -9,11 +9,11 @@ from typing import Any, Dict, Iterator, Mapping, Set
 
 import tensorflow as tf
 
-from unihub.apis.missing_ops import is_newer
 from unihub.apis.module.compat import MetaGraphDef, strip_default_attributes
 from unihub.apis.module.errors import AttributesMissing
-from unihub.apis.surroundings import op_definition
 from unihub.errors import listed
+from unihub.runtime import is_newer
+from unihub.runtime.ops import op_definition
 
 # By op: those that change no result, and are set to more than a default. The one is
 # for messages, the other checks once more what the shapes in the graph say.

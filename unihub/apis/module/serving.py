@@ -56,7 +56,7 @@ def load_module(request: Request) -> Any:
     if request.fine_tuning:
         _advise_on_fine_tuning(request)
     path = request.model.path
-    with explained(request.handle, request.meta_graph, path):
+    with explained(request.handle, request.meta_graph, request.model, all_signatures=False):
         if request.model.format is Format.TF1_HUB:
             # The load has looked at it.
             spec = load_module_spec(path, on_unsafe="ignore")

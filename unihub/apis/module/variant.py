@@ -7,13 +7,14 @@ from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequ
 
 import tensorflow as tf
 
-from unihub.apis.missing_ops import MissingOps
 from unihub.apis.module.attributes import check_attributes
 from unihub.apis.module.compat import MetaGraphDef
 from unihub.apis.module.errors import NoSuchSignature, OpsMissing
 from unihub.apis.module.marker import read_attachments
-from unihub.apis.surroundings import op_definition, register_ops
+from unihub.apis.surroundings import register_ops
 from unihub.errors import listed, nearest
+from unihub.inspection.lacking import MissingOps
+from unihub.runtime.ops import op_definition
 
 DEFAULT_SIGNATURE = "default"
 

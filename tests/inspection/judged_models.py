@@ -1,0 +1,73 @@
+"""Models that TensorFlow does not run as they say, each written anew."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
+
+v1 = tf.compat.v1
+
+
+def _tensor_info(tensor, dtype=None):
+    info = v1.saved_model.build_tensor_info(tensor)
+    if dtype is not None:
+        info.dtype = dtype.as_datatype_enum
+    return info
+
+
+def _save(path, session, **signatures):
+    builder = v1.saved_model.Builder(str(path))
+    definitions = {
+        name: v1.saved_model.build_signature_def(inputs, outputs)
+        for name, (inputs, outputs) in signatures.items()
+    }
+    builder.add_meta_graph_and_variables(session, ["serve"], signature_def_map=definitions)
+    builder.save()
+    return str(path)
+
+
+def _variable():
+    with v1.variable_scope("", use_resource=False):
+        return v1.get_variable("v", initializer=2.0)
+
+
+def mistyped(path):
+    """Of two signatures one says float32 of an input that is a string."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x, text = v1.placeholder(tf.float32, [None]), v1.placeholder(tf.string, [None], "text")
+        y, length = x * _variable(), v1.strings.length(text)
+        session.run(v1.global_variables_initializer())
+        return _save(
+            path,
+            session,
+            serving_default=({"x": _tensor_info(x)}, {"y": _tensor_info(y)}),
+            lengths=({"text": _tensor_info(text, tf.float32)}, {"n": _tensor_info(length)}),
+        )
+
+
+def gives_references(path):
+    """Its signatures give a variable itself."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        variable = _variable()
+        increased = v1.assign_add(variable, 1.0)
+        session.run(v1.global_variables_initializer())
+        return _save(path, session, increase=({}, {"v": _tensor_info(increased)}))
+
+
+def without_kernel(path):
+    """It has an op that TensorFlow 2 registers and does not compute."""
+    saved = saved_model_pb2.SavedModel(saved_model_schema_version=1)
+    meta_graph = saved.meta_graphs.add()
+    meta_graph.meta_info_def.tags.append("serve")
+    with tf.Graph().as_default() as graph:
+        x = v1.placeholder(tf.float32, [None])
+        (buckets,) = tf.raw_ops.BoostedTreesBucketize(
+            float_values=[x], bucket_boundaries=[tf.constant([0.5])]
+        )
+        inputs, outputs = {"x": _tensor_info(x)}, {"y": _tensor_info(buckets)}
+        meta_graph.graph_def.CopyFrom(graph.as_graph_def())
+    definition = v1.saved_model.build_signature_def(inputs, outputs)
+    meta_graph.signature_def["serving_default"].CopyFrom(definition)
+    path.mkdir()
+    (path / "saved_model.pb").write_bytes(saved.SerializeToString())
+    return str(path)

@@ -1,0 +1,157 @@
+"""What of a MetaGraph's graph decides what can be done with the model."""
+
+from __future__ import annotations
+
+from typing import Dict, FrozenSet, Iterable, Iterator, List, Mapping, NamedTuple, Set, Tuple
+
+from unihub.formats.model import DENSE, MetaGraph, SavedModel, TensorInfo
+from unihub.formats.saved_model import saved_model_file
+from unihub.formats.schema import dtype_name
+from unihub.inspection.dangers import CONTROL_FLOW_V1
+from unihub.inspection.graph import Graph, Node, node_of
+
+_REFERENCE = "_ref"
+_PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+_SWITCHES = ("Switch", "RefSwitch")
+# Of TF1's conds, what is there beside their branches.
+_CONDS = frozenset((*_SWITCHES, "Merge", "RefMerge"))
+# What a predicate that no input decides is made of.
+_CONSTANT = frozenset(
+    ("Const", "PlaceholderWithDefault", "Identity", "LogicalAnd", "LogicalNot", "LogicalOr", "Cast")
+)
+# What a function of TF2 does not take over: code of another process, other devices, and
+# state without content.
+_NOT_CONVERTED = (
+    "PyFunc",
+    "EagerPyFunc",
+    "TPU",
+    "FIFOQueue",
+    "PaddingFIFOQueue",
+    "PriorityQueue",
+    "RandomShuffleQueue",
+    "Iterator",
+    "OneShotIterator",
+    "MutableHashTable",
+    "MutableDenseHashTable",
+)
+
+
+class Mistyped(NamedTuple):
+    """An input that a SignatureDef describes wrongly.
+
+    Attributes:
+        key: its name in the signature.
+        declared, actual: names of dtypes.
+        tensor: its name in the graph.
+    """
+
+    key: str
+    declared: str
+    actual: str
+    tensor: str
+
+
+class GraphFacts(NamedTuple):
+    """What of a graph decides what can be done with it.
+
+    Attributes:
+        ops: names of all ops, of the functions too.
+        mistyped: by signature, an input of which it tells another dtype than the graph.
+        references: by signature, an output that is a variable and not its value.
+        converts: whether nothing is in it that keeps `unihub.convert` from converting it;
+            where it is False, that may do so or not.
+    """
+
+    ops: FrozenSet[str]
+    mistyped: Mapping[str, Mistyped]
+    references: Mapping[str, Tuple[str, TensorInfo]]
+    converts: bool
+
+
+def read_graph_facts(model: SavedModel, meta_graph: MetaGraph) -> GraphFacts:
+    """The facts of one MetaGraph of a model, read from its file.
+
+    Raises:
+        FormatError: as read_saved_model does.
+    """
+    with saved_model_file(model.path) as file:
+        (message,) = (
+            message
+            for message, graph in zip(file.meta_graphs, model.meta_graphs)
+            if graph is meta_graph or graph == meta_graph
+        )
+        return graph_facts(Graph(message.message("graph_def")), meta_graph)
+
+
+def graph_facts(graph: Graph, meta_graph: MetaGraph) -> GraphFacts:
+    """The facts of a graph.
+
+    Args:
+        graph: its nodes and functions.
+        meta_graph: that it belongs to.
+    """
+    ops = graph.ops()
+    if meta_graph.object_graph is not None:
+        # The functions say what they take, and no SignatureDef.
+        return GraphFacts(ops, {}, {}, converts=False)
+    mistyped, references = _mistyped(graph, meta_graph), _references(meta_graph)
+    converts = not mistyped and not references and _converts(graph, meta_graph)
+    return GraphFacts(ops, mistyped, references, converts)
+
+
+def _mistyped(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Mistyped]:
+    found: Dict[str, Mistyped] = {}
+    for name, kind, key, info in _dense_tensors(meta_graph):
+        node = graph.nodes.get(node_of(info.name)) if kind == "input" else None
+        value = node.attribute("dtype") if node is not None and node.op in _PLACEHOLDERS else None
+        actual = "" if value is None else dtype_name(value.number("type"))
+        if actual and actual != info.dtype:
+            found.setdefault(name, Mistyped(key, info.dtype, actual, info.name))
+    return found
+
+
+def _references(meta_graph: MetaGraph) -> Dict[str, Tuple[str, TensorInfo]]:
+    return {
+        name: (key, info)
+        for name, kind, key, info in _dense_tensors(meta_graph)
+        if kind == "output" and info.dtype.endswith(_REFERENCE)
+    }
+
+
+def _dense_tensors(meta_graph: MetaGraph) -> Iterator[Tuple[str, str, str, TensorInfo]]:
+    for name, signature in meta_graph.signatures.items():
+        for kind, tensors in (("input", signature.inputs), ("output", signature.outputs)):
+            for key, info in tensors.items():
+                if info.kind == DENSE:
+                    yield name, kind, key, info
+
+
+def _converts(graph: Graph, meta_graph: MetaGraph) -> bool:
+    if any(op.startswith(_NOT_CONVERTED) for op in graph.ops()):
+        return False
+    if graph.ops().isdisjoint(CONTROL_FLOW_V1):
+        return True
+    fed: Set[str] = set()
+    wanted: Set[str] = set()
+    for _, kind, _, info in _dense_tensors(meta_graph):
+        (fed if kind == "input" else wanted).add(node_of(info.name))
+    used = _reached(graph, wanted, fed)
+    if not {node.op for node in used} & CONTROL_FLOW_V1 <= _CONDS:
+        return False
+    predicates = {node_of(node.data_inputs[1]) for node in used if node.op in _SWITCHES}
+    decided_by = _reached(graph, predicates, ())
+    return all(node.op in _CONSTANT and node.name not in fed for node in decided_by)
+
+
+def _reached(graph: Graph, names: Iterable[str], ends: Iterable[str]) -> List[Node]:
+    """The nodes that some nodes depend on, themselves included, up to the ``ends``."""
+    waiting, seen = list(names), set(ends)
+    found: List[Node] = []
+    while waiting:
+        name = waiting.pop()
+        node = graph.nodes.get(name)
+        if name not in seen and node is not None:
+            seen.add(name)
+            found.append(node)
+            waiting += map(node_of, node.inputs)
+    return found
