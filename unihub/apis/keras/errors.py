@@ -66,6 +66,15 @@ class SavedModelMoved(ModelNotFound):
     )
 
 
+class UnknownLayerArgument(UnihubError, TypeError, ValueError):
+    """A keyword argument that neither the layer nor Keras takes."""
+
+    code = "keras-layer-argument"
+    what = "KerasLayer got {argument}, which it does not take."
+    why = "it takes {choices}, and what a layer of Keras takes."
+    do = "{remedy}"
+
+
 class BadHandle(UnihubError, ValueError):
     """The handle is neither text, nor a path, nor callable."""
 
@@ -144,11 +153,7 @@ class TF1HubNotTrainable(UnihubError, ValueError):
         "its train graph, update ops and regularizers live in graph collections that "
         "TF2 does not load. (tfhub_module.pb is there; signature {signature!r} is in use)"
     )
-    do = (
-        "layer.trainable = False; or fine-tune it in graph mode: call "
-        "tf.compat.v1.disable_v2_behavior() first, then "
-        'unihub.load(handle, op="fine_tuning"); or use a TF2 version of the model.'
-    )
+    do = "layer.trainable = False; or {remedy}; or use a TF2 version of the model."
 
 
 class SignatureNotTrainable(UnihubError, ValueError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import logging
 import os
 from dataclasses import dataclass
@@ -11,18 +12,48 @@ from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, T
 
 import tensorflow as tf
 
-from unihub.apis.keras.errors import BadOutputShape, SavedModelMoved
+from unihub.apis.keras.errors import (
+    BadOutputShape,
+    SavedModelMoved,
+    TF1HubNotTrainable,
+    UnknownLayerArgument,
+)
 from unihub.apis.keras.kerases import told_apart
 from unihub.apis.traces import dtype_of, same_structure
+from unihub.errors import UnihubError, nearest, warn
+from unihub.formats.model import MetaGraph, SavedModel
 from unihub.formats.not_a_model import ModelNotFound
 from unihub.inspection import safety
-from unihub.matrix.values import Operation
+from unihub.matrix.values import Format, Operation
+from unihub.runtime import current_runtime
 
 _log = logging.getLogger(__name__)
 
 # What errors advise to call, up to its further arguments.
 LAYER_CALL = "unihub.KerasLayer(handle"
 ALL_OUTPUTS = ", signature_outputs_as_dict=True"
+
+
+# What the layers of one Keras or another take.
+_OF_KERAS = frozenset(
+    (
+        "activity_regularizer",
+        "autocast",
+        "batch_input_shape",
+        "batch_size",
+        "dtype",
+        "dynamic",
+        "implementation",
+        "input_dim",
+        "input_shape",
+        "name",
+        "weights",
+    )
+)
+
+
+class NothingToTrainWarning(UserWarning):
+    """A layer is to be trained, and its model lists nothing that can be."""
 
 
 @dataclass(frozen=True)
@@ -89,21 +120,27 @@ class CommonLayer:
         safety.check_reaction(on_unsafe, "unihub.KerasLayer", handle)
         if tags is not None:
             tags = (tags,) if isinstance(tags, str) else tuple(sorted(tags))
-        self._make(
-            Arguments(
-                handle=handle,
-                trainable=bool(trainable),
-                arguments=dict(arguments or {}),
-                tags=tags,
-                signature=signature,
-                signature_outputs_as_dict=signature_outputs_as_dict,
-                output_key=output_key,
-                output_shape=output_shape,
-                load_options=load_options,
-                on_unsafe=on_unsafe,
-            ),
-            kwargs,
+        given = Arguments(
+            handle=handle,
+            trainable=bool(trainable),
+            arguments=dict(arguments or {}),
+            tags=tags,
+            signature=signature,
+            signature_outputs_as_dict=signature_outputs_as_dict,
+            output_key=output_key,
+            output_shape=output_shape,
+            load_options=load_options,
+            on_unsafe=on_unsafe,
         )
+        # Only Keras knows what it takes, and it does not say.
+        strange = [name for name in kwargs if name not in _OF_KERAS]
+        try:
+            self._make(given, kwargs)
+        except (TypeError, ValueError) as error:
+            if not strange or isinstance(error, UnihubError):
+                raise
+            shown = repr(handle) if isinstance(handle, str) else "handle"
+            raise _unknown_argument(shown, strange[0], kwargs[strange[0]]) from error
 
     def _make(self, given: Arguments, kwargs: Dict[str, Any]) -> None:
         """Makes the layer that ``__init__`` was called for; ``kwargs`` are for Keras."""
@@ -142,6 +179,52 @@ def of_config(handle: Any) -> Iterator[None]:
         yield
     except ModelNotFound as error:
         raise SavedModelMoved(handle=str(handle), found=f"{error.what} {error.why}") from None
+
+
+def check_training(handle: str, model: SavedModel, graph: MetaGraph, given: Arguments) -> None:
+    """Refuses to train what cannot be trained as a layer, or warns of it, as the judge says.
+
+    Args:
+        handle: text, as the caller wrote it.
+        model, graph: what is loaded.
+        given: the arguments of a layer that is to be trainable.
+
+    Raises:
+        UnihubError: what `unihub.load` raises for fine-tuning it.
+        TF1HubNotTrainable: for what is trained here, and not as a layer.
+
+    Warns of a model that can be called and lists nothing to train: NothingToTrainWarning. A
+    layer that replaces tensorflow_hub's goes on.
+    """
+    # Imported only here, for most layers are not trained.
+    from unihub.inspection.judge import NothingToTrain, judge
+
+    runtime, signature = current_runtime(), given.signature
+    verdict = judge(handle, model, runtime, Operation.FINE_TUNING, graph, signature)
+    refusal = verdict.refusal
+    if isinstance(refusal, NothingToTrain) and model.format is Format.TF2_SAVED_MODEL:
+        warn(f"{refusal.what} {refusal.why} To do: {refusal.do}", NothingToTrainWarning)
+    elif refusal is not None:
+        raise refusal
+    elif "keras" not in dict(verdict.code):
+        (_, line), *_ = verdict.code
+        raise TF1HubNotTrainable(
+            handle=handle, signature=signature or "default", remedy=f"{line}  # in TF1 mode"
+        )
+
+
+def _unknown_argument(handle: str, name: str, value: Any) -> UnknownLayerArgument:
+    own = [
+        parameter.name
+        for parameter in inspect.signature(CommonLayer.__init__).parameters.values()
+        if parameter.name not in ("self", "_sentinel", "handle", "kwargs")
+    ]
+    names = [*own, "name", "dtype", "input_shape"]
+    return UnknownLayerArgument(
+        argument=name,
+        choices=", ".join(names),
+        remedy=f"unihub.KerasLayer({handle}, {nearest(name, names)}={value!r})",
+    )
 
 
 @functools.lru_cache(maxsize=None)

@@ -16,6 +16,7 @@ from unihub.apis.keras.layer import (
     LAYER_CALL,
     Arguments,
     CommonLayer,
+    check_training,
     nest_of_shapes,
     nest_of_specs,
     of_config,
@@ -227,6 +228,8 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags]]:
             raise selection.unknown_signature(
                 handle, given.signature, names, call=LAYER_CALL, further=ALL_OUTPUTS
             )
+        if given.trainable:
+            check_training(handle, model, meta_graph, given)
         safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
         check_fork(handle)
         check_strategy(handle, model.format)

@@ -14,6 +14,9 @@ from unihub.apis.keras3.inputs import Inputs, inputs_of
 from unihub.errors import listed, nearest
 from unihub.formats import selection
 
+# For a layer that is made, or that was made of an object.
+_LOAD_TO_TRAIN = "unihub.load(path, op='fine_tuning')  # says whether and how it is trained"
+
 
 @dataclass(frozen=True)
 class Callee:
@@ -132,7 +135,9 @@ def unknown_output_key(
 def check_trainable(callee: Callee) -> None:
     """Raises TF1HubNotTrainable or SignatureNotTrainable for what cannot be trained."""
     if callee.is_tf1_hub:
-        raise errors.TF1HubNotTrainable(handle=callee.handle, signature=callee.signature)
+        raise errors.TF1HubNotTrainable(
+            handle=callee.handle, signature=callee.signature, remedy=_LOAD_TO_TRAIN
+        )
     if callee.signature:
         if callable(callee.loaded):
             found, instead = "has a __call__", "or leave signature= out to train its __call__"

@@ -15,6 +15,7 @@ from unihub.apis.keras import errors
 from unihub.apis.keras.layer import (
     Arguments,
     CommonLayer,
+    check_training,
     nest_of_shapes,
     of_config,
     say_once_that_dtypes_stay,
@@ -27,6 +28,9 @@ from unihub.apis.keras3.callee import (
 )
 from unihub.apis.keras3.variables import SharedVariable, follow_layers, shared_variable
 from unihub.apis.loading import load_object
+from unihub.formats import selection
+from unihub.formats.model import open_saved_model
+from unihub.handles import resolving
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +96,8 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         if not tf.executing_eagerly() and not tf.inside_function():
             raise errors.GraphModeNotSupported(handle=text)
         loaded = _load(handle, given)
+        if given.trainable and isinstance(handle, str):
+            _check_training(given)
         callee = callee_of(loaded, text, given)
         if given.trainable:
             check_trainable(callee)
@@ -312,6 +318,12 @@ def check_backend(backend: str, handle: str) -> None:
     """Raises BackendNotTensorFlow when Keras' backend is another than TensorFlow."""
     if backend != "tensorflow":
         raise errors.BackendNotTensorFlow(backend=backend, handle=handle)
+
+
+def _check_training(given: Arguments) -> None:
+    with open_saved_model(resolving.resolve(given.handle)) as (model, _):
+        graph = selection.choose_meta_graph(model, given.handle, tags=given.tags)
+        check_training(given.handle, model, graph, given)
 
 
 def _load(handle: Any, given: Arguments) -> Any:
