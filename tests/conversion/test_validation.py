@@ -35,6 +35,19 @@ def test_fixtures(name, reusable, trainable, broken):
     assert [point for point, kept in points(report).items() if kept is False] == broken
 
 
+def test_without_a_call_nothing_is_said_of_what_it_uses():
+    report = unihub.validate(MODELS / "keras3_export")
+    found = {point.name: (point.kept, point.found) for point in report.points}
+    assert found["variables"] == (None, "5 listed; there is no __call__")
+    assert found["trainable_variables"] == (None, "3 listed; there is no __call__")
+
+
+def test_the_headline_knows_that_there_is_nothing_to_train():
+    report = unihub.validate(MODELS.parent / "acting" / "harmless_table")
+    assert (report.reusable, report.trainable) == (True, False)
+    assert str(report).splitlines()[0].endswith("interface, and cannot be fine-tuned.")
+
+
 class Model(tf.Module):
     variables = trainable_variables = None
 

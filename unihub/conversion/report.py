@@ -152,7 +152,8 @@ class ValidationReport:
 
     def __str__(self) -> str:
         verdict = "keeps" if self.reusable else "does not keep"
-        lines = [f"{self.path} {verdict} the Reusable SavedModel interface."]
+        but = ", and cannot be fine-tuned" if self.reusable and not self.trainable else ""
+        lines = [f"{self.path} {verdict} the Reusable SavedModel interface{but}."]
         for title, points in (("interface", self.points), ("use", self.uses)):
             lines.append(f"{title}:")
             lines += _table(

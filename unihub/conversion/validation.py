@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, List, Tuple
+from typing import Any, List, Optional, Tuple
 
 import tensorflow as tf
 
@@ -15,12 +15,14 @@ from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, read_saved_model
 from unihub.handles import resolving
 from unihub.inspection import safety
-from unihub.inspection.judge import judge
+from unihub.inspection.graph_facts import read_graph_facts
+from unihub.inspection.judge import Verdict, judge
 from unihub.matrix.values import Format, Operation, Runtime
 
 _CALL, _TRAINING = "__call__", "training argument"
 _VARIABLES, _TRAINABLE = "variables", "trainable_variables"
 _LOSSES, _FORMAT = "regularization_losses", "TF2 SavedModel"
+_NO_CALL = "there is no __call__"
 
 
 def validate(handle: str) -> ValidationReport:
@@ -45,17 +47,50 @@ def validate(handle: str) -> ValidationReport:
 
 
 def _of_tf1_format(handle: str, model: SavedModel) -> ValidationReport:
-    signatures = sorted({name for graph in model.meta_graphs for name in graph.signatures})
-    convert = f"no: first unihub.convert({handle!r}, path)"
+    graph = selection.evident_meta_graph(model) or model.meta_graphs[0]
     return ValidationReport(
         handle,
         (Point(_FORMAT, False, f"{model.format.label} ({model.evidence})"),),
         (
-            Point("m = unihub.load(path); m(inputs)", True, f"signatures: {listed(signatures)}"),
-            Point("KerasLayer(path, signature=...)", True, f"signatures: {listed(signatures)}"),
-            Point(FINE_TUNING, False, convert),
+            _call_use(handle, model, graph),
+            _signature_use(handle, model, graph),
+            _refused(_verdict(handle, model, Operation.FINE_TUNING, None)),
         ),
     )
+
+
+def _verdict(
+    handle: str, model: SavedModel, operation: Operation, graph: Optional[MetaGraph]
+) -> Verdict:
+    """What the judge says, who reads the graph as well."""
+    if graph is None:
+        graph = selection.evident_meta_graph(model, operation) or model.meta_graphs[0]
+    facts = read_graph_facts(model, graph)
+    return judge(handle, model, Runtime.TF2, operation, graph, facts=facts)
+
+
+def _refused(verdict: Verdict) -> Point:
+    error = verdict.refusal
+    assert error is not None
+    return Point(FINE_TUNING, False, f"{error.code}: {error.why} Instead: {error.do}")
+
+
+def _call_use(handle: str, model: SavedModel, graph: MetaGraph) -> Point:
+    name = "m = unihub.load(path); m(inputs)"
+    verdict = _verdict(handle, model, Operation.INFERENCE, graph)
+    if verdict.refusal is not None:
+        return Point(name, False, f"{verdict.refusal.code}: {verdict.refusal.why}")
+    line = dict(verdict.code)["load"]
+    kept = line.startswith(f"m = unihub.load({handle!r}); ")
+    return Point(name, kept, verdict.note if kept else f"instead: {line}")
+
+
+def _signature_use(handle: str, model: SavedModel, graph: MetaGraph) -> Point:
+    names = list(graph.signatures)
+    kept = "keras" in dict(_verdict(handle, model, Operation.INFERENCE, graph).code)
+    if not names:
+        return Point("KerasLayer(path, signature=...)", None, "signatures: none")
+    return Point("KerasLayer(path, signature=...)", kept, f"signatures: {listed(names)}")
 
 
 def _call(loaded: Any, graph: MetaGraph) -> Point:
@@ -70,6 +105,8 @@ def _call(loaded: Any, graph: MetaGraph) -> Point:
 
 
 def _training_argument(loaded: Any, graph: MetaGraph) -> Point:
+    if not callable(loaded):
+        return Point(_TRAINING, None, _NO_CALL)
     if graph.object_graph is None or not graph.object_graph.has_training_argument:
         return Point(_TRAINING, None, "none: a call is the same in training and inference")
     modes = {_training_mode(function) for function in _functions(loaded)}
@@ -89,6 +126,8 @@ def _variables(loaded: Any) -> Point:
     if used:
         names = listed(sorted(used.values()))
         return Point(_VARIABLES, False, f"not listed, and used by __call__: {names}")
+    if not callable(loaded):
+        return Point(_VARIABLES, None, f"{len(variables) or 'none'} listed; {_NO_CALL}")
     if not hasattr(loaded, _VARIABLES):
         return Point(_VARIABLES, None, "none, and __call__ uses none")
     return Point(_VARIABLES, True, f"{len(variables)}, all that __call__ uses")
@@ -98,6 +137,8 @@ def _trainable_variables(loaded: Any) -> Point:
     variables, problem = _list_of_variables(loaded, _TRAINABLE)
     if problem:
         return Point(_TRAINABLE, False, problem)
+    if not callable(loaded):
+        return Point(_TRAINABLE, None, f"{len(variables) or 'none'} listed; {_NO_CALL}")
     if not variables:
         return Point(_TRAINABLE, None, "none: there is nothing to fine-tune")
     known = {id(one) for one in getattr(loaded, _VARIABLES, ())}
@@ -138,22 +179,14 @@ def _uses(
     handle: str, model: SavedModel, points: List[Point], graph: MetaGraph, loaded: Any
 ) -> Tuple[Point, ...]:
     kept = {point.name: point.kept for point in points}
-    signatures = list(graph.signatures)
-    serve = Point(
-        "KerasLayer(path, signature=...)",
-        True if signatures else None,
-        f"signatures: {listed(signatures)}",
-    )
-    call = Point("m = unihub.load(path); m(inputs)", bool(kept[_CALL] or signatures), "")
+    call, serve = _call_use(handle, model, graph), _signature_use(handle, model, graph)
     layer = Point("KerasLayer(path)", kept[_CALL], "inference")
     broken = [name for name, value in kept.items() if value is False]
-    verdict = judge(handle, model, Runtime.TF2, Operation.FINE_TUNING, graph)
+    verdict = _verdict(handle, model, Operation.FINE_TUNING, graph)
     if verdict.refusal is not None:
-        tune = Point(FINE_TUNING, False, f"{verdict.refusal.code}: {verdict.refusal.why}")
+        tune = _refused(verdict)
     elif broken:
         tune = Point(FINE_TUNING, False, f"broken: {listed(broken)}")
-    elif not kept[_TRAINABLE]:
-        tune = Point(FINE_TUNING, False, "no trainable variables")
     else:
         mode = "with a training mode" if kept[_TRAINING] else "without a training mode"
         count = len(getattr(loaded, _LOSSES, ()))
