@@ -43,14 +43,15 @@ def test_matrix_of_the_present_runtime():
 
 
 def test_an_error_is_one_block_and_exit_code_1():
-    result = run("matrix", "--runtime", "tf3")
+    result = run("inspect", "nowhere/at/all")
     assert result.exit_code == 1
-    assert result.output.startswith("unknown-choice: runtime='tf3' is not known.\n  why: ")
+    assert result.output.startswith("model-not-found: ")
+    assert "\n  why: " in result.output
     assert "Traceback" not in result.output
 
 
 def test_debug_shows_the_error():
-    result = run("--debug", "matrix", "--runtime", "tf3")
+    result = run("--debug", "inspect", "nowhere/at/all")
     assert isinstance(result.exception, unihub.UnihubError)
 
 
@@ -64,3 +65,10 @@ def test_python_dash_m():
         [sys.executable, "-m", "unihub", "--version"], universal_newlines=True
     )
     assert printed == f"unihub, version {unihub.__version__}\n"
+
+
+def test_an_unknown_runtime_of_the_matrix_is_wrong_usage():
+    result = run("matrix", "--runtime", "tf3")
+    assert result.exit_code == 2
+    assert "'tf3' is none of tf1, tf1_compat, tf2, here." in result.output
+    assert run("matrix", "--runtime", "tf1-compat").exit_code == 0

@@ -13,7 +13,7 @@ from packaging.version import Version
 import unihub
 from unihub.apis.layers import keras_layer_class
 from unihub.dispatch.support import chosen
-from unihub.errors import MatrixRefusal
+from unihub.errors import MatrixRefusal, UnihubError
 from unihub.matrix import Format, Operation, Runtime, Status
 
 v1 = tf.compat.v1
@@ -267,3 +267,10 @@ def test_the_process_may_go_elsewhere(tmp_path, monkeypatch, eager, choices):
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert loaded.variables
     assert loaded(x).numpy().tolist() == before
+
+
+def test_nobody_is_led_to_ignore_what_is_unsafe_by_a_typing_error():
+    with pytest.raises(UnihubError) as raised:
+        unihub.load(MODELS / "tf2_reusable", on_unsafe="nope")
+    assert "'warn', 'refuse', 'ignore'" in raised.value.why
+    assert "on_unsafe='warn')" in raised.value.do

@@ -10,23 +10,38 @@ import click
 import unihub
 from unihub import matrix
 from unihub.cli.printing import print_json, print_renderable
-from unihub.dispatch.support import chosen
 from unihub.matrix import tables
 from unihub.matrix.values import Runtime
 
+_HERE = "here"
+
+
+def _column(
+    context: click.Context, parameter: click.Parameter, value: Optional[str]
+) -> Optional[Runtime]:
+    if value is None:
+        return None
+    word = value.replace("-", "_").lower()
+    if word == _HERE:
+        return unihub.environment().runtime
+    choices = [*(runtime.value for runtime in Runtime), _HERE]
+    if word not in choices:
+        raise click.BadParameter(f"{value!r} is none of {', '.join(choices)}.")
+    return Runtime(word)
+
 
 @click.command("matrix")
-@click.option("--runtime", help="tf1, tf1_compat, tf2, or 'here'; all of them by default.")
+@click.option(
+    "--runtime",
+    "column",
+    callback=_column,
+    help="tf1, tf1_compat, tf2, or 'here'; all of them by default.",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def show_matrix(runtime: Optional[str], as_json: bool) -> None:
+def show_matrix(column: Optional[Runtime], as_json: bool) -> None:
     """Prints the compatibility matrix."""
     cells = tuple(matrix.cells())
-    if runtime is not None:
-        column = (
-            unihub.environment().runtime
-            if runtime == "here"
-            else chosen(Runtime, runtime, "runtime", "unihub matrix --{argument} {example}")
-        )
+    if column is not None:
         cells = tuple(cell for cell in cells if cell.runtime is column)
     if as_json:
         print_json([_as_json(cell) for cell in cells])

@@ -21,7 +21,6 @@ from unihub.runtime import current_runtime
 # The arguments of load() that are one of a few words, or None.
 _CHOICES: Dict[str, Tuple[str, ...]] = {
     "api": ("module", "load", "keras"),
-    "on_unsafe": safety.CHOICES,
     "weights": ("mmap",),
 }
 
@@ -153,8 +152,9 @@ def load(
     """
     line = f"unihub.load({_braces_doubled(handle)}, {{argument}}={{example!r}})"
     operation = op if isinstance(op, Operation) else _operation(op, line)
-    for argument, value in (("api", api), ("on_unsafe", on_unsafe), ("weights", weights)):
+    for argument, value in (("api", api), ("weights", weights)):
         check_choice(argument, value, _CHOICES[argument], line)
+    safety.check_reaction(on_unsafe, "unihub.load", handle)
     folder = resolving.locate(handle, sha256=sha256)
     if not os.path.isabs(folder):
         # What is read later is read from here, wherever the process has gone by then.

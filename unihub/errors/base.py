@@ -125,17 +125,20 @@ class UnknownChoice(UnihubError, ValueError):
     do = "{remedy}"
 
 
-def check_choice(argument: str, value: Any, choices: Sequence[str], line: str) -> None:
+def check_choice(
+    argument: str, value: Any, choices: Sequence[str], line: str, offered: Sequence[str] = ()
+) -> None:
     """Makes sure that a value, unless it is None, is one of some words.
 
     Args:
         line: what to write instead, with ``{example!r}`` in the place of the word.
+        offered: which of the choices that may be; all of them by default.
 
     Raises:
         UnknownChoice: names the choices and the nearest.
     """
     if value is not None and value not in choices:
-        remedy = line.format(argument=argument, example=nearest(value, choices))
+        remedy = line.format(argument=argument, example=nearest(value, offered or choices))
         raise UnknownChoice(argument=argument, value=value, choices=listed(choices), remedy=remedy)
 
 

@@ -50,7 +50,9 @@ def check_reaction(on_unsafe: Optional[str], call: str, handle: Any) -> None:
         return
     given = repr(os.fspath(handle)) if isinstance(handle, (str, os.PathLike)) else "handle"
     given = given.replace("{", "{{").replace("}", "}}")
-    check_choice("on_unsafe", on_unsafe, CHOICES, f"{call}({given}, on_unsafe={{example!r}})")
+    line = f"{call}({given}, on_unsafe={{example!r}})"
+    # Nobody is led to ignore what is unsafe by a typing error.
+    check_choice("on_unsafe", on_unsafe, CHOICES, line, offered=(WARN, REFUSE))
 
 
 def check(
