@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import warnings
 
 import pytest
 import tensorflow as tf
@@ -16,57 +14,15 @@ from inspection import judged_models
 import unihub
 from unihub.apis.missing_ops import OpsWithoutKernelWarning
 from unihub.errors import UnihubError
-from unihub.formats import read_saved_model, selection
-from unihub.inspection.graph_facts import read_graph_facts
+from unihub.formats import read_saved_model
 from unihub.inspection.judge import judge
-from unihub.inspection.lacking import MissingOps, lacking_ops
+from unihub.inspection.lacking import lacking_ops
 from unihub.matrix import Operation, Status
 from unihub.runtime import Runtime, current_runtime
-
-ACTING = MODELS.parent / "acting"
-AT_HAND = sorted(
-    str(path)
-    for path in [*MODELS.iterdir(), ACTING / "harmless_assert", ACTING / "harmless_table"]
-    if path.is_dir()
-)
 
 
 def verdict_of(path, operation):
     return judge(path, read_saved_model(path), current_runtime(), operation)
-
-
-@pytest.mark.parametrize("path", AT_HAND, ids=os.path.basename)
-@pytest.mark.parametrize("operation", [Operation.INFERENCE, Operation.FINE_TUNING])
-def test_what_is_said_happens(path, operation):
-    verdict = verdict_of(path, operation)
-    if verdict.status is Status.REFUSED and operation is Operation.FINE_TUNING:
-        with pytest.raises(UnihubError) as raised:
-            unihub.load(path, op=operation, on_unsafe="ignore")
-        assert str(raised.value) == str(verdict.refusal)
-        return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            loaded = unihub.load(path, op=operation, on_unsafe="ignore")
-        except MissingOps as error:
-            pytest.skip(f"TensorFlow {tf.__version__} is older than the model: {error.what}")
-    if operation is Operation.FINE_TUNING and current_runtime() is Runtime.TF2:
-        # A layer of Keras 2 has them at once, one of Keras 3 too.
-        assert loaded.trainable_variables
-    assert verdict.code
-
-
-@pytest.mark.parametrize("path", AT_HAND, ids=os.path.basename)
-def test_inspect_says_the_same(path):
-    told = {
-        (use.runtime, use.operation): (use.status, use.code) for use in unihub.inspect(path).uses
-    }
-    model = read_saved_model(path)
-    for (runtime, operation), (status, code) in told.items():
-        graph = selection.evident_meta_graph(model, operation)
-        facts = read_graph_facts(model, graph)
-        verdict = judge(path, model, runtime, operation, graph, facts=facts)
-        assert (verdict.status, verdict.code) == (status, code)
 
 
 def test_a_model_without_anything_to_call(tmp_path, eager):

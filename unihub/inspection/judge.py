@@ -129,7 +129,7 @@ def judge(
     if graph is None:
         graph = selection.evident_meta_graph(model, operation) or model.meta_graphs[0]
     case = _Case(handle, model, runtime, operation, graph, signature, facts)
-    refusal = _lacking(case) or _untrainable(case) or _unusable(case)
+    refusal = _untrainable(case) or _lacking(case) or _unusable(case)
     if refusal is not None:
         return Verdict(cell, Status.REFUSED, refusal=refusal)
     return _limited(case, Verdict(cell, cell.status, _code(case, cell), cell.note))
@@ -360,10 +360,12 @@ def _line(case: _Case, route: Route) -> str:
     call = "m(inputs)" if chosen is None or chosen.inputs else "m()"
     if route.api == "keras":
         return f'unihub.load({case.handle!r}, api="keras"{named})'
-    is_default = chosen is not None and chosen.name == "default" and "default" in chosen.outputs
-    if is_default and "unihub.Module(" in line:
-        # The one that a Module takes, and what it gives, without a word.
-        return line.replace("m(inputs)", call)
+    if "unihub.Module(" in line and chosen is not None:
+        signature = "" if chosen.name == "default" else f", signature={chosen.name!r}"
+        # By itself a Module gives the output of that name.
+        as_dict = "" if "default" in chosen.outputs else ", as_dict=True"
+        inputs = "inputs" if chosen.inputs else "None" if signature or as_dict else ""
+        return line.replace("m(inputs)", f"m({inputs}{signature}{as_dict})")
     api = ', api="load"' if 'api="load"' in line else ""
     return f"m = unihub.load({case.handle!r}{api}{named}); {call}"
 
