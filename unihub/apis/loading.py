@@ -151,9 +151,8 @@ def load_meta_graph(
         # TensorFlow reads the file by itself.
         file.check_unchanged()
         # load_v2 is tf.saved_model.load, under the name that 1.15 has as well.
-        loaded = (load or tf.compat.v1.saved_model.load_v2)(
-            model.path, tags=list(meta_graph.tags), **keywords
-        )
+        load = load or _loader_of_assets(model, meta_graph) or tf.compat.v1.saved_model.load_v2
+        loaded = load(model.path, tags=list(meta_graph.tags), **keywords)
     # tensorflow_hub's KerasLayer reads this mark on objects passed to it.
     loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
     keep_while_traced(loaded)
@@ -162,6 +161,17 @@ def load_meta_graph(
 
         offer_initializers(handle, loaded)
     return loaded
+
+
+def _loader_of_assets(model: SavedModel, meta_graph: MetaGraph) -> Optional[Callable[..., Any]]:
+    """A loader of models whose signatures may return the paths of files, where one is needed."""
+    if model.format is Format.TF2_SAVED_MODEL or not meta_graph.assets:
+        return None
+    if current_runtime() is not Runtime.TF2:
+        return None
+    from unihub.apis.assets import loader_of_bound
+
+    return loader_of_bound()
 
 
 @contextlib.contextmanager

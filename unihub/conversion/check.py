@@ -44,6 +44,11 @@ class Comparison:
         self.checks: List[Check] = []
         self.gradients: Tuple[str, ...] = ()
         self.unconnected: Tuple[str, ...] = ()
+        # The files travel, and each model returns the paths of its own.
+        self._paths = {
+            path.encode(): asset.asset_path.numpy()
+            for path, asset in zip(converted.state.assets, getattr(loaded, "assets", ()))
+        }
         # Gradients that TF1 mode cannot run spoil the graph that they are in.
         self._differentiated = {v.tags: v.original.afresh() for v in source.variants}
 
@@ -74,7 +79,16 @@ class Comparison:
         feeds = variant.original.feeds(name, self._inputs[name])
         found = variant.original.run([list(structure.outputs), list(fetches)], feeds)
         outputs: List[Any] = found[0]
-        return outputs
+        return [self._with_own_paths(output) for output in outputs]
+
+    def _with_own_paths(self, output: Any) -> Any:
+        # A string alone comes as one, strings as an array of objects.
+        if isinstance(output, bytes):
+            return self._paths.get(output, output)
+        if not isinstance(output, np.ndarray) or output.dtype.kind != "O":
+            return output
+        own = [self._paths.get(text, text) for text in output.ravel()]
+        return np.array(own, object).reshape(output.shape)
 
     def _weights(self, what: str) -> None:
         state = self._converted.state

@@ -12,10 +12,10 @@ import tensorflow as tf
 from unihub import formats
 from unihub.apis.lean import load as fast
 from unihub.apis.lean.capability import may_be_lean
-from unihub.apis.loading import load_saved_model
+from unihub.apis.loading import load_meta_graph, load_saved_model
 from unihub.apis.request import Request
 from unihub.formats import selection
-from unihub.matrix import Format, Operation
+from unihub.matrix import Operation
 
 # Of a node: what it was made from, and for control dependencies that are made while tracing.
 IRRELEVANT = ("_output_shapes", "_read_only_resource_inputs", "_collective_manager_ids")
@@ -42,11 +42,10 @@ class FullLoads:
         self.request = request
         self.count = 0
 
-    def __call__(self, load: Callable[..., Any] = tf.compat.v1.saved_model.load_v2) -> Any:
+    def __call__(self, load: Optional[Callable[..., Any]] = None) -> Any:
         self.count += 1
-        loaded = load(self.request.model.path, tags=list(self.request.meta_graph.tags))
-        loaded._is_hub_module_v1 = self.request.model.format is Format.TF1_HUB
-        return loaded
+        request = self.request
+        return load_meta_graph(request.handle, request.model, request.meta_graph, None, load)
 
 
 def lean_or_none(request: Request, load_full: Callable[..., Any]) -> Optional[Any]:

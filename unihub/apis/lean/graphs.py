@@ -6,6 +6,7 @@ from typing import Any, Dict, FrozenSet, Iterable, List, Mapping, Optional, Sequ
 
 import tensorflow as tf
 
+from unihub.apis.assets import asset_names, bind
 from unihub.apis.lean.functions import (
     check_dtype,
     check_node,
@@ -30,7 +31,6 @@ _REFERENCES = ("VariableV2", "Variable")
 _VARIABLES = ("VarHandleOp", *_REFERENCES)
 _TABLES = ("HashTableV2",)
 _UNUSED_ATTRIBUTES = ("_class",)
-_ASSETS = "saved_model_assets"
 _STRING = tf.string.as_datatype_enum
 _RESOURCE = tf.resource.as_datatype_enum
 # Graphs of TensorFlow 0.x, whose ops did not all mean what they mean now.
@@ -58,6 +58,7 @@ def plan_signature(meta_graph: Any, signature: str, prefix: str, suffix: str) ->
         raise Declined("the graph is for a newer TensorFlow")
     definition = meta_graph.signature_def[signature]
     part = _Part(meta_graph, f"__inference_signature{suffix}")
+    part.bind_assets(asset_names(meta_graph), prefix)
     inputs = part.feed(definition.inputs)
     outputs = tuple(sorted(definition.outputs))
     fetched = [_tensor_name(definition.outputs[name]) for name in outputs]
@@ -89,7 +90,7 @@ def _table(meta_graph: Any, name: str, prefix: str) -> Table:
     ]
     if [node.op in FILLING for node in users] != [True]:
         raise Declined(f"the table {name} is not filled once")
-    assets = part.feed_assets(_assets(meta_graph), prefix)
+    assets = part.feed_assets(asset_names(meta_graph), prefix)
     part.visit([f"^{users[0].name}"])
     if part.tables != [name] or part.variables:
         raise Declined(f"the table {name} is filled from variables or tables")
@@ -98,16 +99,6 @@ def _table(meta_graph: Any, name: str, prefix: str) -> Table:
     part.function.signature.control_output.append("filled")
     part.function.control_ret["filled"] = part.names[users[0].name]
     return Table(name, key_dtype, value_dtype, part.functions(suffix), (*assets, None))
-
-
-def _assets(meta_graph: Any) -> Mapping[str, str]:
-    """The files that TensorFlow's loader gives to the init op, by the tensor's name."""
-    assets = list(meta_graph.asset_file_def)
-    if not assets and _ASSETS in meta_graph.collection_def:
-        for packed in meta_graph.collection_def[_ASSETS].any_list.value:
-            assets.append(type(meta_graph)().asset_file_def.add())
-            packed.Unpack(assets[-1])
-    return {asset.tensor_info.name: asset.filename for asset in assets}
 
 
 class _Part:
@@ -122,6 +113,8 @@ class _Part:
         self.function.signature.name = name
         self.function.attr["_construction_context"].s = b"kEagerRuntime"
         self.fed: Dict[Tuple[str, int], str] = {}
+        # Of the files whose paths are constants, by those.
+        self.paths: Dict[str, str] = {}
         self.variables: List[str] = []
         self.tables: List[str] = []
         self.called: Dict[str, None] = {}
@@ -155,6 +148,10 @@ class _Part:
             noted.list.shape.add().CopyFrom(shape)
             inputs.append(Input(name, info.dtype, shape_of(info.tensor_shape)))
         return tuple(inputs)
+
+    def bind_assets(self, assets: Mapping[str, str], prefix: str) -> None:
+        """Has the function's constants hold the paths of files, as the full load has them."""
+        self.paths = {_source(text)[0]: asset_path(name, prefix) for text, name in assets.items()}
 
     def feed_assets(self, assets: Mapping[str, str], prefix: str) -> Tuple[Fixed, ...]:
         """Makes the paths of files the function's inputs."""
@@ -269,6 +266,8 @@ class _Part:
         for name, value in node.attr.items():
             if name not in _UNUSED_ATTRIBUTES:
                 added.attr[name].CopyFrom(value)
+        if node.name in self.paths and not bind(added, self.paths[node.name]):
+            raise Declined(f"the path {node.name} is no constant")
 
     def _is_stateful(self, node: Any) -> bool:
         called = self.library.get(node.op)
