@@ -12,7 +12,8 @@ from fixtures.expected import MODELS, expected_file, read_cases
 
 import unihub
 from unihub import matrix
-from unihub.apis.loading import LoadFailed, ReferenceVariables
+from unihub.apis.failures import LoadFailed
+from unihub.apis.graph_mode import ReferenceVariables
 from unihub.demo.run import cells_here, run_cell
 from unihub.formats import read_saved_model
 from unihub.inspection.lacking import MissingOps

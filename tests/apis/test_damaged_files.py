@@ -12,7 +12,7 @@ from conftest import MODELS
 from golden import check_golden
 
 import unihub
-from unihub.apis.loading import CheckpointCut
+from unihub.apis.failures import CheckpointCut
 from unihub.inspection.refused_files import NotAFile
 
 IS_TF2 = tf.executing_eagerly()

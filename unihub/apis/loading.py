@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import shlex
 from typing import Any, Callable, Iterator, Optional, Union
 
 import tensorflow as tf
 
 from unihub.apis.request import Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
-from unihub.errors import UnihubError, first_line
+from unihub.errors import UnihubError
 from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.model import (
@@ -28,30 +27,7 @@ from unihub.handles import resolving
 from unihub.inspection import safety
 from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix.values import Format, Runtime
-from unihub.runtime import current_runtime, is_newer
-
-# What matches more than itself in the patterns that TensorFlow looks for weights by.
-_READ_AS_PATTERN = frozenset("[]\\")
-# What TensorFlow says where a file of weights is too short.
-_ENDS_EARLY = "Read less bytes than requested"
-
-
-class LoadFailed(UnihubError, RuntimeError, ValueError, OSError):
-    """TensorFlow could not load what is otherwise a well-formed model."""
-
-    code = "load-failed"
-    what = "TensorFlow {version} could not load {handle}."
-    why = "it says: {reason}. (written by TensorFlow {writer})"
-    do = "{remedy}"
-
-
-class CheckpointCut(LoadFailed):
-    """A file of weights ends before all of them."""
-
-    code = "checkpoint-cut"
-    what = "The weights of {handle} are cut off."
-    why = "a file in variables/ is shorter than variables.index says. (TensorFlow says: {reason})"
-    do = "ls -l {folder}  # and copy or download them again"
+from unihub.runtime import current_runtime
 
 
 class OptionsNotSupported(UnihubError, NotImplementedError):
@@ -196,48 +172,10 @@ def explained(
         raise
     # TensorFlow raises nearly every type here, without the handle in any.
     except Exception as error:
-        refuse_cut_checkpoint(error, handle, model.path)
-        if all_signatures:
-            # Imported only here, for few models fail to load.
-            from unihub.inspection.judge import unloadable
+        # Few models fail to load.
+        from unihub.apis.failures import failure
 
-            reason = unloadable(handle, model, meta_graph, current_runtime())
-            if reason is not None:
-                raise reason from error
-        raise LoadFailed(
-            version=tf.__version__,
-            handle=handle,
-            reason=f"{type(error).__name__}: {first_line(error)}",
-            writer=meta_graph.tensorflow_version or "unknown",
-            remedy=_remedy(handle, meta_graph),
-        ) from error
-
-
-def refuse_cut_checkpoint(error: Exception, handle: str, folder: str) -> None:
-    """Raises CheckpointCut in the place of an error that says that weights end too early."""
-    if _ENDS_EARLY in str(error):
-        reason = f"{type(error).__name__}: {first_line(error)}"
-        variables = shlex.quote(os.path.join(folder, "variables"))
-        raise CheckpointCut(handle=handle, reason=reason, folder=variables) from error
-
-
-def _remedy(handle: str, meta_graph: MetaGraph) -> str:
-    if is_newer(meta_graph.tensorflow_version):
-        return f'pip install "tensorflow>={meta_graph.tensorflow_version}"'
-    if not _READ_AS_PATTERN.isdisjoint(handle) and os.path.isdir(handle):
-        name = "".join("_" if c in _READ_AS_PATTERN else c for c in os.path.basename(handle))
-        name = f"{name}-copy" if os.path.exists(name) else name or "model"
-        return (
-            f"import shutil; shutil.copytree({handle!r}, {name!r}); m = unihub.load({name!r})  "
-            "# TensorFlow reads the path of weights as a pattern, with [, ] and \\ in it"
-        )
-    lines = f"tf.compat.v1.saved_model.load_v2({handle!r})  # for TensorFlow's own traceback"
-    if meta_graph.object_graph is None and current_runtime() is Runtime.TF2:
-        # What a TF1 graph did with references, a function may not.
-        return (
-            f"with tf.Graph().as_default(): m = unihub.load({handle!r})  # in TF1 mode; or {lines}"
-        )
-    return lines
+        raise failure(error, handle, meta_graph, model, all_signatures) from error
 
 
 def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:

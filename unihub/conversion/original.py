@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 import numpy as np
 import tensorflow as tf
 
-from unihub.apis.loading import LoadFailed
+from unihub.apis.failures import LoadFailed
 from unihub.apis.module.compat import MetaGraphDef
 from unihub.apis.module.tensors import component_names
 from unihub.errors import first_line

@@ -8,6 +8,7 @@ from typing import Any, Dict, Optional, Tuple
 import tensorflow as tf
 
 from unihub.apis import traces
+from unihub.apis.failures import cut_checkpoint
 from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch, size_test
 from unihub.apis.keras.in_use import keras_module
 from unihub.apis.keras.kerases import check_keras, keras_of
@@ -22,7 +23,6 @@ from unihub.apis.keras.layer import (
     of_config,
     say_once_that_dtypes_stay,
 )
-from unihub.apis.loading import refuse_cut_checkpoint
 from unihub.apis.refused import why_refused
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
@@ -87,7 +87,9 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
                 **kwargs,
             )
         except (IndexError, tf.errors.OpError) as error:
-            refuse_cut_checkpoint(error, str(given.handle), str(folder))
+            cut = cut_checkpoint(error, str(given.handle), str(folder))
+            if cut is not None:
+                raise cut from error
             raise
         keep_while_traced(self)
         # What a config needs, on this machine and others.

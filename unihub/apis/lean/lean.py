@@ -18,7 +18,6 @@ from unihub.apis.lean.private import (
     WrapperFunction,
 )
 from unihub.apis.proxy import CallableObject
-from unihub.apis.signature import SignatureFunction
 
 # Of the callables that TensorFlow makes.
 ANY_ARGUMENTS = inspect.Signature(
@@ -279,7 +278,7 @@ class LeanSignatureObject(LeanObject):
         model: that is called.
         signatures: its signatures.
         function: the signature.
-        call: the same with inputs as one likes, for what cannot be run directly.
+        call: a SignatureFunction of it, for what cannot be run directly.
         inputs: names of its inputs.
         output: name of the one to return; None for a dict of all.
     """
@@ -293,7 +292,7 @@ class LeanSignatureObject(LeanObject):
         model: Model,
         signatures: LeanSignatures,
         function: LeveledSignature,
-        call: SignatureFunction,
+        call: Any,
         inputs: Sequence[str],
         output: Optional[str],
     ) -> None:

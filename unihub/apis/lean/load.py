@@ -20,7 +20,6 @@ from unihub.apis.lean.plan import Declined
 from unihub.apis.lean.store import Files, store_of
 from unihub.apis.lean.tables import child_ids
 from unihub.apis.request import Request
-from unihub.apis.signature import SignatureFunction
 from unihub.formats import selection
 from unihub.formats.model import Signature
 from unihub.formats.saved_model import saved_model_file
@@ -113,6 +112,8 @@ def build(
         signatures = None if found is None else LeanSignatures(model, found)
         return LeanCallableObject(model, signatures, function, request.handle)
     assert isinstance(function, LeveledSignature)
+    from unihub.apis.signature import SignatureFunction
+
     output_key = selection.choose_output(
         signature, request.handle, request.output_key, request.as_dict
     )

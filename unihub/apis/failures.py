@@ -1,0 +1,97 @@
+"""Why TensorFlow could not load what is otherwise a well-formed model, and what to do."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import Optional
+
+import tensorflow as tf
+
+from unihub.errors import UnihubError, first_line
+from unihub.formats.model import MetaGraph, SavedModel
+from unihub.inspection.judge import unloadable
+from unihub.matrix.values import Runtime
+from unihub.runtime import current_runtime, is_newer
+
+# What matches more than itself in the patterns that TensorFlow looks for weights by.
+_READ_AS_PATTERN = frozenset("[]\\")
+# What TensorFlow says where a file of weights is too short.
+_ENDS_EARLY = "Read less bytes than requested"
+
+
+class LoadFailed(UnihubError, RuntimeError, ValueError, OSError):
+    """TensorFlow could not load what is otherwise a well-formed model."""
+
+    code = "load-failed"
+    what = "TensorFlow {version} could not load {handle}."
+    why = "it says: {reason}. (written by TensorFlow {writer})"
+    do = "{remedy}"
+
+
+class CheckpointCut(LoadFailed):
+    """A file of weights ends before all of them."""
+
+    code = "checkpoint-cut"
+    what = "The weights of {handle} are cut off."
+    why = "a file in variables/ is shorter than variables.index says. (TensorFlow says: {reason})"
+    do = "ls -l {folder}  # and copy or download them again"
+
+
+def failure(
+    error: Exception, handle: str, meta_graph: MetaGraph, model: SavedModel, all_signatures: bool
+) -> UnihubError:
+    """Says which model it was that TensorFlow failed to load, and why.
+
+    Args:
+        error: that TensorFlow raised.
+        handle: as the caller wrote it.
+        meta_graph, model: that was loaded.
+        all_signatures: whether each of its signatures is made a function.
+
+    Returns:
+        What the judge says of the model, where it knows the reason; else a LoadFailed,
+        which is a CheckpointCut where weights end too early.
+    """
+    cut = cut_checkpoint(error, handle, model.path)
+    if cut is not None:
+        return cut
+    known = unloadable(handle, model, meta_graph, current_runtime()) if all_signatures else None
+    return known or LoadFailed(
+        version=tf.__version__,
+        handle=handle,
+        reason=_reason(error),
+        writer=meta_graph.tensorflow_version or "unknown",
+        remedy=_remedy(handle, meta_graph),
+    )
+
+
+def cut_checkpoint(error: Exception, handle: str, folder: str) -> Optional[CheckpointCut]:
+    """What to say of an error where weights end too early; None for another error."""
+    if _ENDS_EARLY not in str(error):
+        return None
+    variables = shlex.quote(os.path.join(folder, "variables"))
+    return CheckpointCut(handle=handle, reason=_reason(error), folder=variables)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {first_line(error)}"
+
+
+def _remedy(handle: str, meta_graph: MetaGraph) -> str:
+    if is_newer(meta_graph.tensorflow_version):
+        return f'pip install "tensorflow>={meta_graph.tensorflow_version}"'
+    if not _READ_AS_PATTERN.isdisjoint(handle) and os.path.isdir(handle):
+        name = "".join("_" if c in _READ_AS_PATTERN else c for c in os.path.basename(handle))
+        name = f"{name}-copy" if os.path.exists(name) else name or "model"
+        return (
+            f"import shutil; shutil.copytree({handle!r}, {name!r}); m = unihub.load({name!r})  "
+            "# TensorFlow reads the path of weights as a pattern, with [, ] and \\ in it"
+        )
+    lines = f"tf.compat.v1.saved_model.load_v2({handle!r})  # for TensorFlow's own traceback"
+    if meta_graph.object_graph is None and current_runtime() is Runtime.TF2:
+        # What a TF1 graph did with references, a function may not.
+        return (
+            f"with tf.Graph().as_default(): m = unihub.load({handle!r})  # in TF1 mode; or {lines}"
+        )
+    return lines
