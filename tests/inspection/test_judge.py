@@ -18,7 +18,8 @@ from unihub.formats import read_saved_model
 from unihub.inspection.judge import judge
 from unihub.inspection.lacking import lacking_ops
 from unihub.matrix import Operation, Status
-from unihub.runtime import Runtime, current_runtime
+from unihub.matrix import Runtime
+from unihub.runtime import current_runtime
 
 
 def verdict_of(path, operation):

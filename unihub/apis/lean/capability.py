@@ -50,7 +50,7 @@ def is_capable() -> bool:
     a process.
     """
     try:
-        from unihub.apis.lean import private  # noqa: F401
+        import unihub.apis.lean.private  # noqa: F401
     except (ImportError, AttributeError) as error:
         _log.debug("TensorFlow %s lacks what the fast way needs: %s", tf.__version__, error)
         return False
