@@ -39,6 +39,16 @@ CASES = [
         "tf2",
         "import unihub\n" + f"unihub.load('{SAVED_MODEL}', op='fine_tuning')",
     ),
+    (
+        "not-reusable-saved-model",
+        "keras3",
+        "import unihub\n" + f"unihub.load('{MODELS / 'tf2_signatures_only'}', op='fine_tuning')",
+    ),
+    (
+        "nothing-to-train",
+        "keras3",
+        "import unihub\n" + f"unihub.load('{MODELS / 'tf2_text'}', op='fine_tuning')",
+    ),
     ("keras-layer-trainable-tf1-format", "tf1", HUB + f"hub.KerasLayer('{IMAGE}', True)"),
     ("trainable-with-signature", "tf2", HUB + "hub.KerasLayer(h, trainable=True, signature='s')"),
     ("trainable-without-train-graph", "tf1", HUB + f"hub.Module('{IMAGE}', trainable=True)"),
@@ -224,3 +234,12 @@ def test_formats_by_published_names_are_warnings(tmp_path, handle, is_tf1):
 )
 def test_finer_points_on_tensorflow_1(script, count):
     assert len(rules_of(HUB + script, "tf1")) == count
+
+
+def test_convert_is_advised_where_it_converts(tmp_path):
+    script = tmp_path / "train.py"
+    for name, advised in (("tf1_hub_image", True), ("tf1_hub_control_flow", False)):
+        script.write_text(f"import unihub\nunihub.load('{MODELS / name}', op='fine_tuning')\n")
+        (found,) = check([script], runtime="tf2").findings
+        assert ("convert=True" in found.do) is advised
+        assert f"{name}'" in found.do

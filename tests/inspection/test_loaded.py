@@ -99,3 +99,12 @@ def test_hostile_names_and_secrets():
     assert "&lt;script&gt;" in found
     card = loaded.card("https://me:secret@example.org/m.tar.gz?key=secret", "load")
     assert "secret" not in card
+
+
+@needs_tf2
+def test_a_layer_that_trains_nothing_says_so(eager):
+    with pytest.warns(UserWarning, match="nothing that can be trained"):
+        layer = unihub.KerasLayer(str(MODELS / "tf2_text"), trainable=True)
+    found = words(layer._repr_html_())
+    assert "fine-tuning: refused" in found
+    assert "it lists none" in found

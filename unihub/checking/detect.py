@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from unihub.checking import kerases, op_needs
-from unihub.checking.findings import Finding, finding
+from unihub.checking.findings import Finding, Place, finding, judged
 from unihub.checking.models import Model, model_at_hand
 from unihub.checking.names import (
     TENSORFLOW_HUB,
@@ -34,7 +34,8 @@ from unihub.checking.values import (
 from unihub.dropin import hub_names
 from unihub.errors import listed, nearest
 from unihub.formats.model import FormatError
-from unihub.matrix.values import Format
+from unihub.inspection.judge import NothingToTrain, judge
+from unihub.matrix.values import Format, Operation, Runtime
 from unihub.runtime import installed
 
 _KEPT_IN_0_16 = ("KerasLayer", "load", "resolve")
@@ -117,11 +118,14 @@ class _Detective:
         yield from self._texts()
 
     def _found(self, rule: str, node: ast.AST, doubt: Any = False, **facts: Any) -> Found:
-        place = self._source.place(node)
-        lines = self._source.lines
-        line = getattr(node, "lineno", 1)
-        code = lines[line - 1].rstrip("\r\n") if line <= len(lines) else ""
+        place, code = self._place_of(node)
         return node, finding(rule, place, code, doubt, **facts)
+
+    def _place_of(self, node: ast.AST) -> Tuple[Place, str]:
+        """Where a node is, and its line of source."""
+        lines, line = self._source.lines, getattr(node, "lineno", 1)
+        code = lines[line - 1].rstrip("\r\n") if line <= len(lines) else ""
+        return self._source.place(node), code
 
     def _library(self, path: str) -> str:
         found = hub_name(path)
@@ -292,6 +296,8 @@ class _Detective:
             return
         if name == "Module":
             yield from self._train_graph(call, shown, model)
+        elif model is not None and model.saved is not None:
+            yield from self._judged(name, call, shown, model)
         elif model is not None and model.format is not Format.TF2_SAVED_MODEL:
             facts = {"handle": shown.strip("'"), "evidence": model.evidence}
             doubt = not model.certain
@@ -300,6 +306,26 @@ class _Detective:
             elif name == "KerasLayer":
                 facts.update(handle=shown, format=model.format.label)
                 yield self._found("keras-layer-trainable-tf1-format", call.node, doubt, **facts)
+
+    def _judged(self, name: str, call: Call, shown: str, model: Model) -> Iterator[Found]:
+        """What the judge says of fine-tuning a model that is at hand."""
+        assert model.saved is not None
+        signature = call.literal("signature")
+        if signature is not None and model.format is Format.TF2_SAVED_MODEL:
+            # That is told of each model, at hand or not.
+            return
+        in_graph = Runtime.TF1 if self._target.is_tensorflow_1 else Runtime.TF1_COMPAT
+        runtime = Runtime.TF2 if call.mode is Mode.EAGER else in_graph
+        handle = call.literal(_PARAMETERS[name].handle, 0)
+        verdict = judge(handle, model.saved, runtime, Operation.FINE_TUNING)
+        if verdict.refusal is not None:
+            # A layer of tensorflow_hub is made and trains nothing, without a word.
+            doubt = name == "KerasLayer" and isinstance(verdict.refusal, NothingToTrain)
+            place, line = self._place_of(call.node)
+            yield call.node, judged(place, line, verdict.refusal, doubt)
+        elif name == "KerasLayer" and "keras" not in dict(verdict.code):
+            facts = {"handle": shown, "format": model.format.label, "evidence": model.evidence}
+            yield self._found("keras-layer-trainable-tf1-format", call.node, **facts)
 
     def _train_graph(self, call: Call, shown: str, model: Optional[Model]) -> Iterator[Found]:
         known = model is not None and model.certain

@@ -7,6 +7,7 @@ from typing import Any, Optional, Tuple
 
 from unihub.checking.rules import RULES, Level, Rule
 from unihub.checking.targets import Target
+from unihub.errors import UnihubError
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,14 @@ def finding(rule: str, place: Place, code: Any = "", doubt: Any = False, **facts
     if doubt:
         level = _LOWER[level]
     return Finding(rule, level, place, words.what, words.why, words.do, code)
+
+
+def judged(place: Place, code: Any, error: UnihubError, doubt: Any = False) -> Finding:
+    """A finding with the words of the error that the judge gives; ``doubt`` as for `finding`."""
+    level = RULES[error.code].level
+    if doubt:
+        level = _LOWER[level]
+    return Finding(error.code, level, place, error.what, error.why, error.do, code)
 
 
 def rules_in_order() -> Tuple[Rule, ...]:

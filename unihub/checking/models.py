@@ -11,7 +11,7 @@ from typing import Any, FrozenSet, Iterator, Optional, Tuple
 
 from unihub import settings
 from unihub.errors import UnihubError
-from unihub.formats.model import read_saved_model
+from unihub.formats.model import SavedModel, read_saved_model
 from unihub.handles.cache.cache import Cache
 from unihub.handles.sources import legacy
 from unihub.matrix.values import Format
@@ -29,6 +29,7 @@ class Model:
         tags: of each graph variant; empty where it was not read.
         signatures: of all variants; empty where it was not read.
         callable: whether the loaded object can be called.
+        saved: all that was read of it; None where it was not.
     """
 
     format: Format
@@ -38,6 +39,7 @@ class Model:
     tags: Tuple[FrozenSet[str], ...] = ()
     signatures: Tuple[str, ...] = ()
     callable: bool = False
+    saved: Optional[SavedModel] = None
 
     @property
     def has_train_graph(self) -> bool:
@@ -123,6 +125,7 @@ def _read(folder: str) -> Model:
         signatures=tuple(sorted({name for graph in graphs for name in graph.signatures})),
         callable=model.format is Format.TF2_SAVED_MODEL
         and any(graph.object_graph is not None and graph.object_graph.callable for graph in graphs),
+        saved=model,
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Dict, Tuple
+from typing import Dict, Tuple, Type
 
-from unihub.errors import Message
+from unihub.errors import Message, UnihubError
+from unihub.inspection.judge import NothingToTrain, NotReusable
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Format, Operation, Runtime
 
@@ -56,6 +57,11 @@ def _refusal(format: Format) -> Message:
     refusal = CELLS[format, Runtime.TF2, Operation.FINE_TUNING].refusal
     assert refusal is not None
     return refusal
+
+
+def _words(error: Type[UnihubError]) -> Message:
+    """The words of an error that the judge gives."""
+    return Message(error.code, error.what, error.why, error.do)
 
 
 _RULES = (
@@ -142,6 +148,8 @@ _RULES = (
     ),
     Rule(_refusal(Format.TF1_HUB), Level.ERROR, _EAGER, _COMPATIBILITY),
     Rule(_refusal(Format.TF1_SAVED_MODEL), Level.ERROR, _EAGER, _COMPATIBILITY),
+    Rule(_words(NotReusable), Level.ERROR, _ALL, _REUSABLE),
+    Rule(_words(NothingToTrain), Level.ERROR, _ALL, _REUSABLE),
     Rule(
         Message(
             "keras-layer-trainable-tf1-format",

@@ -9,8 +9,7 @@ from unihub.handles.parsing import shown
 from unihub.inspection.at_hand import is_at_hand
 from unihub.inspection.facts import MetaGraphInfo, ModelFacts
 from unihub.inspection.inspector import inspect
-from unihub.matrix.rows import CELLS
-from unihub.matrix.values import Operation
+from unihub.matrix.values import Operation, Status
 
 Tags = Optional[Iterable[str]]
 
@@ -43,9 +42,11 @@ def card(
     if info is None:
         return loaded_card(shown(handle), served, note or "its files are not here any more")
     if info.runtime is not None:
-        cell = CELLS[info.format, info.runtime, operation]
-        place = f"{cell.format.label} in {cell.runtime.label}, {cell.operation.label}"
-        served = f"{place}: {cell.status.value}, served by {served}"
+        place = f"{info.format.label} in {info.runtime.label}, {operation.label}"
+        (use,) = (u for u in info.uses if (u.runtime, u.operation) == (info.runtime, operation))
+        served = f"{place}: {use.status.value}, served by {served}"
+        # What is refused and was made all the same, such as a layer that trains nothing.
+        note = note or (use.note if use.status is Status.REFUSED else "")
     graph = _meta_graph(info, tags)
     chosen = tuple(one for one in graph.signatures if all_signatures or one.name == signature)
     callables = () if chosen else graph.callables
