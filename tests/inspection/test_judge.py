@@ -15,10 +15,9 @@ import unihub
 from unihub.apis.missing_ops import OpsWithoutKernelWarning
 from unihub.errors import UnihubError
 from unihub.formats import read_saved_model
-from unihub.inspection.judge import judge
+from unihub.inspection.judge import MistypedSignature, judge
 from unihub.inspection.lacking import lacking_ops
-from unihub.matrix import Operation, Status
-from unihub.matrix import Runtime
+from unihub.matrix import Operation, Runtime, Status
 from unihub.runtime import current_runtime
 
 
@@ -91,6 +90,14 @@ def test_a_signature_of_another_dtype_than_its_graph(tmp_path, eager):
     check_golden("mistyped-signature", str(errors[0]), path=path)
     assert full_verdict(path, operation=Operation.FINE_TUNING).status is Status.REFUSED
     assert "convert=True" not in full_verdict(path, operation=Operation.FINE_TUNING).note
+
+
+def test_a_module_says_so_too(tmp_path, graph):
+    path = judged_models.mistyped(tmp_path / "model")
+    m = unihub.load(path, api="module")
+    with pytest.raises(MistypedSignature, match="its input 'text' is float32, and in the graph"):
+        m(tf.constant([1.0]), signature="lengths", as_dict=True)
+    assert m([3.0]).shape.as_list() == [1]
 
 
 def test_signatures_that_give_a_variable_itself(tmp_path, eager):

@@ -53,6 +53,7 @@ def apply_signature(
         The outputs by name.
 
     Raises:
+        MistypedSignature: if an input of the graph has another dtype than the signature says.
         ColocationAmbiguous: if a colocation constraint cannot be kept.
         CollectionsInFunction: if the module has collections and is applied in
             a function's graph that does not hold its state.
@@ -60,6 +61,7 @@ def apply_signature(
     graph = tf.compat.v1.get_default_graph()
     definition = variant.signature(signature)
     bound = bind_inputs(definition.inputs, inputs)
+    _check_dtypes(variant, signature, bound)
     if graph is state.graph:
         part = variant.part(_COLLECTIONS + (_COLLECTIONS_IF_TRAINABLE if trainable else ()))
         if graph.building_function:
@@ -81,6 +83,29 @@ def apply_signature(
         return graph.get_tensor_by_name(f"{scope}/{tensor_name}")
 
     return collect_outputs(definition.outputs, tensor_named)
+
+
+def _check_dtypes(variant: GraphVariant, signature: str, bound: Mapping[str, tf.Tensor]) -> None:
+    """Raises MistypedSignature where what the signature takes does not fit its graph."""
+    nodes = {node.name: node for node in variant.graph_def.node}
+    for key, info in variant.signature(signature).inputs.items():
+        node, tensor = nodes.get(info.name.rpartition(":")[0]), bound.get(info.name)
+        if node is None or tensor is None or not node.op.startswith("Placeholder"):
+            continue
+        declared, actual = tensor.dtype.base_dtype, tf.as_dtype(node.attr["dtype"].type)
+        if declared != actual:
+            # Imported only here, for few models are wrong.
+            from unihub.inspection.judge import MistypedSignature
+
+            raise MistypedSignature(
+                handle="the module",
+                signature=signature,
+                key=key,
+                declared=declared.name,
+                actual=actual.name,
+                tensor=info.name,
+                remedy="m.get_signature_names()  # for another one",
+            )
 
 
 def is_inside(graph: tf.Graph, outer: tf.Graph) -> bool:
