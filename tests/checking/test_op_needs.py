@@ -31,7 +31,7 @@ def test_need_by_the_graph(text_model):
     assert need_of(str(text_model), model) == Need(
         "tensorflow_text", "it has the op CaseFoldUTF8", certain=True
     )
-    assert need_of(str(text_model), model).distribution == "tensorflow-text"
+    assert need_of(str(text_model), model).package == "tensorflow_text"
 
 
 @pytest.mark.parametrize("name", ["tf1_hub_image", "tf1_hub_text", "tf2_text", "keras3_export"])

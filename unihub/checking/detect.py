@@ -36,6 +36,7 @@ from unihub.errors import listed, nearest
 from unihub.formats.model import FormatError
 from unihub.inspection.judge import NothingToTrain, judge
 from unihub.matrix.values import Format, Operation, Runtime
+from unihub.op_packages import installing
 from unihub.runtime import installed
 
 _KEPT_IN_0_16 = ("KerasLayer", "load", "resolve")
@@ -277,7 +278,9 @@ class _Detective:
         # unihub's hub.Module leaves that to the script, as tensorflow_hub does.
         imported_by_unihub = self._library(call.path) == UNIHUB and name != "Module"
         facts = {"call": f"hub.{name}({shown})", "evidence": need.evidence}
-        facts.update(package=need.package, distribution=need.distribution)
+        facts.update(package=need.package)
+        # The release that leaves TensorFlow as it is.
+        facts["installing"] = installing(need.package, self._target.tensorflow)
         if not imported_by_unihub and not op_needs.imports(modules, need.package):
             doubt = not need.certain or op_needs.may_import_more(modules, self._folder)
             yield self._found("op-package-not-imported", call.node, doubt, **facts)

@@ -47,11 +47,6 @@ class Need:
     evidence: str
     certain: bool
 
-    @property
-    def distribution(self) -> str:
-        """The name that pip knows."""
-        return self.package.replace("_", "-")
-
 
 def need_of(handle: Any, model: Optional[Model]) -> Optional[Need]:
     """Finds what a model needs, by its graph where it is at hand, else by its published name.

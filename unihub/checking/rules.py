@@ -327,7 +327,7 @@ _RULES = (
             "{call} raises: Op type not registered.",
             "the model uses ops of {package}, which registers them when it is imported, and "
             "nothing here imports it. ({evidence})",
-            "import {package}  # pip install {distribution}; unihub.load imports it by itself",
+            "import {package}  # {installing}; unihub.load imports it by itself",
         ),
         Level.ERROR,
         _ALL,
@@ -338,7 +338,7 @@ _RULES = (
             "op-package-not-installed",
             "{call} raises: {package} is not installed here.",
             "the model uses ops that {package} registers when it is imported. ({evidence})",
-            "pip install {distribution}",
+            "{installing}",
         ),
         Level.ERROR,
         _ALL,
