@@ -8,6 +8,7 @@ import pytest
 from checking.checked import model_with_op, rules_of
 from conftest import MODELS
 from golden import check_golden
+from inspection import judged_models
 
 from unihub.checking import RULES, check
 from unihub.checking.targets import TARGETS
@@ -50,6 +51,12 @@ CASES = [
         "keras3",
         "import unihub\n" + f"unihub.load('{MODELS / 'tf2_text'}', op='fine_tuning')",
     ),
+    (
+        "mistyped-signature",
+        "tf2",
+        "import unihub\nunihub.load('<model of mistyped>', signature='lengths')",
+    ),
+    ("reference-output", "keras3", HUB + "hub.load('<model of references>')"),
     ("keras-layer-trainable-tf1-format", "tf1", HUB + f"hub.KerasLayer('{IMAGE}', True)"),
     ("trainable-with-signature", "tf2", HUB + "hub.KerasLayer(h, trainable=True, signature='s')"),
     ("trainable-without-train-graph", "tf1", HUB + f"hub.Module('{IMAGE}', trainable=True)"),
@@ -89,10 +96,14 @@ OF_FILES = {
 
 
 def with_models(script, folder):
-    """A script with models whose ops come from other packages, which nobody has installed."""
+    """A script with models of ops that nobody has installed, or that are not what they say."""
     for name, op in (("text", "CaseFoldUTF8"), ("nobody", "TFRA>NoSuchO")):
         if f"<model of {name}>" in script:
             script = script.replace(f"<model of {name}>", str(model_with_op(folder / name, op)))
+    made = (("mistyped", judged_models.mistyped), ("references", judged_models.gives_references))
+    for name, make in made:
+        if f"<model of {name}>" in script:
+            script = script.replace(f"<model of {name}>", make(folder / name))
     return script
 
 

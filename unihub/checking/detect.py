@@ -7,7 +7,7 @@ import os
 from importlib.util import find_spec
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from unihub.checking import kerases, op_needs
+from unihub.checking import judgement, kerases, op_needs
 from unihub.checking.findings import Finding, Place, finding, judged
 from unihub.checking.models import Model, model_at_hand
 from unihub.checking.names import (
@@ -34,8 +34,7 @@ from unihub.checking.values import (
 from unihub.dropin import hub_names
 from unihub.errors import listed, nearest
 from unihub.formats.model import FormatError
-from unihub.inspection.judge import NothingToTrain, judge
-from unihub.matrix.values import Format, Operation, Runtime
+from unihub.matrix.values import Format, Runtime
 from unihub.op_packages import installing
 from unihub.runtime import installed
 
@@ -235,6 +234,7 @@ class _Detective:
             yield self._unreadable(call.node, handle, model)
             return
         yield from self._fine_tuning(name, call, shown, model)
+        yield from self._unusable(name, call, model)
         yield from self._ops(name, call, shown, model)
         if model is not None and model.certain:
             yield from self._tags(name, call, handle, model)
@@ -312,7 +312,6 @@ class _Detective:
 
     def _judged(self, name: str, call: Call, shown: str, model: Model) -> Iterator[Found]:
         """What the judge says of fine-tuning a model that is at hand."""
-        assert model.saved is not None
         signature = call.literal("signature")
         if signature is not None and model.format is Format.TF2_SAVED_MODEL:
             # That is told of each model, at hand or not.
@@ -320,15 +319,22 @@ class _Detective:
         in_graph = Runtime.TF1 if self._target.is_tensorflow_1 else Runtime.TF1_COMPAT
         runtime = Runtime.TF2 if call.mode is Mode.EAGER else in_graph
         handle = call.literal(_PARAMETERS[name].handle, 0)
-        verdict = judge(handle, model.saved, runtime, Operation.FINE_TUNING)
+        verdict = judgement.of_fine_tuning(handle, model, runtime)
         if verdict.refusal is not None:
-            # A layer of tensorflow_hub is made and trains nothing, without a word.
-            doubt = name == "KerasLayer" and isinstance(verdict.refusal, NothingToTrain)
-            place, line = self._place_of(call.node)
-            yield call.node, judged(place, line, verdict.refusal, doubt)
+            doubt = name == "KerasLayer" and judgement.trains_nothing(verdict.refusal)
+            yield call.node, judged(*self._place_of(call.node), verdict.refusal, doubt)
         elif name == "KerasLayer" and "keras" not in dict(verdict.code):
             facts = {"handle": shown, "format": model.format.label, "evidence": model.evidence}
             yield self._found("keras-layer-trainable-tf1-format", call.node, **facts)
+
+    def _unusable(self, name: str, call: Call, model: Optional[Model]) -> Iterator[Found]:
+        """What of a model that is at hand cannot be called, whoever calls it."""
+        eager = call.mode is Mode.EAGER and name != "Module"
+        if model is not None and eager and not self._trains(name, call):
+            handle = call.literal(_PARAMETERS[name].handle, 0)
+            error = judgement.unusable(handle, model, call.literal("signature"))
+            if error is not None:
+                yield call.node, judged(*self._place_of(call.node), error)
 
     def _train_graph(self, call: Call, shown: str, model: Optional[Model]) -> Iterator[Found]:
         known = model is not None and model.certain

@@ -7,7 +7,12 @@ from enum import Enum
 from typing import Dict, Tuple, Type
 
 from unihub.errors import Message, UnihubError
-from unihub.inspection.judge import NothingToTrain, NotReusable
+from unihub.inspection.judge import (
+    MistypedSignature,
+    NothingToTrain,
+    NotReusable,
+    ReferenceOutput,
+)
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Format, Operation, Runtime
 
@@ -150,6 +155,8 @@ _RULES = (
     Rule(_refusal(Format.TF1_SAVED_MODEL), Level.ERROR, _EAGER, _COMPATIBILITY),
     Rule(_words(NotReusable), Level.ERROR, _ALL, _REUSABLE),
     Rule(_words(NothingToTrain), Level.ERROR, _ALL, _REUSABLE),
+    Rule(_words(MistypedSignature), Level.ERROR, _EAGER, "the model's folder"),
+    Rule(_words(ReferenceOutput), Level.ERROR, _EAGER, "the model's folder"),
     Rule(
         Message(
             "keras-layer-trainable-tf1-format",
