@@ -9,6 +9,7 @@ from typing import Any, Callable, Iterator, Optional, Union
 
 import tensorflow as tf
 
+from unihub.apis.copying import refuse_copies
 from unihub.apis.request import Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.errors import UnihubError
@@ -28,6 +29,9 @@ from unihub.inspection import safety
 from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix.values import Format, Runtime
 from unihub.runtime import current_runtime
+
+# TensorFlow makes a class of this name for each object that it loads.
+_OWN_CLASS = "_UserObject"
 
 
 class OptionsNotSupported(UnihubError, NotImplementedError):
@@ -131,6 +135,8 @@ def load_meta_graph(
         loaded = load(model.path, tags=list(meta_graph.tags), **keywords)
     # tensorflow_hub's KerasLayer reads this mark on objects passed to it.
     loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
+    if type(loaded).__name__ == _OWN_CLASS:
+        refuse_copies(type(loaded))
     keep_while_traced(loaded)
     if current_runtime() is not Runtime.TF2:
         from unihub.apis.graph_mode import offer_initializers
@@ -207,7 +213,7 @@ def _explain_own_call(loaded: Any, handle: str) -> None:
     calls the object's attribute of that name. This puts another in the place of the former.
     """
     kind = type(loaded)
-    if kind.__name__ != "_UserObject" or "__call__" not in vars(kind):
+    if kind.__name__ != _OWN_CLASS or "__call__" not in vars(kind):
         return
 
     @functools.wraps(vars(kind)["__call__"])

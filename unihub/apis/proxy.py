@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Optional
+from typing import Any, Callable, NoReturn, Optional
 
 import wrapt
+
+from unihub.apis.copying import refusal
 
 
 class CallableObject(wrapt.ObjectProxy):  # type: ignore[misc]
@@ -26,6 +28,12 @@ class CallableObject(wrapt.ObjectProxy):  # type: ignore[misc]
     def __signature__(self) -> inspect.Signature:
         # Else tf.function and others look for the wrapped object's, which has none.
         return inspect.signature(self._self_call)
+
+    def __deepcopy__(self, memo: Any) -> NoReturn:
+        raise refusal(self)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise refusal(self)
 
     def __repr__(self) -> str:
         return f"<callable {self.__wrapped__!r}>"

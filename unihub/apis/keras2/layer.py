@@ -8,6 +8,7 @@ from typing import Any, Dict, Optional, Tuple
 import tensorflow as tf
 
 from unihub.apis import traces
+from unihub.apis.copying import NotCopied
 from unihub.apis.failures import cut_checkpoint
 from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch, size_test
 from unihub.apis.keras.in_use import keras_module
@@ -39,7 +40,7 @@ _NOT_FITTING = (TypeError, ValueError, tf.errors.InvalidArgumentError)
 Tags = Tuple[str, ...]
 
 
-class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
+class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
     """Wraps a SavedModel, or any callable, as a layer of Keras 2 or tf_keras.
 
     An instance of tensorflow_hub's KerasLayer, which reads its configs and

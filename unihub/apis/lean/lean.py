@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from typing import Any, ClassVar, Dict, FrozenSet, Iterator, Mapping, Optional, Sequence
@@ -47,6 +48,9 @@ class Lean:
 
     def __dir__(self) -> Sequence[str]:
         return dir(self._lean_full())
+
+    def __copy__(self) -> Any:
+        return copy.copy(self._lean_full())
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         return self._lean_full().__reduce_ex__(protocol)

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Type
 
 import tensorflow as tf
 
+from unihub.apis.copying import NotCopied
 from unihub.apis.module.apply import apply_signature, is_inside
 from unihub.apis.module.errors import EvaluationOver, NoDefaultOutput, NotInGraphMode, OtherGraph
 from unihub.apis.module.instead import pasteable
@@ -25,7 +26,7 @@ from unihub.inspection import safety
 _NOT_IN_A_SCOPE = re.compile(r"[^A-Za-z0-9_.-]")
 
 
-class Module:
+class Module(NotCopied):
     """A model in TF1 Hub format, instantiated in the current graph.
 
     Instantiating it imports its state, once: variables into GLOBAL_VARIABLES
