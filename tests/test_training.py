@@ -15,6 +15,7 @@ import unihub
 from unihub.apis.keras.in_use import keras_module
 from unihub.apis.layers import keras_layer_class
 from unihub.apis.surroundings import StrategyNotSupported
+from unihub.runtime.installed import Keras, current_keras
 
 v1 = tf.compat.v1
 IN_TF1 = tf.__version__.startswith("1.")
@@ -39,6 +40,37 @@ def test_keras_fit():
         assert moved[0] and moved[2]
     assert isinstance(layer, keras_layer_class())
     assert len(model.trainable_weights) == 4
+
+
+@pytest.mark.skipif(current_keras() is Keras.KERAS3, reason="Keras 3 has no sessions")
+@pytest.mark.usefixtures("graph")
+def test_a_modules_variables_as_the_weights_of_a_layer_of_ones_own():
+    """As scripts did for Keras before there was a KerasLayer."""
+    keras = keras_module()
+
+    class Embedding(keras.layers.Layer):
+        def build(self, shape):
+            self.module = unihub.Module(str(MODELS / "tf1_hub_scalar"), trainable=True)
+            self._trainable_weights += v1.trainable_variables()
+            super().build(shape)
+
+        def call(self, inputs):
+            return self.module(inputs)
+
+        def compute_output_shape(self, shape):
+            return shape
+
+    inputs = keras.Input(batch_shape=(4,))
+    model = keras.Model(inputs, Embedding()(inputs))
+    # It asks each variable for its distribution strategy.
+    model.compile("adam", "mse")
+    with v1.Session() as session:
+        v1.keras.backend.set_session(session)
+        unihub.initialize(session)
+        weights = model.trainable_weights
+        before = session.run(weights)
+        model.train_on_batch(ONES, ONES)
+        assert [b for b, a in zip(before, session.run(weights)) if b != a]
 
 
 @pytest.mark.usefixtures("eager")

@@ -13,7 +13,7 @@ from golden import check_golden
 
 import unihub
 from unihub.apis.copying import LoadedNotCopied
-from unihub.runtime import Keras, current_keras
+from unihub.runtime.installed import Keras, current_keras
 
 X = np.ones((2, 3), np.float32)
 

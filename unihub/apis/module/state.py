@@ -161,6 +161,10 @@ def _variables_in(scope: str) -> VariableMap:
     for variable in tf.compat.v1.global_variables():
         if not variable.op.name.startswith(prefix):
             continue
+        if not hasattr(variable, "_distribute_strategy"):
+            # TensorFlow gives it to those that it creates, not to those that it imports;
+            # Keras' optimizers ask for it.
+            variable._distribute_strategy = None
         name = variable.op.name[len(prefix) :]
         proto = variable.to_proto()
         if not proto.HasField("save_slice_info_def"):
