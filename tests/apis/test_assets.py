@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import unihub
-from unihub.runtime import Keras, current_keras
+from unihub.runtime.installed import Keras, current_keras
 
 v1 = tf.compat.v1
 pytestmark = pytest.mark.usefixtures("eager")
