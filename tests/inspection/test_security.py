@@ -187,6 +187,32 @@ def test_a_graph_in_many_strings_is_searched_once(tmp_path):
     assert [finding.op for finding in found].count("WriteFile") == 1
 
 
+def twice(*entries):
+    """Entries of one key, one with an unknown field, for which protobuf may leave it out."""
+    for marked in range(len(entries)):
+        yield [[*one, (9, 5)] if place == marked else one for place, one in enumerate(entries)]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_a_key_given_twice_neither_value_hides_the_other(tmp_path, order):
+    for collections in twice(*named_ops("acts", "rests")[::order]):
+        nodes = [const("path", "out"), (1, [(1, "acts"), (2, "WriteFile"), (3, "path")])]
+        nodes += [(1, [(1, "rests"), (2, "NoOp")])]
+        graph = meta_graph(more=[(2, nodes), *((4, one) for one in collections)])
+        (tmp_path / "saved_model.pb").write_bytes(saved_model(graph))
+        (finding,) = security_findings(read_saved_model(tmp_path))
+        assert (finding.op, finding.when) == ("WriteFile", When.LOAD)
+    streams = [attribute("output_stream", text)[1] for text in ("stderr", "file://out")]
+    for attributes in twice(*streams[::order]):
+        node = (1, [(1, "print"), (2, "PrintV2"), *((5, one) for one in attributes)])
+        (finding,) = in_a_row(tmp_path, [node])
+        assert "file://out" in finding.detail
+
+
+def named_ops(*names):
+    return [[(1, "saved_model_main_op"), (2, [(1, [(1, name)])])] for name in names]
+
+
 def test_names_of_a_hostile_model_cannot_forge_lines(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(writing("Bad\n\x1b[2JOp"))
     (finding,) = security_findings(read_saved_model(tmp_path))

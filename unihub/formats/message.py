@@ -303,6 +303,13 @@ class Message:
         found = {entry.text("key"): entry.message("value") for entry in self.messages(name)}
         return {key: found[key] for key in sorted(found)}
 
+    def all_entries(self, name: str) -> List[Tuple[str, Message]]:
+        """A map of messages, with each of equal keys.
+
+        In Python, protobuf leaves out an entry that has an unknown field, in C++ it does not.
+        """
+        return [(entry.text("key"), entry.message("value")) for entry in self.messages(name)]
+
     def distinct(self, *paths: str) -> List[Set[str]]:
         """The distinct strings at each dotted path of fields below this message."""
         found = self._source.distinct(self._places, self._type, paths)

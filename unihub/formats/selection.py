@@ -102,7 +102,7 @@ def evident_meta_graph(
     one, unless ``training`` is False; else the one without tags, the one
     tagged "serve", or the only one.
     """
-    variants = {frozenset(graph.tags): graph for graph in model.meta_graphs}
+    variants = {frozenset(graph.tags): graph for graph in reversed(model.meta_graphs)}
     preferred = list(_PREFERRED_TAGS)
     has_train_graph = model.format is not Format.TF2_SAVED_MODEL
     if has_train_graph and operation is Operation.FINE_TUNING and training is not False:
@@ -134,7 +134,8 @@ def choose_meta_graph(
         if evident is None:
             raise AmbiguousTags(**_choices(model, handle, call))
         return evident
-    variants = {frozenset(graph.tags): graph for graph in model.meta_graphs}
+    # Of equal tags the first counts, as for TensorFlow.
+    variants = {frozenset(graph.tags): graph for graph in reversed(model.meta_graphs)}
     wanted = frozenset((tags,) if isinstance(tags, str) else tags)
     if wanted in variants:
         return variants[wanted]

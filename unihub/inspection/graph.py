@@ -48,20 +48,21 @@ class Node:
         """The inputs without control dependencies."""
         return [name for name in self.inputs if not name.startswith("^")]
 
+    def attributes(self, key: str) -> List[Message]:
+        """What there is of an attribute: several values, where its key is given several times."""
+        return [value for name, value in self._message.all_entries("attr") if name == key]
+
     def attribute(self, key: str) -> Optional[Message]:
-        found = None
-        for entry in self._message.messages("attr"):
-            if entry.text("key") == key:
-                # Of equal keys the last counts.
-                found = entry.message("value")
-        return found
+        """The value of an attribute; of equal keys the last counts."""
+        found = self.attributes(key)
+        return found[-1] if found else None
 
     def attribute_strings(self, key: str) -> List[bytes]:
         """A string attribute, or each of a list of them."""
-        value = self.attribute(key)
-        if value is None:
-            return []
-        return value.contents("s", _LONGEST_STRING) + value.message("list").contents("s")
+        found: List[bytes] = []
+        for value in self.attributes(key):
+            found += value.contents("s", _LONGEST_STRING) + value.message("list").contents("s")
+        return found
 
     def functions(self) -> Set[str]:
         """Names of the functions that it calls or passes on, and its op."""
@@ -70,14 +71,8 @@ class Node:
 
     def constant_strings(self) -> List[bytes]:
         """The strings of a constant."""
-        value = self.attribute("value")
-        tensor = value.message("tensor") if value is not None else None
-        if self.op != "Const" or tensor is None or tensor.number("dtype") != _STRING_DTYPE:
-            return []
-        packed = tensor.contents("tensor_content", _LONGEST_STRING)
-        if packed and packed[-1]:
-            return _string_list(packed[-1], tensor.message("tensor_shape"))
-        return tensor.contents("string_val", _LONGEST_STRING)
+        values = self.attributes("value") if self.op == "Const" else []
+        return [text for value in values for text in _strings_of(value.message("tensor"))]
 
 
 class Function:
@@ -348,6 +343,15 @@ def _evaluated(nodes: Iterable[Node], arguments: Iterable[str]) -> Set[str]:
 def node_of(tensor: str) -> str:
     """The node, or a function's argument, that a tensor or control input names."""
     return tensor.lstrip("^").split(":", 1)[0]
+
+
+def _strings_of(tensor: Message) -> List[bytes]:
+    if tensor.number("dtype") != _STRING_DTYPE:
+        return []
+    packed = tensor.contents("tensor_content", _LONGEST_STRING)
+    if packed and packed[-1]:
+        return _string_list(packed[-1], tensor.message("tensor_shape"))
+    return tensor.contents("string_val", _LONGEST_STRING)
 
 
 def _string_list(content: bytes, shape: Message) -> List[bytes]:

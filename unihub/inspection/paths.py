@@ -164,8 +164,7 @@ class Paths:
             return [Path(COMPUTED, b"a list of arguments")], []
         paths: List[Path] = []
         more: List[Place] = []
-        concrete = self._reachability.concrete_function(function.name)
-        if concrete is not None:
+        for concrete in self._reachability.concrete_functions(function.name):
             paths.append(self._captured(concrete, function, index, name))
         functions, nodes = self._reachability.graph.callers(function.name)
         callers: List[Tuple[Node, Optional[Function]]] = [(node, None) for node in nodes]
@@ -209,6 +208,8 @@ def _says_where(first: Path) -> bool:
 
 def _assets(meta_graph: Message) -> List[Message]:
     """AssetFileDefs, from where TF2 and from where TF1 keeps them."""
-    collection = meta_graph.entries("collection_def").get(_ASSETS_COLLECTION)
-    values = collection.message("any_list").messages("value") if collection is not None else []
+    entries = meta_graph.all_entries("collection_def")
+    collections = [value for name, value in entries if name == _ASSETS_COLLECTION]
+    # Of several it is not sure which one is read, so none is believed.
+    values = collections[0].message("any_list").messages("value") if len(collections) == 1 else []
     return meta_graph.messages("asset_file_def") + [value.message("value") for value in values]

@@ -125,18 +125,16 @@ class Reachability:
             self._function_triggers[name] = tuple(dict.fromkeys(self._trace(name)))
         return self._function_triggers[name]
 
-    def concrete_function(self, name: str) -> Optional[Message]:
-        """A function of an object: a SavedConcreteFunction."""
-        # Of equal keys the last counts.
-        for index in reversed(self._objects.places_of("concrete_functions", "key", name)):
-            return self._objects.item("concrete_functions", index).message("value")
-        return None
+    def concrete_functions(self, name: str) -> List[Message]:
+        """What there is of a function of an object by its name: SavedConcreteFunctions."""
+        places = self._objects.places_of("concrete_functions", "key", name)
+        return [self._objects.item("concrete_functions", i).message("value") for i in places]
 
     def _trace(self, name: str) -> Iterator[Trigger]:
         waiting, seen = [name], {name}
         while waiting:
             current = waiting.pop()
-            if self.concrete_function(current) is not None:
+            if self.concrete_functions(current):
                 yield from self._of_concrete_function(current)
             functions, nodes = self.graph.callers(current)
             for node in nodes:
@@ -152,7 +150,7 @@ class Reachability:
         found: Dict[str, Dict[Tuple[When, Optional[Fed]], Trigger]] = {}
         called: Dict[str, List[str]] = {}
         waiting: List[Tuple[str, Trigger]] = []
-        for name in self._objects.entries("concrete_functions"):
+        for name, _ in self._objects.all_entries("concrete_functions"):
             waiting += [(name, trigger) for trigger in self._of_concrete_function(name)]
         for name, of in self.graph.gradients():
             waiting.append((name, Trigger(When.CALL, f"the gradient of {of!r}")))
@@ -185,7 +183,7 @@ class Reachability:
                     when = When.CALL if _is_called_later(node, name) else When.LOAD
                     trigger = Trigger(when, f"the function {name!r} of an object")
                     by_index.setdefault(_place(child, nodes), []).append(trigger)
-            for saveable in node.entries("saveable_objects").values():
+            for _, saveable in node.all_entries("saveable_objects"):
                 for function in _SAVEABLE_FUNCTIONS:
                     trigger = Trigger(When.LOAD, f"the {function} of an object")
                     place = _place(saveable.number(function), nodes)
@@ -202,26 +200,25 @@ class Reachability:
         return self._roots
 
     def _found_roots(self) -> Iterator[Tuple[Trigger, List[str]]]:
-        collections = self._meta_graph.entries("collection_def")
-        for name in _COLLECTIONS_RUN:
-            values = _node_list(collections[name]) if name in collections else []
-            if values:
+        collections = self._meta_graph.all_entries("collection_def")
+        for name, collection in collections:
+            values = _node_list(collection)
+            if values and name in _COLLECTIONS_RUN:
                 yield Trigger(When.LOAD, f"the initialiser in {name}", Fed.ASSETS), values
-        for name in _VARIABLES_INITIALISED:
-            if name in collections:
-                values = list(self._initializers(collections[name]))
+            if name in _VARIABLES_INITIALISED:
+                values = list(self._initializers(collection))
                 yield Trigger(When.LOAD, f"the initializers of {name}", Fed.ASSETS), values
         saver = self._meta_graph.message("saver_def")
         restore, save = saver.text("restore_op_name"), saver.text("save_tensor_name")
         yield Trigger(When.LOAD, "the saver's restore", Fed.CHECKPOINT), [restore]
         yield Trigger(When.SAVE, "the saver", Fed.CHECKPOINT), [save]
-        for name, signature in self._meta_graph.entries("signature_def").items():
+        for name, signature in self._meta_graph.all_entries("signature_def"):
             tensors = list(_tensor_names(signature))
             if name in _SIGNATURES_RUN:
                 yield Trigger(When.LOAD, "the initialiser", Fed.ASSETS), tensors
             else:
                 yield Trigger(When.CALL, f"signature {name!r}", Fed.NOTHING), tensors
-        for name, collection in collections.items():
+        for name, collection in collections:
             values = _node_list(collection)
             if name not in _COLLECTIONS_RUN and values:
                 yield Trigger(When.CALL, f"collection {name!r}", Fed.NOTHING), values
@@ -276,7 +273,7 @@ def _node_list(collection: Message) -> List[str]:
 
 def _tensor_names(signature: Message) -> Iterator[str]:
     for field in ("outputs", "inputs"):
-        for info in signature.entries(field).values():
+        for _, info in signature.all_entries(field):
             yield info.text("name")
             yield from info.message("coo_sparse").texts("values_tensor_name")
             for part in info.message("composite_tensor").messages("components"):

@@ -440,8 +440,8 @@ def _relevant(op: str, triggers: Tuple[Trigger, ...]) -> Tuple[Trigger, ...]:
 def _calls_out(node: Node) -> bool:
     """Whether a compiled program calls functions that are not its own."""
     modules = node.attribute_strings("module")
-    function_list = node.attribute("function_list")
-    calls_back = function_list is not None and function_list.message("list").count("func") > 0
+    lists = [value.message("list") for value in node.attributes("function_list")]
+    calls_back = any(functions.count("func") > 0 for functions in lists)
     return not modules or calls_back or any(b"custom_call" in module for module in modules)
 
 
