@@ -35,9 +35,3 @@ class NotCopied:
 def refusal(loaded: Any) -> LoadedNotCopied:
     """The error for a loaded object that is to be copied."""
     return LoadedNotCopied(given=f"{type(loaded).__name__} object")
-
-
-def refuse_copies(kind: type) -> None:
-    """Makes a class that TensorFlow made for a loaded object refuse copies of it."""
-    for name in ("__copy__", "__deepcopy__", "__reduce_ex__"):
-        setattr(kind, name, vars(NotCopied)[name])

@@ -9,7 +9,6 @@ from typing import Any, Callable, Iterator, Optional, Union
 
 import tensorflow as tf
 
-from unihub.apis.copying import refuse_copies
 from unihub.apis.request import Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.errors import UnihubError
@@ -136,7 +135,7 @@ def load_meta_graph(
     # tensorflow_hub's KerasLayer reads this mark on objects passed to it.
     loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
     if type(loaded).__name__ == _OWN_CLASS:
-        refuse_copies(type(loaded))
+        _refuse_copies(type(loaded))
     keep_while_traced(loaded)
     if current_runtime() is not Runtime.TF2:
         from unihub.apis.graph_mode import offer_initializers
@@ -226,6 +225,22 @@ def _explain_own_call(loaded: Any, handle: str) -> None:
     # AutoGraph leaves alone what bears this mark.
     __call__.autograph_info__ = {}  # type: ignore[attr-defined]
     kind.__call__ = __call__
+
+
+def _refuse_copies(kind: type) -> None:
+    """Makes a class that TensorFlow made for a loaded object refuse copies of it."""
+
+    def refusing(name: str) -> Callable[..., Any]:
+        def method(loaded: Any, *args: Any) -> Any:
+            # Few are copied.
+            from unihub.apis.copying import NotCopied
+
+            return vars(NotCopied)[name](loaded, *args)
+
+        return method
+
+    for name in ("__copy__", "__deepcopy__", "__reduce_ex__"):
+        setattr(kind, name, refusing(name))
 
 
 def _check_dtypes(request: Request, signature: Signature, function: Any) -> None:
