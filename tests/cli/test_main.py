@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -72,3 +74,27 @@ def test_an_unknown_runtime_of_the_matrix_is_wrong_usage():
     assert result.exit_code == 2
     assert "'tf3' is none of tf1, tf1_compat, tf2, here." in result.output
     assert run("matrix", "--runtime", "tf1-compat").exit_code == 0
+
+
+def commands(group, *names):
+    yield names, group
+    if hasattr(group, "list_commands"):
+        for name in group.list_commands(click.Context(group)):
+            yield from commands(group.get_command(click.Context(group), name), *names, name)
+
+
+COMMANDS = [pytest.param(*found, id=" ".join(found[0])) for found in commands(main) if found[0]]
+
+
+@pytest.mark.parametrize(("names", "command"), COMMANDS)
+def test_help_has_examples_of_the_command(names, command):
+    """Each is read as the command line would be; what they are for is done in other tests."""
+    _, _, examples = run(*names, "--help").output.partition("Examples:\n")
+    lines = [line.strip() for line in examples.split("\n\n")[0].splitlines()]
+    assert lines
+    for line in lines:
+        words = shlex.split(line.partition(" > ")[0], comments=True)
+        assert words[: len(names) + 1] == ["unihub", *names]
+        if not hasattr(command, "list_commands"):
+            rest = words[len(names) + 1 :]
+            command.make_parser(click.Context(command)).parse_args(rest)

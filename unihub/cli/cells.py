@@ -39,7 +39,13 @@ def _column(
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def show_matrix(column: Optional[Runtime], as_json: bool) -> None:
-    """Prints the compatibility matrix."""
+    """Prints the compatibility matrix.
+
+    \b
+    Examples:
+      unihub matrix
+      unihub matrix --runtime here
+    """
     cells = tuple(matrix.cells())
     if column is not None:
         cells = tuple(cell for cell in cells if cell.runtime is column)
@@ -55,6 +61,11 @@ def demo(as_json: bool) -> None:
     """Runs every cell of the matrix that can run here, on models it carries.
 
     Exits with 1 when one of them misbehaves.
+
+    \b
+    Examples:
+      unihub demo
+      unihub demo --json > cells.json
     """
     environment = unihub.environment()
     if not as_json:

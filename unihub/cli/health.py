@@ -20,6 +20,11 @@ def doctor(run: bool, as_json: bool) -> None:
     the matrix will do here. TensorFlow is not imported without --run.
 
     Exits with 1 when something is broken.
+
+    \b
+    Examples:
+      unihub doctor
+      unihub doctor --run
     """
     outcomes = None
     if run:

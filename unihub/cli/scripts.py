@@ -19,6 +19,12 @@ def run(v1: bool, module: bool, script: str, arguments: Tuple[str, ...]) -> None
     What follows SCRIPT is for the script. With --v1, v2 behaviour is disabled
     on TensorFlow 2, and in the script's own files `import tensorflow` means
     `import tensorflow.compat.v1`.
+
+    \b
+    Examples:
+      unihub run train.py --epochs 2
+      unihub run --v1 retrain.py --image_dir flowers
+      unihub run -m package.train
     """
     if not module and not os.path.exists(script):
         raise click.UsageError(f"there is no script {script!r}")

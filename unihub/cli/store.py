@@ -85,6 +85,11 @@ def show_path(handle: Optional[str]) -> None:
     """Prints the cache's folder, or that of a model in it.
 
     Exits with 1 when the model is not in the cache.
+
+    \b
+    Examples:
+      unihub cache path
+      unihub cache path https://tfhub.dev/google/nnlm-en-dim50/2
     """
     store = _cache()
     if handle is None:
@@ -104,6 +109,11 @@ def list_entries(as_json: bool) -> None:
 
     These are their weights, copied for load(weights="mmap"), and TF2 SavedModels
     of load(convert=True). Both are made again when they are wanted.
+
+    \b
+    Examples:
+      unihub cache ls
+      unihub cache ls --json
     """
     store = _cache()
     found = sorted(housekeeping.items(store), key=lambda item: -item.last_use.time)
@@ -148,6 +158,11 @@ def verify(handle: Tuple[str, ...], as_json: bool) -> None:
 
     Exits with 1 when one is damaged. A damaged model is fetched again when it
     is next loaded.
+
+    \b
+    Examples:
+      unihub cache verify
+      unihub cache verify https://tfhub.dev/google/nnlm-en-dim50/2
     """
     store = _cache()
     chosen = _entries(store, handle) if handle else housekeeping.entries(store)
@@ -191,6 +206,10 @@ def remove(handle: Tuple[str, ...], dry_run: bool, yes: bool, as_json: bool) -> 
     """Removes models and what was made from them, after asking.
 
     Of a folder outside of the cache, only what was made from it.
+
+    \b
+    Examples:
+      unihub cache rm --dry-run https://tfhub.dev/google/nnlm-en-dim50/2
     """
     store = _cache()
     removals = [one for text in handle for one in _removals(store, text)]
@@ -222,6 +241,11 @@ def prune(
     These are damaged copies, unfinished downloads, what dead processes left,
     and weights whose model has changed. Of models and of what was made from
     them only what an option says goes.
+
+    \b
+    Examples:
+      unihub cache prune --older-than 30d
+      unihub cache prune --max-size 20GB --dry-run
     """
     store = _cache()
     span = None if older_than is None else _seconds(older_than)

@@ -13,7 +13,7 @@ from unihub.apis.lean.plan import Capture, Declined
 from unihub.apis.lean.structures import Tensor, decoded, leaves, packer, plain, tensors
 from unihub.apis.lean.tables import child_ids
 
-_log = logging.getLogger("unihub.fast")
+_log = logging.getLogger(__name__)
 
 CALL = "__call__"
 # Of those that TensorFlow takes as they are, the plain ones.

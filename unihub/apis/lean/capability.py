@@ -15,7 +15,7 @@ from unihub.runtime import current_runtime
 # Those that the tests of unihub run on.
 _TESTED = ("2.15", "2.21")
 
-_log = logging.getLogger("unihub.fast")
+_log = logging.getLogger(__name__)
 
 
 def may_be_lean(request: Request) -> bool:

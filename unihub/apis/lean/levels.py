@@ -21,7 +21,7 @@ from unihub.apis.lean.store import Store
 from unihub.apis.lean.threads import at_top_level
 from unihub.apis.own_call import call_explained
 
-_log = logging.getLogger("unihub.fast")
+_log = logging.getLogger(__name__)
 
 # These are of the moment, and no property of the inputs that a full load would explain.
 _PASSING = (tf.errors.CancelledError, tf.errors.ResourceExhaustedError)

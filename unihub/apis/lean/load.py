@@ -25,7 +25,7 @@ from unihub.formats.model import Signature
 from unihub.formats.saved_model import saved_model_file
 from unihub.matrix.values import Format
 
-_log = logging.getLogger("unihub.fast")
+_log = logging.getLogger(__name__)
 MAPPED = "mmap"
 _SIGNATURES = "signatures"
 _NO_SIGNATURE = frozenset(("__saved_model_init_op", "__saved_model_train_op"))

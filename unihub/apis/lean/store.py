@@ -22,7 +22,7 @@ from unihub.apis.lean.private import DecodeError, SavedModel, variable_handle
 from unihub.apis.lean.tables import filled_table, fixed_tensor
 from unihub.formats.saved_model import saved_model_file
 
-_log = logging.getLogger("unihub.fast")
+_log = logging.getLogger(__name__)
 _UNIQUE = itertools.count()
 
 
