@@ -97,4 +97,5 @@ def test_help_has_examples_of_the_command(names, command):
         assert words[: len(names) + 1] == ["unihub", *names]
         if not hasattr(command, "list_commands"):
             rest = words[len(names) + 1 :]
-            command.make_parser(click.Context(command)).parse_args(rest)
+            context = click.Context(command, **command.context_settings)
+            command.make_parser(context).parse_args(rest)
