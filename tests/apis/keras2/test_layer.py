@@ -166,3 +166,17 @@ def test_a_line_that_the_error_advises_works(models):
 
 def test_needs_a_release_of_tensorflow_hub():
     assert hub_release() is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("tf2_signatures_only", "keras-layer-signature-required"),
+        ("tf1_saved_model_resource", "keras-layer-signature-required"),
+        ("tf2_sub_objects", "nothing-to-call"),
+    ],
+)
+def test_what_cannot_be_called_is_told_as_in_keras_3(models, name, code):
+    with pytest.raises(ValueError, match="has no __call__") as refused:
+        KerasLayer(str(models / name))
+    assert refused.value.code == code

@@ -11,6 +11,7 @@ from unihub.apis import traces
 from unihub.apis.copying import NotCopied
 from unihub.apis.failures import cut_checkpoint
 from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch, size_test
+from unihub.apis.keras.errors import SignatureRequired
 from unihub.apis.keras.in_use import keras_module
 from unihub.apis.keras.kerases import check_keras, keras_of
 from unihub.apis.keras.layer import (
@@ -27,10 +28,12 @@ from unihub.apis.keras.layer import (
 from unihub.apis.refused import why_refused
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
+from unihub.errors import listed, nearest
 from unihub.formats import selection
-from unihub.formats.model import open_saved_model, read_ops
+from unihub.formats.model import MetaGraph, open_saved_model, read_ops
 from unihub.handles import resolving
 from unihub.inspection import safety
+from unihub.matrix.values import Format
 
 _log = logging.getLogger(__name__)
 _HubKerasLayer: Any = import_tensorflow_hub("a KerasLayer").KerasLayer
@@ -233,6 +236,8 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags]]:
             )
         if given.trainable:
             check_training(handle, model, meta_graph, given)
+        if not given.signature and model.format is not Format.TF1_HUB:
+            _check_callable(handle, meta_graph)
         safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
         check_fork(handle)
         check_strategy(handle, model.format)
@@ -243,6 +248,19 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags]]:
     if tags is None and len(model.meta_graphs) > 1:
         return folder, meta_graph.tags
     return folder, tags
+
+
+def _check_callable(handle: str, meta_graph: MetaGraph) -> None:
+    """Raises SignatureRequired or NothingToCall where an object has no ``__call__``."""
+    names = list(meta_graph.signatures)
+    if selection.is_callable(meta_graph):
+        return
+    if names:
+        raise SignatureRequired(
+            handle=handle, choices=listed(names), nearest=nearest("serving_default", names)
+        )
+    # Says which parts can be called.
+    selection.choose_signature(meta_graph, handle)
 
 
 def _policy_name(dtype: Any) -> str:
