@@ -17,6 +17,7 @@ from golden import check_golden
 
 import unihub
 from unihub.apis.keras import errors
+from unihub.apis.keras.in_use import keras_module
 from unihub.apis.keras2.layer import KerasLayer
 from unihub.apis.layers import keras_layer_class
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
@@ -162,6 +163,19 @@ def test_a_line_that_the_error_advises_works(models):
     import tf_keras as keras
 
     assert reusable(models)(keras.Input((3,))).shape == (None, 2)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_loss_is_saved_without_a_word_of_autograph(models, tmp_path, caplog):
+    keras = (
+        keras_module() if current_keras() is not Keras.KERAS3 else pytest.importorskip("tf_keras")
+    )
+    with unihub.install(), caplog.at_level(logging.WARNING, "tensorflow"):
+        layer = reusable(models, trainable=True)
+        model = keras.Sequential([keras.layers.InputLayer((3,)), layer])
+        tf.saved_model.save(model, str(tmp_path / "m"))
+    assert [r for r in caplog.records if "AutoGraph" in r.getMessage()] == []
+    assert len(tf.saved_model.load(str(tmp_path / "m")).regularization_losses) == 1
 
 
 def test_needs_a_release_of_tensorflow_hub():

@@ -121,6 +121,10 @@ class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         self._size_tests = tuple((name, size_test(shape)) for name, shape in shapes)
         self._said_that_shapes_differ = False
 
+    def _call_loss_if_trainable(self, loss: Any) -> Any:
+        # AutoGraph cannot read the one of tensorflow_hub where that is set aside.
+        return tf.autograph.experimental.do_not_convert(lambda: loss() if self.trainable else 0.0)
+
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls the layer on a tensor or nest of tensors."""
         for leaf in tf.nest.flatten(inputs):
