@@ -165,6 +165,17 @@ def fixtures(session: nox.Session) -> None:
         session.run("python", "-m", f"fixtures.{script}", env=QUIET)
 
 
+@nox.session(python=["3.7", "3.11", "3.12"])
+def places(session: nox.Session) -> None:
+    """A model that acts in each place that TensorFlow runs, loaded in every way there is."""
+    _install(session, *{"3.7": TF1, "3.11": TF215, "3.12": NEWEST}[str(session.python)])
+    env = {**QUIET, "UNIHUB_PLACES": "all"}
+    session.run("pytest", "tests/inspection/test_places.py", *session.posargs, env=env)
+    if session.python == "3.12":
+        env["TF_USE_LEGACY_KERAS"] = "1"
+        session.run("pytest", "tests/inspection/test_places.py", *session.posargs, env=env)
+
+
 @nox.session(python="3.12")
 def browser(session: nox.Session) -> None:
     """Cards in a real notebook, and pages in headless Chromium, light and dark."""
