@@ -252,9 +252,17 @@ def test_a_full_disk_keeps_the_part(server, partial):
 
 
 def test_a_server_that_changes_the_file_midway(server, partial):
-    server["/m"] = [Reply(TAR_OLD, etag='"1"', cut_at=200_000), Reply(TAR_NEW, etag='"2"')]
+    cut = Reply(TAR_OLD, etag='"1"', stall_at=200_000, cut_at=200_000)
+    server["/m"] = [cut, Reply(TAR_NEW, etag='"2"')]
     undo = Undo()
-    data = download_and_read(server.url("/m"), partial, LIMITS, first_member, restart=undo)[1]
+
+    def consume(file):
+        begun = file.read(1000)
+        # Only now does the first transfer end.
+        server.release()
+        return first_member(io.BytesIO(begun + file.read()))
+
+    data = download_and_read(server.url("/m"), partial, LIMITS, consume, restart=undo)[1]
     assert data == NEW
     assert undo.count == 1
 
