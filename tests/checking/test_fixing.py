@@ -184,6 +184,15 @@ def test_any_script_compiles_when_fixed_and_changes_no_more(lines, end, ended):
 
 
 @needs_libcst
+def test_a_cell_that_is_indented_throughout_stays_so():
+    lines = ["\n", "  import tensorflow_hub as hub\n", "  m = hub.load('m')\n", "x = 1"]
+    book = {"cells": [{"source": lines, "cell_type": "code"}]}
+    after, _ = fixed(json.dumps(book), name="a.ipynb")
+    (cell,) = json.loads(after)["cells"]
+    assert cell["source"] == ["\n", "  import unihub as hub\n", *lines[2:]]
+
+
+@needs_libcst
 @given(st.lists(st.lists(LINES, max_size=4), max_size=4), st.booleans())
 def test_notebooks_are_rewritten_cell_by_cell(cells, ascii_only):
     sources = [["!pip install a\n", *[line + "\n" for line in lines]] for lines in cells]

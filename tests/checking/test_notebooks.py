@@ -75,6 +75,9 @@ def test_notebook_of_the_old_format(tmp_path):
         "%%time\nf()",
         "%%capture out",
         "pip install numpy",
+        "ls ./data/train/",
+        "cd ..\nls\ncat a.txt | head -3",
+        "matplotlib inline\nmkdir -p /tmp/x",
         "for a in b:\n    !echo {a}",
         '!echo "unbalanced ( quote',
         "await f()",
@@ -90,6 +93,28 @@ def test_magics_are_tolerated(tmp_path, magic):
             ("code", "import tensorflow_hub as hub"), ("code", f"{magic}\nhub.Module(1)")
         )
     assert [place[0] for place in found(tmp_path, book)] == [EAGER]
+
+
+def test_cells_that_are_indented_throughout(tmp_path):
+    """IPython takes the indentation of the first line off all that have it."""
+    book = notebook(
+        ("code", "\n  import tensorflow_hub as hub\n  if hub:\n    m = hub.Module(1)\n"),
+        ("code", "  %matplotlib inline\n  x = 1\ny = hub.Module(1)\n"),
+        ("code", "x = 1\n  y = hub.Module(1)\n"),
+    )
+    (tmp_path / "book.ipynb").write_text(json.dumps(book))
+    findings = check([tmp_path / "book.ipynb"], runtime="tf2").findings
+    places = [(f.rule, f.place.cell, f.place.line, f.place.column) for f in findings]
+    assert sorted(places, key=lambda place: place[1]) == [
+        (EAGER, 1, 4, 9),
+        (EAGER, 2, 3, 5),
+        ("syntax-error", 3, 2, 1),
+    ]
+
+
+def test_names_of_magics_that_python_knows_are_no_magics(tmp_path):
+    book = notebook(("code", "import time, tensorflow_hub as hub\ntime.time(\n"))
+    assert [place[0] for place in found(tmp_path, book)] == ["syntax-error"]
 
 
 def test_cells_of_other_languages_are_left_out(tmp_path):

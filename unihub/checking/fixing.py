@@ -161,8 +161,10 @@ def _rewrite_cell(masked_cell: MaskedCell, plan: Plan) -> str:
     if len(lines) != len(masked_cell.lines):
         raise ValueError("a cell would have another number of lines")
     return "".join(
-        original if line == plain else line
-        for line, plain, original in zip(lines, masked_cell.lines, masked_cell.original)
+        original if line == plain else masked_cell.indented(number, line)
+        for number, (line, plain, original) in enumerate(
+            zip(lines, masked_cell.lines, masked_cell.original)
+        )
     )
 
 

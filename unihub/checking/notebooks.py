@@ -16,13 +16,21 @@ from unihub.errors import first_line
 
 Step = Union[str, int]
 
+_INDENT = re.compile(r"[ \t]*")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SCALAR = re.compile(r"[^\s,\]}]+")
 _CELL_MAGIC = re.compile(r"\s*%%(\w+)")
 # Magics that run the rest of their cell as Python.
 _PYTHON_MAGICS = ("time", "timeit", "capture", "prun", "python", "python3")
 _ASSIGNED = re.compile(r"(\s*[\w.,\[\] ]+=\s*)[%!]")
-_LINE_MAGIC = re.compile(r"\s*([%!?]|\?\?|(pip|conda|ls|cd|pwd)\b(?!\s*[=(.]))")
+# Those that IPython knows without a sign as well, where no name is in the way.
+_AUTOMAGIC = (
+    "autoreload cat cd conda cp env less ll load_ext ls man mamba matplotlib mkdir more mv pip "
+    "pwd reload_ext rm rmdir run tensorboard time timeit"
+)
+_LINE_MAGIC = re.compile(
+    r"\s*([%!?]|\?\?|({})(?![\w.(\[]|\s*[=(]))".format(_AUTOMAGIC.replace(" ", "|"))
+)
 _HELP = re.compile(r".*\?\??\s*$", re.DOTALL)
 
 
@@ -54,13 +62,20 @@ class MaskedCell:
     """A code cell as plain Python.
 
     Attributes:
-        lines: with the magics replaced by statements that do nothing.
+        lines: with the magics replaced by statements that do nothing, and without what
+            all of the cell is indented by.
         original: the lines as they are.
+        indent: of the first line, which IPython takes off each that has it.
     """
 
     cell: Cell
     lines: Tuple[str, ...]
     original: Tuple[str, ...]
+    indent: str = ""
+
+    def indented(self, number: int, line: str) -> str:
+        """A line as it is in the notebook, in the place of the one with that index."""
+        return self.indent + line if self.original[number].startswith(self.indent) else line
 
 
 def notebook_source(path: str, content: bytes) -> Source:
@@ -114,7 +129,9 @@ def _origins(masked_cell: MaskedCell, ends: Sequence[int]) -> Iterator[LineOrigi
     for number, line in enumerate(masked_cell.original, 1):
         part_number = bisect.bisect_right(begins, position) - 1
         start, _ = cell.spans[part_number]
-        yield LineOrigin(cell.number, number, bisect.bisect_right(ends, start) + 1)
+        indent = masked_cell.indent if line.startswith(masked_cell.indent) else ""
+        file_line = bisect.bisect_right(ends, start) + 1
+        yield LineOrigin(cell.number, number, file_line, len(indent))
         position += len(line)
 
 
@@ -125,8 +142,9 @@ def masked(cell: Cell) -> MaskedCell:
     ``% x`` may as well go on with the line before.
     """
     original = split_lines(cell.text)
-    lines = list(original)
-    first = next((n for n, line in enumerate(lines) if line.strip()), None)
+    first = next((n for n, line in enumerate(original) if line.strip()), None)
+    indent = "" if first is None else _INDENT.match(original[first]).group()  # type: ignore[union-attr]
+    lines = [line[len(indent) :] if line.startswith(indent) else line for line in original]
     magic = _CELL_MAGIC.match(lines[first]) if first is not None else None
     if magic and magic.group(1) not in _PYTHON_MAGICS:
         lines = [_blank(line) for line in lines]
@@ -136,7 +154,7 @@ def masked(cell: Cell) -> MaskedCell:
         number = _unreadable_line(lines)
         if number is None or not _mask_magic(lines, number):
             break
-    return MaskedCell(cell, tuple(lines), tuple(original))
+    return MaskedCell(cell, tuple(lines), tuple(original), indent)
 
 
 def _unreadable_line(lines: Sequence[str]) -> Optional[int]:

@@ -41,11 +41,13 @@ class LineOrigin:
         cell: number among the notebook's code cells; None in a script.
         line: in the script, or in the cell.
         file_line: in the file.
+        indent: characters before it that are left out of the source.
     """
 
     cell: Optional[int]
     line: int
     file_line: int
+    indent: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,10 @@ class Source:
         """Where a node is in the file."""
         first, last = node_lines(node)
         origin = self.origins[min(first, len(self.origins)) - 1]
-        column = self.character(first, getattr(node, "col_offset", 0)) + 1
+        column = self.character(first, getattr(node, "col_offset", 0)) + 1 + origin.indent
         # Python 3.7 does not know where a node ends.
         end = getattr(node, "end_col_offset", None)
+        last_indent = self.origins[min(last, len(self.origins)) - 1].indent
         return Place(
             self.path,
             origin.line,
@@ -84,7 +87,7 @@ class Source:
             origin.line + last - first,
             origin.cell,
             origin.file_line,
-            None if end is None else self.character(last, end) + 1,
+            None if end is None else self.character(last, end) + 1 + last_indent,
         )
 
     def character(self, line: int, offset: int) -> int:
