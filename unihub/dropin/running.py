@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib
 import os
 import pkgutil
 import runpy
@@ -15,7 +16,7 @@ from importlib.util import find_spec
 from typing import Any, NoReturn, Optional, Sequence
 
 from unihub import runtime
-from unihub.dropin import shim
+from unihub.dropin import contrib, shim
 
 # What a shell sees of a program that Ctrl-C has ended.
 _INTERRUPTED = 130
@@ -112,7 +113,7 @@ def _prepare_v1(folder: str, top_level: str) -> None:
         return
     if find_spec("tf_keras") is not None:
         os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-    sys.meta_path.insert(0, _CompatV1Finder(folder, top_level))
+    sys.meta_path[:0] = [_CompatV1Finder(folder, top_level), contrib.ContribFinder()]
     # A hook rather than an import: the script may set environment variables
     # that TensorFlow reads when it is imported.
     import wrapt
@@ -122,6 +123,8 @@ def _prepare_v1(folder: str, top_level: str) -> None:
 
 def _disable_v2_behavior(tensorflow: Any) -> None:
     tensorflow.compat.v1.disable_v2_behavior()
+    # Scripts name it by `import tensorflow as tf`, which is this one.
+    tensorflow.compat.v1.contrib = importlib.import_module(contrib.NAME)
 
 
 class _UncachedLoader(SourceFileLoader):
