@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NoReturn, Optional, Sequence
 
+from unihub import runtime
 from unihub.errors import UnihubError
 
 NAME = "tensorflow.contrib"
@@ -70,14 +71,12 @@ class _Name:
         return _found(f"{self._path}.{name}")
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        import tensorflow
-
         package = self._path.partition(".")[0]
         place, remedy = _ELSEWHERE.get(package, _OLD_TENSORFLOW), _BESIDE
         if package in _IN_TF_SLIM:
             place, remedy = "tf_slim", "pip install tf_slim  # unihub run --v1 takes it from there"
         name = f"{NAME}.{self._path}"
-        version = tensorflow.__version__
+        version = runtime.tensorflow_version()
         raise ContribGone(name=name, version=version, place=place, remedy=remedy)
 
     __call__ = __bool__ = __eq__ = __iter__ = __instancecheck__ = __mro_entries__ = _refuse
