@@ -37,6 +37,7 @@ PARALLEL = ("-n", "auto", "--dist", "loadfile")
 APIS = sorted(f"tests/apis/{path.name}" for path in (ROOT / "tests" / "apis").glob("test_*.py"))
 # Scripts and models from end to end.
 WHOLE = ("test_examples.py", "test_shared_models.py", "test_do_lines.py", "test_training.py")
+WHOLE += ("inspection/test_one_judge.py", "inspection/test_places.py")
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 # The last releases that go with TensorFlow 1.15, and with 2.15 before Keras 3.
@@ -174,6 +175,17 @@ def places(session: nox.Session) -> None:
     if session.python == "3.12":
         env["TF_USE_LEGACY_KERAS"] = "1"
         session.run("pytest", "tests/inspection/test_places.py", *session.posargs, env=env)
+
+
+@nox.session(python=["3.11", "3.12"])
+def fuzz(session: nox.Session) -> None:
+    """The property tests, with examples that no run before had, and more of them."""
+    _install(session, *(TF215 if session.python == "3.11" else NEWEST))
+    files = session.run(
+        "git", "grep", "-l", "import given", "--", "tests", silent=True, external=True
+    )
+    env = {**QUIET, "UNIHUB_FUZZ": "1"}
+    session.run("pytest", *PARALLEL, *(session.posargs or str(files).split()), env=env)
 
 
 @nox.session(python="3.12")

@@ -12,9 +12,11 @@ from hypothesis import settings
 from unihub.matrix import Runtime
 from unihub.runtime import current_runtime
 
-# Machines are shared: a slow example is no failure.
-settings.register_profile("unihub", deadline=None)
-settings.load_profile("unihub")
+# Machines are shared: a slow example is no failure. The examples are the same ones in each
+# run, so that a change is judged by itself; `nox -s fuzz` draws others.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("others", deadline=None, max_examples=500)
+settings.load_profile("others" if os.environ.get("UNIHUB_FUZZ") else "same")
 
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "tests" / "fixtures" / "models"

@@ -6,7 +6,7 @@ import re
 
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from unihub import runtime
@@ -178,6 +178,7 @@ def recorded(model, x):
 
 @settings(max_examples=25)
 @given(calls=st.lists(st.tuples(st.sampled_from(range(len(CALLS))), st.integers(1, 2)), max_size=6))
+@example(calls=[(0, 2), (12, 1), (0, 2)])
 def test_what_was_called_before_counts_as_in_the_full_object(history, calls):
     """TensorFlow serves a call by what it has traced for an equal one, or for any size."""
     lean, full = counted(history)[0], full_object(history)

@@ -16,7 +16,7 @@ from unihub.apis.lean.direct import DirectCall, DirectFunction, Wrapper
 from unihub.apis.lean.listeners import is_anyone_listening
 from unihub.apis.lean.plan import Capture, Declined, Pruned, Variable
 from unihub.apis.lean.private import load_around
-from unihub.apis.lean.routes import Routes
+from unihub.apis.lean.routes import Route, Routes
 from unihub.apis.lean.store import Store
 from unihub.apis.lean.threads import at_top_level
 from unihub.apis.own_call import call_explained
@@ -330,25 +330,28 @@ class LeveledCall(LeveledFunction):
                 except tf.errors.OpError:
                     # TensorFlow's own function fails too, and says where.
                     pass
-        elif not tf.executing_eagerly():
-            # What is traced now may serve later calls with other shapes.
+        before: Sequence[Optional[Route]] = [self._routes.known(args, kwargs)]
+        if captured is not None and not tf.executing_eagerly():
+            # What is traced now may serve later calls with other shapes, but for those of
+            # which TensorFlow would have had a trace before.
             self.tensors = None
+            before = self._routes.kinds()
         own = self.complete()
         self._routes.takes_values = False
-        self._trace_as_before(own, args, kwargs)
+        self._trace_as_before(own, before)
         return call_explained(own, args, kwargs, self.model.handle)
 
-    def _trace_as_before(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Has TensorFlow's function traced already for a call as one that ran directly.
+    def _trace_as_before(self, own: Any, routes: Sequence[Optional[Route]]) -> None:
+        """Has TensorFlow's function traced already for calls as those that ran directly.
 
         It tells those who listen of the variables that are in a function as it traces
         it, and not again as it calls it; and it prefers the trace for just these inputs.
         """
-        route = self._routes.known(args, kwargs)
-        if route is not None and route.wrapper not in self._traced:
-            args, kwargs = route.example
-            at_top_level(functools.partial(own.get_concrete_function, *args, **kwargs))
-            self._traced.add(route.wrapper)
+        for route in routes:
+            if route is not None and route.wrapper not in self._traced:
+                args, kwargs = route.example
+                at_top_level(functools.partial(own.get_concrete_function, *args, **kwargs))
+                self._traced.add(route.wrapper)
 
     def captures(self) -> Captures:
         return self._direct.captures

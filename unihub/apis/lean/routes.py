@@ -131,6 +131,10 @@ class Routes:
             {name: _cast(value, expected[name]) for name, value in kwargs.items()},
         )
 
+    def kinds(self) -> Sequence[Route]:
+        """One route of each kind of call that was made, the earliest first."""
+        return list(self._by_binding.values())
+
     def _new_route(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], key: Any
     ) -> Optional[Route]:
