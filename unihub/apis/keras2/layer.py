@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from unihub.apis import traces
 from unihub.apis.copying import NotCopied
-from unihub.apis.failures import cut_checkpoint
 from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch, size_test
 from unihub.apis.keras.errors import SignatureRequired
 from unihub.apis.keras.in_use import keras_module
@@ -28,9 +27,9 @@ from unihub.apis.keras.layer import (
 from unihub.apis.refused import why_refused
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
-from unihub.errors import listed, nearest
+from unihub.errors import UnihubError, listed, nearest
 from unihub.formats import selection
-from unihub.formats.model import MetaGraph, open_saved_model, read_ops
+from unihub.formats.model import MetaGraph, open_saved_model, read_ops, read_saved_model
 from unihub.handles import resolving
 from unihub.inspection import safety
 from unihub.matrix.values import Format
@@ -90,10 +89,12 @@ class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
                 load_options=given.load_options,
                 **kwargs,
             )
-        except (IndexError, tf.errors.OpError) as error:
-            cut = cut_checkpoint(error, str(given.handle), str(folder))
-            if cut is not None:
-                raise cut from error
+        except UnihubError:
+            raise
+        # TensorFlow raises nearly every type while the model is loaded.
+        except Exception as error:
+            if isinstance(given.handle, str) and getattr(self, "_func", None) is None:
+                raise _failure(error, given, folder) from error
             raise
         keep_while_traced(self)
         # What a config needs, on this machine and others.
@@ -265,6 +266,15 @@ def _check_callable(handle: str, meta_graph: MetaGraph) -> None:
         )
     # Says which parts can be called.
     selection.choose_signature(meta_graph, handle)
+
+
+def _failure(error: Exception, given: Arguments, folder: str) -> UnihubError:
+    # Few models fail to load.
+    from unihub.apis.failures import failure
+
+    model = read_saved_model(folder)
+    meta_graph = selection.choose_meta_graph(model, given.handle, tags=given.tags)
+    return failure(error, given.handle, meta_graph, model, True)
 
 
 def _policy_name(dtype: Any) -> str:

@@ -72,6 +72,7 @@ class Module(NotCopied):
 
         Raises:
             UnsafeModel: for ``on_unsafe="refuse"``.
+            LoadFailed: when TensorFlow cannot read what is in its files.
             NoSuchVariant: if no graph variant has exactly these tags.
             NotInGraphMode: in eager execution.
             NameScopeTaken: if the variable scope is free, but the name scope
@@ -90,7 +91,8 @@ class Module(NotCopied):
             self._spec.warn_of_training_without_train_tag(self._variant.tags)
         scope = fresh_scope(name)
         self._name = split_scope(scope)[1]
-        self._state = create_state(self._variant, scope, trainable, self._spec.checkpoint)
+        with self._spec.explained(self._variant.tags):
+            self._state = create_state(self._variant, scope, trainable, self._spec.checkpoint)
 
     def __call__(
         self,

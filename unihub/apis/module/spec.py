@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import os
-from typing import Any, Callable, Dict, FrozenSet, Iterable, List, Optional, Tuple, Type, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Tuple,
+    Type,
+    Union,
+)
 
 import tensorflow as tf
 
@@ -35,7 +48,7 @@ from unihub.apis.module.saved_model import (
 from unihub.apis.module.state import create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, infos_of
 from unihub.apis.module.variant import GraphVariant, tags_text
-from unihub.errors import listed, nearest
+from unihub.errors import UnihubError, listed, nearest
 from unihub.errors.guard import guarded
 from unihub.formats.model import read_saved_model
 from unihub.handles import parsing, resolving
@@ -241,10 +254,34 @@ class ModuleSpec:
 
         Raises:
             UnsafeModel: for "refuse", when it acts outside of its graph.
+            NotAFile: when a pipe or device stands for one of its files, whatever was chosen.
         """
-        if self._source is not None and on_unsafe != safety.IGNORE:
+        if self._source is not None:
             handle, folder = self._source
             safety.check(handle, read_saved_model(folder), on_unsafe, call=call)
+
+    @contextlib.contextmanager
+    def explained(self, tags: FrozenSet[str]) -> Iterator[None]:
+        """Says which module it was when TensorFlow fails to make a graph variant of it, and why.
+
+        Raises:
+            LoadFailed: in the place of whatever TensorFlow raises.
+        """
+        try:
+            yield
+        except UnihubError:
+            raise
+        # TensorFlow raises nearly every type here.
+        except Exception as error:
+            if self._source is None:
+                raise
+            # Few modules fail.
+            from unihub.apis.failures import failure
+
+            handle, folder = self._source
+            model = read_saved_model(folder)
+            graphs = [graph for graph in model.meta_graphs if frozenset(graph.tags) == tags]
+            raise failure(error, handle, graphs[0], model, True) from error
 
     def write(self, folder: str, save_variables: Callable[[str], None]) -> None:
         """Writes all graph variants, and the marker that makes them a module last.

@@ -1,0 +1,73 @@
+"""What loads by a handle is attacked as `unihub.load` is: mutants, links, hostile names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+from apis.attack import LOADS, MODELS, converted, mutated, strange
+
+import unihub
+
+SEEDS = range(12)
+
+
+@pytest.fixture
+def path(tmp_path):
+    with unihub.configure(cache=tmp_path / "cache", on_unsafe="ignore"):
+        yield str(tmp_path / "model")
+
+
+@pytest.mark.parametrize("load", LOADS, ids=lambda load: load.__name__)
+def test_mutants_end_in_errors_of_ours(path, load):
+    for seed in SEEDS:
+        mutant = mutated(path, load, seed)
+        error = strange(load, path)
+        assert error is None, (seed, mutant, repr(error))
+        shutil.rmtree(path)
+        shutil.rmtree(path + "-converted", ignore_errors=True)
+
+
+NAMES = [
+    "with space",
+    "ünïcode-𝄞",
+    "new\nline",
+    "\x1b[2Jescape",
+    "{braces}{0}",
+    "%s%d",
+    "'quote\"s",
+    "$(touch hacked)",
+    "-rf",
+    "x" * 200,
+]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other rules for names")
+@pytest.mark.parametrize("load", LOADS, ids=lambda load: load.__name__)
+def test_hostile_names(path, load, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    # A conversion takes a second.
+    for name in NAMES[3::3] if load is converted else NAMES:
+        shutil.copytree(str(MODELS / LOADS[load][0]), name)
+        assert strange(load, name) is None, name
+        # And where there is something to say of it.
+        with open(os.path.join(name, "saved_model.pb"), "r+b") as file:
+            file.truncate(100)
+        with pytest.raises(unihub.UnihubError) as refused:
+            load(name)
+        assert [c for c in str(refused.value) if not c.isprintable() and c != "\n"] == []
+        shutil.rmtree(name)
+    assert not os.path.exists("hacked")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows makes links for few users")
+@pytest.mark.parametrize("load", LOADS, ids=lambda load: load.__name__)
+def test_links_that_lead_nowhere_or_round(path, load):
+    for target in ("nowhere", "saved_model.pb", "/proc/self/mem", "/dev/null", "."):
+        shutil.copytree(str(MODELS / LOADS[load][0]), path)
+        os.remove(os.path.join(path, "saved_model.pb"))
+        os.symlink(target, os.path.join(path, "saved_model.pb"))
+        with pytest.raises(unihub.UnihubError):
+            load(path)
+        shutil.rmtree(path)
