@@ -120,7 +120,7 @@ WRONGS = {
         ["Only what works with TensorFlow imports it"],
     ),
     "click": (
-        "errors.py",
+        "errors/base.py",
         "def f():\n    import click\n",
         ["Only the command line imports click"],
     ),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from unihub.apis.module.initialize import initialize as initialize
     from unihub.conversion.convert import convert as convert
     from unihub.conversion.convert import validate as validate
-    from unihub.dispatch import load as load
+    from unihub.dispatch.load import load as load
     from unihub.dispatch.save import save as save
     from unihub.dispatch.support import support as support
     from unihub.dropin.shim import install as install

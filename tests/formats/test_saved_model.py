@@ -91,6 +91,15 @@ def test_a_change_is_noticed(model, change):
     check_golden("saved-model-changed", str(raised.value).replace(model, "path/to/model"))
 
 
+def test_a_file_that_tensorflow_prefers_is_noticed(tmp_path):
+    folder = shutil.copytree(str(MODELS / "tf1_saved_model_pbtxt"), str(tmp_path / "model"))
+    with saved_model_file(folder) as file:
+        file.check_unchanged()
+        shutil.copy(str(MODELS / "tf1_saved_model_pb" / "saved_model.pb"), folder)
+        with pytest.raises(SavedModelChanged):
+            file.check_unchanged()
+
+
 @pytest.mark.parametrize("fast", [True, False])
 def test_what_is_loaded_is_what_was_checked(model, fast, eager):
     def tags():

@@ -43,7 +43,6 @@ _CALL_IN_GRAPH = re.compile(r"create_module_spec|Estimator|EstimatorSpec|wrap_fu
 _DISABLE = ("disable_v2_behavior", "disable_eager_execution")
 _ENABLE = ("enable_v2_behavior", "enable_eager_execution")
 _LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
-_MAY_BIND_ANYTHING = ("globals", "locals", "vars")
 
 
 class Scope:

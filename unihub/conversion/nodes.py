@@ -13,7 +13,6 @@ Nodes = Dict[str, Any]
 
 PLACEHOLDERS = ("Placeholder", "PlaceholderV2")
 REFERENCE_VARIABLES = ("VariableV2", "Variable")
-_CALLABLE_ATTRIBUTES = ("func", "list")
 
 
 @dataclass(frozen=True)

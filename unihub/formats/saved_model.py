@@ -57,12 +57,15 @@ class SavedModelFile:
         Raises:
             SavedModelChanged: it was replaced or written to.
         """
+        folder = os.path.dirname(self.path)
         try:
             now = identity_of(os.stat(self.path))
         except OSError:
             now = ()
-        if now != self.identity:
-            raise SavedModelChanged(path=self.path, folder=os.path.dirname(self.path))
+        # TensorFlow prefers this one, wherever there are both.
+        preferred = os.path.join(folder, PB_FILE)
+        if now != self.identity or (self.path != preferred and os.path.lexists(preferred)):
+            raise SavedModelChanged(path=self.path, folder=folder)
 
 
 class _Open(threading.local):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import subprocess
 import sys
 
@@ -81,8 +82,8 @@ def test_no_bar_on_a_terminal(server, tmp_path, behaviour, setting):
 def test_a_wait_is_announced_on_a_terminal(server, tmp_path):
     server["/m"] = BUSY
     written, _ = on_a_terminal(arguments(server, tmp_path, None))
-    assert written.startswith("m?[2J.tar.gz: retrying in 0.0")
-    assert written.rstrip().endswith("s: 503")
+    # A slow machine draws a bar after it.
+    assert re.match(r"m\?\[2J\.tar\.gz: retrying in 0\.0\d+ s: 503\s", written)
 
 
 def test_no_bar_in_a_pipe(server, tmp_path):
