@@ -41,9 +41,9 @@ for name, start, load in json.loads(sys.argv[1]):
         continue
     exec(start)
     exec(load)
-    modules = {key: getattr(module, "__file__", None) for key, module in sys.modules.items()}
-    ours = {key: file for key, file in modules.items() if key.split(".")[0] == "unihub" and file}
-    print(json.dumps([name, ours]), flush=True)
+    ours = {key: sys.modules[key] for key in list(sys.modules) if key.split(".")[0] == "unihub"}
+    files = {key: getattr(module, "__file__", None) for key, module in ours.items()}
+    print(json.dumps([name, {key: file for key, file in files.items() if file}]), flush=True)
     os._exit(0)
 """
 
