@@ -206,6 +206,26 @@ def test_no_error_shows_a_secret(fact):
     assert [text for text in told if any(secret in text for secret in SECRETS)] == []
 
 
+HANDLES = (
+    "https://h/m.tar.gz?X=a b s1gnature",
+    "http://me:pa55 word pa55word@h:9/m.tar.gz",
+    "s3://me:x pa55word@b/m.tar.xz?y=s1gnature",
+    "HTTP:/me:pa55word@h/x?X=s1gnature",
+    " az://h/m?sig= s1gnature",
+)
+
+
+@pytest.mark.parametrize("handle", HANDLES)
+@pytest.mark.parametrize("choice", ["op", "api", "on_unsafe", "weights"])
+def test_white_space_hides_nothing_of_a_handle(handle, choice):
+    raised = []
+    for call in (lambda: unihub.load(handle, **{choice: "x"}), lambda: unihub.resolve(handle)):
+        with pytest.raises(unihub.UnihubError) as error, unihub.configure(offline=True):
+            call()
+        raised.append(f"{error.value} {error.value.facts}")
+    assert [text for text in raised if any(secret in text for secret in SECRETS)] == []
+
+
 def test_a_pickled_error_carries_no_secret():
     sent = pickle.dumps(LampBroken(lamp=HANDLE))
     assert b"pa55word" not in sent

@@ -8,7 +8,7 @@ import os
 from typing import Any, Dict, Optional, Tuple, Union
 
 from unihub.apis.request import Request
-from unihub.errors import UnihubError, check_choice, listed, nearest
+from unihub.errors import UnihubError, check_choice, in_template, listed, nearest
 from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
@@ -150,7 +150,7 @@ def load(
         >>> half_plus_two = unihub.load("path/to/half_plus_two")
         >>> half_plus_two(tf.constant([2.0]))
     """
-    line = f"unihub.load({_braces_doubled(handle)}, {{argument}}={{example!r}})"
+    line = f"unihub.load({in_template(handle)}, {{argument}}={{example!r}})"
     operation = op if isinstance(op, Operation) else _operation(op, line)
     for argument, value in (("api", api), ("weights", weights)):
         check_choice(argument, value, _CHOICES[argument], line)
@@ -199,12 +199,6 @@ def _operation(word: Any, line: str) -> Operation:
     from unihub.dispatch.support import chosen
 
     return chosen(Operation, word, "op", line)
-
-
-def _braces_doubled(handle: Any) -> str:
-    """A handle as code, for text that is yet to be formatted."""
-    text = os.fspath(handle) if isinstance(handle, (str, os.PathLike)) else handle
-    return repr(text).replace("{", "{{").replace("}", "}}")
 
 
 def _in_tf2() -> bool:

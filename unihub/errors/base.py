@@ -6,6 +6,7 @@ in the same situation, so that existing ``except`` clauses still match.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import warnings
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Sequence, Tuple, Type
 
 _LONGEST_FACT = 400
+# A drive of Windows has one letter.
+_MAYBE_URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]+:)?//|\s*[A-Za-z][A-Za-z0-9+.-]+:/")
 _MOST_CHOICES = 12
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 # A made-up model can claim more than a float holds.
@@ -87,7 +90,8 @@ class UnihubError(Exception):
 
     def _set(self, message: Message, facts: Dict[str, Any]) -> None:
         # An error is kept, pickled and sent: it has no secret to give away.
-        facts = {name: _without_secrets(fact) for name, fact in facts.items()}
+        handle = facts.get("handle")
+        facts = {name: _without_secrets(fact, handle) for name, fact in facts.items()}
         filled = message.filled(**facts)
         self.code = filled.code
         self.what, self.why, self.do = filled.what, filled.why, filled.do
@@ -202,8 +206,32 @@ def warn(text: str, category: Type[Warning]) -> None:
     warnings.warn(text, category, stacklevel=level)
 
 
-def _without_secrets(fact: Any) -> Any:
-    if not isinstance(fact, str) or "://" not in fact:
+def shown_handle(handle: Any) -> Any:
+    """A handle without what may be secret in it; a path of this machine as it is.
+
+    All of the text is one URL here, whatever white space there is in it.
+    """
+    if not isinstance(handle, str) or _MAYBE_URL.match(handle) is None:
+        return handle
+    # Few errors tell of a URL.
+    from unihub.redaction import redacted
+
+    return redacted(handle)
+
+
+def in_template(handle: Any) -> str:
+    """A handle as code, without secrets, for a line that is yet to be formatted."""
+    text = os.fspath(handle) if isinstance(handle, (str, os.PathLike)) else handle
+    return repr(shown_handle(text)).replace("{", "{{").replace("}", "}}")
+
+
+def _without_secrets(fact: Any, handle: Any = None) -> Any:
+    if not isinstance(fact, str):
+        return fact
+    if isinstance(handle, str):
+        # In a sentence nothing tells where a URL with white space in it ends.
+        fact = fact.replace(handle, shown_handle(handle))
+    if "://" not in fact:
         return fact
     # Few errors tell of a URL.
     from unihub.redaction import without_secrets

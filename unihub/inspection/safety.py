@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, Optional, Set, Tuple
 
-from unihub.errors import UnihubError, check_choice, warn
+from unihub.errors import UnihubError, check_choice, in_template, warn
 from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
@@ -48,8 +48,7 @@ def check_reaction(on_unsafe: Optional[str], call: str, handle: Any) -> None:
     """
     if on_unsafe is None:
         return
-    given = repr(os.fspath(handle)) if isinstance(handle, (str, os.PathLike)) else "handle"
-    given = given.replace("{", "{{").replace("}", "}}")
+    given = in_template(handle) if isinstance(handle, (str, os.PathLike)) else "handle"
     line = f"{call}({given}, on_unsafe={{example!r}})"
     # Nobody is led to ignore what is unsafe by a typing error.
     check_choice("on_unsafe", on_unsafe, CHOICES, line, offered=(WARN, REFUSE))
