@@ -15,7 +15,7 @@ from conftest import MODELS, ROOT
 # Bringing a model here, and what stores it.
 FETCHING = ("handles.sources", "handles.download", "handles.archive", "handles.cache")
 TOOLS = ("conversion", "checking", "doctor", "demo", "cli", "dropin.shim", "dropin.running")
-EAGER = "import tensorflow as tf, unihub"
+EAGER = "import tensorflow as tf, unihub; tf.compat.v1.enable_v2_behavior()"
 GRAPH = "import tensorflow as tf, unihub; tf.compat.v1.disable_v2_behavior()"
 
 # What is run, and the rooms of unihub that it has no business in.
