@@ -28,6 +28,7 @@ _CALLED_LATER = ("__call__", "_default_save_signature")
 _PRIVATE = "_"
 _TRACE = "trace_"
 _REFERENCES = ("children", "dependencies")
+_NAMES_OF_SPARSE = ("values_tensor_name", "indices_tensor_name", "dense_shape_tensor_name")
 
 # Each looks through the graph; after so many, following it from its roots is cheaper.
 _MOST_ASKED = 20
@@ -272,9 +273,11 @@ def _node_list(collection: Message) -> List[str]:
 
 
 def _tensor_names(signature: Message) -> Iterator[str]:
-    for field in ("outputs", "inputs"):
-        for _, info in signature.all_entries(field):
-            yield info.text("name")
-            yield from info.message("coo_sparse").texts("values_tensor_name")
-            for part in info.message("composite_tensor").messages("components"):
-                yield part.text("name")
+    """Every tensor that a signature names, in whichever of its encodings."""
+    waiting = [info for field in ("outputs", "inputs") for _, info in signature.all_entries(field)]
+    while waiting:
+        info = waiting.pop()
+        yield from info.texts("name")
+        for field in _NAMES_OF_SPARSE:
+            yield from info.message("coo_sparse").texts(field)
+        waiting += info.message("composite_tensor").messages("components")

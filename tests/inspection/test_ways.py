@@ -1,0 +1,43 @@
+"""Ways round the search for acting ops: each in a graph that is written by hand."""
+
+from __future__ import annotations
+
+from hand_made import meta_graph, saved_model, signature, tensor_info
+
+from unihub.formats import read_saved_model
+from unihub.inspection.security import When, security_findings
+
+
+def node(name, op, *inputs, **attributes):
+    values = [(5, [(1, key), (2, value)]) for key, value in attributes.items()]
+    return 1, [(1, name), (2, op), *((3, one) for one in inputs), *values]
+
+
+def strings(*texts, shape=()):
+    """The value of a constant of strings."""
+    return [(8, [(1, 7), (2, [(2, [(1, size)]) for size in shape]), *((8, t) for t in texts)])]
+
+
+def text(value):
+    return [(2, value)]
+
+
+def found_in(tmp_path, graph, **of_meta_graph):
+    """The ops that act, when, and what they are given."""
+    more = [(2, graph), *of_meta_graph.pop("more", [])]
+    content = saved_model(meta_graph(more=more, **of_meta_graph))
+    (tmp_path / "saved_model.pb").write_bytes(content)
+    return [(f.op, f.when, f.detail) for f in security_findings(read_saved_model(tmp_path))]
+
+
+WRITES = [node("path", "Const", value=strings("p")), node("acts", "WriteFile", "path")]
+
+
+def test_all_tensors_of_a_signature_are_run(tmp_path):
+    plain = tensor_info("rests:0", 1)
+    sparse = [[(4, [(number, "acts:0")])] for number in (1, 2, 3)]
+    composite = [(5, [(2, plain), (2, sparse[1])])]
+    for info in (*sparse, composite):
+        signatures = {"s": signature({}, {"y": info})}
+        found = found_in(tmp_path, WRITES, signatures=signatures)
+        assert found == [("WriteFile", When.CALL, "'p'")]
