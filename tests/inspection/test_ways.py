@@ -41,3 +41,23 @@ def test_all_tensors_of_a_signature_are_run(tmp_path):
         signatures = {"s": signature({}, {"y": info})}
         found = found_in(tmp_path, WRITES, signatures=signatures)
         assert found == [("WriteFile", When.CALL, "'p'")]
+
+
+def function(name, arguments, *nodes):
+    """A function of a library."""
+    return 1, [
+        (1, [(1, name), *((2, [(1, one)]) for one in arguments)]),
+        *((3, n) for _, n in nodes),
+    ]
+
+
+def test_of_a_captured_constant_every_string_counts(tmp_path):
+    number, fields = node("c", "Const", value=strings(""))
+    repeated = number, [*fields, (5, [(1, "value"), (2, strings("gs://b"))])]
+    vector = node("c", "Const", value=strings("", "gs://b", shape=(2,)))
+    library = [function("f", ["p"], node("acts", "CacheDatasetV2", "p", "p"))]
+    concrete = (2, [(1, "f"), (2, [(2, 1)])])
+    objects = (7, [(1, []), (1, [(9, [(1, "c")])]), concrete])
+    for constant in (repeated, vector):
+        found = found_in(tmp_path, [constant, (2, library)], more=[objects])
+        assert found == [("CacheDatasetV2", When.CALL, "'gs://b'")]

@@ -165,7 +165,7 @@ class Paths:
         paths: List[Path] = []
         more: List[Place] = []
         for concrete in self._reachability.concrete_functions(function.name):
-            paths.append(self._captured(concrete, function, index, name))
+            paths += self._captured(concrete, function, index, name)
         functions, nodes = self._reachability.graph.callers(function.name)
         callers: List[Tuple[Node, Optional[Function]]] = [(node, None) for node in nodes]
         for caller in functions:
@@ -180,25 +180,27 @@ class Paths:
                 paths.append(Path(COMPUTED, node.op.encode("utf-8")))
         return paths, more
 
-    def _captured(self, concrete: Message, function: Function, index: int, name: str) -> Path:
+    def _captured(self, concrete: Message, function: Function, index: int, name: str) -> List[Path]:
         bound = concrete.numbers("bound_inputs")
         position = index - (function.argument_count - len(bound))
         objects = self._meta_graph.message("object_graph_def")
         if not 0 <= position < len(bound):
-            return Path(ARGUMENT, name.encode("utf-8"))
+            return [Path(ARGUMENT, name.encode("utf-8"))]
         if 0 <= bound[position] < objects.count("nodes"):
             captured = objects.item("nodes", bound[position])
             if captured.text("registered_name"):
-                return Path(COMPUTED, b"an object of a registered class")
+                return [Path(COMPUTED, b"an object of a registered class")]
             if captured.has("asset"):
                 asset = captured.message("asset").number("asset_file_def_index")
                 if 0 <= asset < len(self._files):
-                    return Path(ASSET, self._files[asset].encode("utf-8"))
+                    return [Path(ASSET, self._files[asset].encode("utf-8"))]
             operation = captured.message("constant").text("operation")
             node = self._reachability.graph.nodes.get(operation)
-            if node is not None and node.constant_strings():
-                return Path(CONSTANT, node.constant_strings()[0])
-        return Path(COMPUTED, b"a captured tensor")
+            # Which of several TensorFlow takes, it does not say.
+            texts = node.constant_strings() if node is not None else []
+            if texts:
+                return [Path(CONSTANT, text) for text in texts]
+        return [Path(COMPUTED, b"a captured tensor")]
 
 
 def _says_where(first: Path) -> bool:
