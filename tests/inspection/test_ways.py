@@ -30,6 +30,7 @@ def found_in(tmp_path, graph, **of_meta_graph):
     return [(f.op, f.when, f.detail) for f in security_findings(read_saved_model(tmp_path))]
 
 
+MAIN_OP = {"saved_model_main_op": [(1, [(1, "acts")])]}
 WRITES = [node("path", "Const", value=strings("p")), node("acts", "WriteFile", "path")]
 
 
@@ -61,3 +62,26 @@ def test_of_a_captured_constant_every_string_counts(tmp_path):
     for constant in (repeated, vector):
         found = found_in(tmp_path, [constant, (2, library)], more=[objects])
         assert found == [("CacheDatasetV2", When.CALL, "'gs://b'")]
+
+
+def test_nodes_with_one_name_for_what_they_share_are_one_variable(tmp_path):
+    def handle(name, shared):
+        return node(name, "VarHandleOp", shared_name=text(shared))
+
+    read = node("read", "ReadVariableOp", "h2"), node("acts", "ReadFile", "read")
+    local = node("local", "Const", value=strings("/words"))
+    remote = node("remote", "Const", value=strings("gs://b"))
+    handles = [handle("h1", "v"), handle("h2", "v"), handle("h3", "other")]
+    assign = [node("one", "AssignVariableOp", "h2", "local")]
+    computed = "what 'ReadVariableOp' computes"
+    cases = [
+        ([*assign, node("two", "AssignVariableOp", "h1", "remote")], ["'/words'", "'gs://b'"]),
+        ([*assign, node("two", "AssignVariableOp", "h3", "remote")], ["'/words'"]),
+        ([*assign, node("other", "Identity", "h1")], ["'/words'", computed]),
+        ([], [computed]),
+    ]
+    for nodes, expected in cases:
+        graph = [*handles, local, remote, *nodes, *read]
+        found = found_in(tmp_path, graph, collections=MAIN_OP)
+        (detail,) = [detail for op, _, detail in found if op == "ReadFile"]
+        assert sorted(detail.split(", ")) == expected

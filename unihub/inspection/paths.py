@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from unihub.formats.message import Message
+from unihub.inspection.assignments import Assignments, assignments, variables
 from unihub.inspection.graph import Function, Node, node_of
 from unihub.inspection.reachability import Fed, Reachability
 
@@ -33,7 +34,7 @@ _PASS_ON = frozenset(
 )
 # Puts strings together, so that what is a path in the end may be seen in none of them.
 _JOIN = "StringJoin"
-_READ, _ASSIGN = "ReadVariableOp", "AssignVariableOp"
+_READ = "ReadVariableOp"
 _ASSETS_COLLECTION = "saved_model_assets"
 _CALLS = frozenset(("PartitionedCall", "StatefulPartitionedCall"))
 _DEEPEST_JOIN = 20
@@ -67,6 +68,7 @@ class Paths:
         self._reachability = reachability
         self._steps_left = _MOST_STEPS_IN_ALL
         self._files = [asset.text("filename") for asset in meta_graph.messages("asset_file_def")]
+        self._assignments: Optional[Assignments] = None
         # By the node that the loader feeds, of the graph itself.
         self._fed: Dict[Fed, Dict[str, Path]] = {}
         if not reachability.is_nested:
@@ -140,20 +142,22 @@ class Paths:
         if node.op == "Placeholder":
             return [Path(ARGUMENT, node.name.encode("utf-8"))], []
         if node.op == _READ and function is None:
-            return [], [(value, None) for value in self._assigned(node)]
+            return self._assigned(node)
         if node.op in _PASS_ON or node.op == _JOIN:
             return [], [(input_name, function) for input_name in node.data_inputs]
         return [Path(COMPUTED, node.op.encode("utf-8"))], []
 
-    def _assigned(self, read: Node) -> List[str]:
+    def _assigned(self, read: Node) -> Tuple[List[Path], List[Place]]:
         """What the graph assigns to a variable, as TF 1.15 does with the paths of assets."""
-        handle = [node_of(name) for name in read.data_inputs]
-        return [
-            node.data_inputs[1]
-            for node in self._reachability.graph.nodes.values()
-            if node.op == _ASSIGN and [node_of(name) for name in node.data_inputs[:1]] == handle
-            if len(node.data_inputs) > 1
-        ]
+        graph = self._reachability.graph
+        if self._assignments is None:
+            self._assignments = assignments(graph)
+        names = [name for handle in read.data_inputs[:1] for name in variables(graph, handle)]
+        values = [value for name in {*names, ""} for value in self._assignments.get(name, ())]
+        known = [(value, None) for value in values if value is not None]
+        if names and known and len(known) == len(values):
+            return [], list(known)
+        return [Path(COMPUTED, read.op.encode("utf-8"))], list(known)
 
     def _argument(
         self, function: Function, name: str, index: int
