@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hand_made import meta_graph, saved_model, signature, tensor_info
+from hand_made import HUB_MODULE, meta_graph, saved_model, signature, tensor_info
 
 from unihub.formats import read_saved_model
 from unihub.inspection.security import When, security_findings
@@ -85,3 +85,32 @@ def test_nodes_with_one_name_for_what_they_share_are_one_variable(tmp_path):
         found = found_in(tmp_path, graph, collections=MAIN_OP)
         (detail,) = [detail for op, _, detail in found if op == "ReadFile"]
         assert sorted(detail.split(", ")) == expected
+
+
+def test_only_what_the_loader_feeds_is_an_asset(tmp_path):
+    def asset(tensor, name="words.txt"):
+        return [(1, [(1, tensor)]), (2, name)]
+
+    def listed(*assets):
+        return {**MAIN_OP, "saved_model_assets": [(5, [(1, [(2, one)]) for one in assets])]}
+
+    def own(*assets):
+        return [(6, one) for one in assets]
+
+    graph = [node("p", "Const", value=strings("/etc/x")), node("acts", "ReadFile", "p:0")]
+    fed, other = asset("p:0"), asset("other:0")
+    for collections, more, is_fed in (
+        (listed(fed), [], True),
+        (listed(), own(fed), True),
+        (listed(fed), own(fed), True),
+        # One of both loaders does not feed these.
+        (listed(fed), own(other), False),
+        (listed(other), own(fed), False),
+        (listed(fed), own(asset("p:0", "others.txt")), False),
+        (listed(asset("p:1")), [], False),
+    ):
+        found = found_in(tmp_path, graph, collections=collections, more=more)
+        assert [op for op, _, _ in found] == ([] if is_fed else ["ReadFile"])
+    (tmp_path / "tfhub_module.pb").write_bytes(HUB_MODULE)
+    assert found_in(tmp_path, graph, collections=MAIN_OP, more=own(fed))
+    assert not found_in(tmp_path, graph, collections=listed(fed))

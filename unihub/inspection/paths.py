@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
+from unihub.formats.files import HUB_FILE
 from unihub.formats.message import Message
 from unihub.inspection.assignments import Assignments, assignments, variables
 from unihub.inspection.graph import Function, Node, node_of
@@ -69,16 +71,16 @@ class Paths:
         self._steps_left = _MOST_STEPS_IN_ALL
         self._files = [asset.text("filename") for asset in meta_graph.messages("asset_file_def")]
         self._assignments: Optional[Assignments] = None
-        # By the node that the loader feeds, of the graph itself.
+        # By the tensor that the loader feeds, of the graph itself.
         self._fed: Dict[Fed, Dict[str, Path]] = {}
         if not reachability.is_nested:
             self._fed[Fed.ASSETS] = {
-                node_of(asset.message("tensor_info").text("name")): Path(
+                _tensor(asset.message("tensor_info").text("name")): Path(
                     ASSET, asset.text("filename").encode("utf-8")
                 )
-                for asset in _assets(meta_graph)
+                for asset in _assets(meta_graph, reachability.file)
             }
-            file_name = node_of(meta_graph.message("saver_def").text("filename_tensor_name"))
+            file_name = _tensor(meta_graph.message("saver_def").text("filename_tensor_name"))
             self._fed[Fed.CHECKPOINT] = {file_name: Path(CHECKPOINT, b"")}
 
     def of_inputs(
@@ -112,8 +114,8 @@ class Paths:
                 found[Path(COMPUTED, b"a long chain of ops")] = None
                 break
             seen.add(place)
-            if where is None and node_of(name) in fed:
-                found[fed[node_of(name)]] = None
+            if where is None and _tensor(name) in fed:
+                found[fed[_tensor(name)]] = None
                 continue
             node = self._node(node_of(name), where)
             paths, more = self._step(node_of(name), node, where)
@@ -212,10 +214,34 @@ def _says_where(first: Path) -> bool:
     return first.kind != COMPUTED and (first.kind != CONSTANT or b"/" in first.text)
 
 
-def _assets(meta_graph: Message) -> List[Message]:
-    """AssetFileDefs, from where TF2 and from where TF1 keeps them."""
+def _tensor(name: str) -> str:
+    """A tensor's full name; of a node's outputs the first has a short one, too."""
+    return name if ":" in name else f"{name}:0"
+
+
+def _assets(meta_graph: Message, file: str) -> List[Message]:
+    """The AssetFileDefs whose paths are fed, whoever loads the model.
+
+    The loader of SavedModels takes those of the collection only where it finds no others; that of
+    the TF1 Hub format knows only the collection.
+    """
+    own = meta_graph.messages("asset_file_def")
+    listed = _listed_assets(meta_graph)
+    if not own:
+        return listed
+    if not listed and not os.path.lexists(os.path.join(os.path.dirname(file), HUB_FILE)):
+        return own
+    fed_by_both = set(map(_fed_by, listed))
+    return [asset for asset in own if _fed_by(asset) in fed_by_both]
+
+
+def _listed_assets(meta_graph: Message) -> List[Message]:
     entries = meta_graph.all_entries("collection_def")
     collections = [value for name, value in entries if name == _ASSETS_COLLECTION]
     # Of several it is not sure which one is read, so none is believed.
     values = collections[0].message("any_list").messages("value") if len(collections) == 1 else []
-    return meta_graph.messages("asset_file_def") + [value.message("value") for value in values]
+    return [value.message("value") for value in values]
+
+
+def _fed_by(asset: Message) -> Tuple[str, str]:
+    return asset.message("tensor_info").text("name"), asset.text("filename")

@@ -90,7 +90,7 @@ class Reachability:
         self.graph = graph
         self.is_nested = outer is not None
         self._outer = outer
-        self._file = file
+        self.file = file
         self._meta_graph = meta_graph
         self._objects = meta_graph.message("object_graph_def")
         self._asked = 0
@@ -226,7 +226,7 @@ class Reachability:
 
     def _initializers(self, collection: Message) -> Iterator[str]:
         for content in collection.message("bytes_list").contents("value", _LONGEST_DEF):
-            variable = wire.read_message(content, self._file, "VariableDef", "variable")
+            variable = wire.read_message(content, self.file, "VariableDef", "variable")
             yield variable.text("initializer_name")
 
     def _has_consumers(self, name: str) -> bool:
