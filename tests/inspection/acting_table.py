@@ -24,7 +24,7 @@ EXPECTED = {
     "writes_in_a_branch": [("high", "WriteFile", "call", "'acted.txt'")],
     "writes_in_a_loop": [("high", "WriteFile", "call", "'acted.txt'")],
     "reads": [("medium", "ReadFile", "call", "'/etc/hostname'")],
-    "reads_what_the_graph_joins": [("high", "ReadFile", "call", "'gs://bucket'")],
+    "reads_what_the_graph_joins": [("high", "ReadFile", "call", "'gs://bucket/file'")],
     "reads_from_the_network": [("high", "ReadFile", "call", "'https://example.com/x'")],
     "finds_files": [("medium", "MatchingFiles", "call", "'/home/*/.ssh/*'")],
     "python": [("critical", "EagerPyFunc", "call", "'pyfunc_0'")],

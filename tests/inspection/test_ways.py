@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hand_made import HUB_MODULE, meta_graph, saved_model, signature, tensor_info
 
 from unihub.formats import read_saved_model
@@ -114,3 +115,46 @@ def test_only_what_the_loader_feeds_is_an_asset(tmp_path):
     (tmp_path / "tfhub_module.pb").write_bytes(HUB_MODULE)
     assert found_in(tmp_path, graph, collections=MAIN_OP, more=own(fed))
     assert not found_in(tmp_path, graph, collections=listed(fed))
+
+
+PARTS = {
+    "scheme": ["gs:/"],
+    "bucket": ["/bucket/x"],
+    "name": ["gs"],
+    "folder": ["/words/"],
+    "either": ["/a", "gs:/"],
+    "empty": [""],
+    "many": [f"s{index}:/" for index in range(100)],
+}
+COMPUTED = "what 'StringJoin' computes"
+
+
+@pytest.mark.parametrize(
+    ("parts", "separator", "expected"),
+    [
+        (["scheme", "bucket"], "", {"'gs://bucket/x'"}),
+        (["name", "bucket"], ":/", {"'gs://bucket/x'"}),
+        (["either", "bucket"], "", {"'/a/bucket/x'", "'gs://bucket/x'"}),
+        (["folder", "name"], "", {"'/words/gs'"}),
+        (["scheme", "given"], "", {COMPUTED}),
+        (["name", "given"], "", {COMPUTED}),
+        (["empty", "given"], "gs://", {COMPUTED}),
+        (["many", "bucket"], "", {COMPUTED}),
+        (["round", "bucket"], "", {COMPUTED}),
+        (["folder", "given"], "", {"'/words/'", "what the caller gives as 'given'"}),
+        (["empty", "given"], "", {"what the caller gives as 'given'"}),
+        (["given", "bucket"], "", {"what the caller gives as 'given'", "'/bucket/x'"}),
+    ],
+)
+def test_strings_are_put_together_before_they_are_judged(tmp_path, parts, separator, expected):
+    nodes = [
+        node(name, "Const", value=strings(*texts, shape=(len(texts),)))
+        for name, texts in PARTS.items()
+    ]
+    nodes += [node("given", "Placeholder"), node("round", "Identity", "path")]
+    nodes += [node("path", "StringJoin", *parts, separator=text(separator))]
+    found = found_in(tmp_path, [*nodes, node("acts", "ReadFile", "path")], collections=MAIN_OP)
+    (detail,) = [detail for op, _, detail in found if op == "ReadFile"]
+    details = set(detail.split(", "))
+    assert details >= expected
+    assert (COMPUTED in details) == (COMPUTED in expected)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Iterable, List, Mapping, NamedTuple, Optional, Set, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
 
 from unihub.formats.files import HUB_FILE
 from unihub.formats.message import Message
 from unihub.inspection.assignments import Assignments, assignments, variables
 from unihub.inspection.graph import Function, Node, node_of
+from unihub.inspection.joining import is_decided, joined
 from unihub.inspection.reachability import Fed, Reachability
 
 CONSTANT, ASSET, CHECKPOINT = "constant", "asset", "checkpoint"
@@ -71,6 +72,7 @@ class Paths:
         self._steps_left = _MOST_STEPS_IN_ALL
         self._files = [asset.text("filename") for asset in meta_graph.messages("asset_file_def")]
         self._assignments: Optional[Assignments] = None
+        self._joins: Dict[Tuple[str, str, Fed], Tuple[Path, ...]] = {}
         # By the tensor that the loader feeds, of the graph itself.
         self._fed: Dict[Fed, Dict[str, Path]] = {}
         if not reachability.is_nested:
@@ -97,11 +99,10 @@ class Paths:
         """
         inputs = node.data_inputs
         places = [(inputs[index], function) for index in indices if index < len(inputs)]
-        return self._of(places, self._fed.get(fed, {}))
+        return self._of(places, fed)
 
-    def _of(
-        self, waiting: List[Place], fed: Mapping[str, Path], depth: int = 0
-    ) -> Tuple[Path, ...]:
+    def _of(self, waiting: List[Place], fed: Fed, depth: int = 0) -> Tuple[Path, ...]:
+        given = self._fed.get(fed, {})
         found: Dict[Path, None] = {}
         seen: Set[Tuple[str, str]] = set()
         while waiting:
@@ -114,17 +115,36 @@ class Paths:
                 found[Path(COMPUTED, b"a long chain of ops")] = None
                 break
             seen.add(place)
-            if where is None and _tensor(name) in fed:
-                found[fed[_tensor(name)]] = None
+            if where is None and _tensor(name) in given:
+                found[given[_tensor(name)]] = None
                 continue
             node = self._node(node_of(name), where)
+            if node is not None and node.op == _JOIN:
+                found.update(dict.fromkeys(self._joined(node, where, fed, depth)))
+                continue
             paths, more = self._step(node_of(name), node, where)
-            if more and node is not None and node.op == _JOIN:
-                first = self._of(more[:1], fed, depth + 1)
-                paths = [] if all(map(_says_where, first)) else [Path(COMPUTED, _JOIN.encode())]
             found.update(dict.fromkeys(paths))
             waiting += more
         return tuple(found)
+
+    def _joined(
+        self, node: Node, where: Optional[Function], fed: Fed, depth: int
+    ) -> Tuple[Path, ...]:
+        """What strings make that are put together."""
+        place = (node.name, where.name if where else "", fed)
+        if place not in self._joins:
+            unknown = Path(COMPUTED, _JOIN.encode())
+            # For those that go round in a circle.
+            self._joins[place] = (unknown,)
+            parts = [self._of([(name, where)], fed, depth + 1) for name in node.data_inputs]
+            texts, count = joined(list(map(_texts, parts)), node.attribute_strings("separator"))
+            rest = parts[count:]
+            is_known = not rest or _say_where(texts, rest[0])
+            found = [] if is_known else [unknown]
+            found += [Path(CONSTANT, text) for text in texts if text or not rest]
+            found += [path for part in rest for path in part]
+            self._joins[place] = tuple(found)
+        return self._joins[place]
 
     def _node(self, name: str, function: Optional[Function]) -> Optional[Node]:
         if function is not None:
@@ -145,7 +165,7 @@ class Paths:
             return [Path(ARGUMENT, node.name.encode("utf-8"))], []
         if node.op == _READ and function is None:
             return self._assigned(node)
-        if node.op in _PASS_ON or node.op == _JOIN:
+        if node.op in _PASS_ON:
             return [], [(input_name, function) for input_name in node.data_inputs]
         return [Path(COMPUTED, node.op.encode("utf-8"))], []
 
@@ -209,9 +229,20 @@ class Paths:
         return [Path(COMPUTED, b"a captured tensor")]
 
 
-def _says_where(first: Path) -> bool:
-    """Whether the first part of a path tells already which file system it is of."""
-    return first.kind != COMPUTED and (first.kind != CONSTANT or b"/" in first.text)
+def _texts(part: Tuple[Path, ...]) -> List[bytes]:
+    """What a part of a string may be; nothing where that is not known."""
+    if any(path.kind != CONSTANT for path in part):
+        return []
+    return [path.text for path in part] or [b""]
+
+
+def _say_where(texts: List[bytes], following: Tuple[Path, ...]) -> bool:
+    """Whether the beginnings of a path, or what follows, tell of which file system it is."""
+    if not all(texts):
+        starts = [path.text for path in following if path.kind == CONSTANT]
+        if any(path.kind == COMPUTED for path in following) or not all(map(is_decided, starts)):
+            return False
+    return all(is_decided(text) for text in texts if text)
 
 
 def _tensor(name: str) -> str:

@@ -377,7 +377,8 @@ class Scan:
         told = " ".join(finding.detail for finding in found)
         for node, function, triggers in self._mentions("://"):
             remote = [text for text in node.constant_strings() if re.match(_REMOTE, text)]
-            remote = [text for text in remote if _quoted(text) not in told]
+            # Without the closing quote, for what a path only begins with.
+            remote = [text for text in remote if _quoted(text)[:-1] not in told]
             if remote:
                 texts = _detail([Path(CONSTANT, text) for text in remote])
                 where = _place(node, function)
