@@ -6,6 +6,7 @@ import pytest
 from hand_made import HUB_MODULE, meta_graph, saved_model, signature, tensor_info
 
 from unihub.formats import read_saved_model
+from unihub.inspection import reachability
 from unihub.inspection.security import When, security_findings
 
 
@@ -158,3 +159,20 @@ def test_strings_are_put_together_before_they_are_judged(tmp_path, parts, separa
     details = set(detail.split(", "))
     assert details >= expected
     assert (COMPUTED in details) == (COMPUTED in expected)
+
+
+def test_functions_of_one_interface_stand_for_one_another(tmp_path, monkeypatch):
+    def implementing(name, api, *nodes):
+        number, fields = function(name, ["path"], *nodes)
+        return number, [*fields, (5, [(1, "api_implements"), (2, text(api))])]
+
+    acts, rests = node("acts", "WriteFile", "path"), node("rests", "Identity", "path")
+    path = node("path", "Const", value=strings("p"))
+    call = node("call", "PartitionedCall", "path", f=[(10, [(1, "good")])])
+    signatures = {"s": signature({}, {"y": tensor_info("call:0", 1)})}
+    for api, expected in (("same", [("WriteFile", When.CALL, "'p'")]), ("other", [])):
+        library = [implementing("good", "same", rests), implementing("bad", api, acts)]
+        graph = [path, call, (2, library)]
+        for most in (50, 0):
+            monkeypatch.setattr(reachability, "_MOST_TRACED", most)
+            assert found_in(tmp_path, graph, signatures=signatures) == expected

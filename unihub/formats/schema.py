@@ -119,6 +119,7 @@ MESSAGES: Mapping[str, Tuple[Field, ...]] = {
     "FunctionDef": (
         Field(1, "signature", "OpDef"),
         Field(3, "node_def", "NodeDef"),
+        Field(5, "attr", "AttrEntry"),
     ),
     "SaverDef": (
         Field(1, "filename_tensor_name", STRING),

@@ -29,6 +29,8 @@ _DEEPER_PATHS = (
     "attr.value.func.attr.value.func.attr.key",
     "attr.value.func.attr.value.list.func.attr.key",
 )
+# Functions with the same value of this attribute TensorFlow exchanges for one another.
+_INTERFACE = "api_implements"
 _GRADIENTS = (("gradient", "function_name"), ("registered_gradients", "registered_op_type"))
 
 
@@ -107,6 +109,12 @@ class Function:
         return any(a.text("number_attr") or a.text("type_list_attr") for a in arguments)
 
     @property
+    def interfaces(self) -> Set[bytes]:
+        """What it says that it implements."""
+        values = [value for key, value in self._message.all_entries("attr") if key == _INTERFACE]
+        return {text for value in values for text in value.contents("s")}
+
+    @property
     def all_nodes(self) -> List[Node]:
         """Also those whose name another one has."""
         if self._all_nodes is None:
@@ -176,6 +184,9 @@ class Graph:
         self._nodes: Optional[Dict[str, Node]] = None
         self._callers_found: Dict[str, Tuple[List[Function], List[Node]]] = {}
         self._callers: Optional[Dict[str, Tuple[List[Function], List[Node]]]] = None
+        self._has_interfaces = False
+        self._interfaces: Dict[str, List[bytes]] = {}
+        self._implementing: Dict[bytes, List[str]] = {}
         self._ops: Optional[FrozenSet[str]] = None
         self._evaluated: Dict[Optional[Function], Set[str]] = {}
 
@@ -235,6 +246,25 @@ class Graph:
         nodes = [node for node in self.nodes_holding(name) if name in node.functions()]
         self._callers_found[name] = functions, nodes
         return functions, nodes
+
+    def interfaces(self, name: str) -> List[bytes]:
+        """What a function implements: whoever calls it may call any that implements the same."""
+        self._read_interfaces()
+        return self._interfaces.get(name, [])
+
+    def implementing(self, interface: bytes) -> List[str]:
+        """The functions of an interface."""
+        self._read_interfaces()
+        return self._implementing.get(interface, [])
+
+    def _read_interfaces(self) -> None:
+        if self._has_interfaces:
+            return
+        self._has_interfaces = True
+        for function in self.functions_holding(_INTERFACE):
+            for interface in function.interfaces:
+                self._implementing.setdefault(interface, []).append(function.name)
+                self._interfaces.setdefault(function.name, []).append(interface)
 
     def all_callers(self) -> Dict[str, Tuple[List[Function], List[Node]]]:
         """As `callers`, of all functions at once; ops are among them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 
 from unihub.formats.files import HUB_FILE
 from unihub.formats.message import Message
@@ -41,6 +41,7 @@ _READ = "ReadVariableOp"
 _ASSETS_COLLECTION = "saved_model_assets"
 _CALLS = frozenset(("PartitionedCall", "StatefulPartitionedCall"))
 _DEEPEST_JOIN = 20
+_MOST_EXCHANGED = 20
 
 Place = Tuple[str, Optional[Function]]
 
@@ -175,7 +176,8 @@ class Paths:
         if self._assignments is None:
             self._assignments = assignments(graph)
         names = [name for handle in read.data_inputs[:1] for name in variables(graph, handle)]
-        values = [value for name in {*names, ""} for value in self._assignments.get(name, ())]
+        assigned = [self._assignments.get(name, []) for name in dict.fromkeys((*names, ""))]
+        values = [value for of_name in assigned for value in of_name]
         known = [(value, None) for value in values if value is not None]
         if names and known and len(known) == len(values):
             return [], list(known)
@@ -190,21 +192,35 @@ class Paths:
             return [Path(COMPUTED, b"a list of arguments")], []
         paths: List[Path] = []
         more: List[Place] = []
-        for concrete in self._reachability.concrete_functions(function.name):
-            paths += self._captured(concrete, function, index, name)
-        functions, nodes = self._reachability.graph.callers(function.name)
-        callers: List[Tuple[Node, Optional[Function]]] = [(node, None) for node in nodes]
-        for caller in functions:
-            callers += [
-                (node, caller) for node in caller.all_nodes if function.name in node.functions()
-            ]
-        for node, where in callers:
-            inputs = node.data_inputs
-            if node.op in (*_CALLS, function.name) and index < len(inputs):
-                more.append((inputs[index], where))
-            else:
-                paths.append(Path(COMPUTED, node.op.encode("utf-8")))
+        names = self._exchanged(function.name)
+        if len(names) > _MOST_EXCHANGED:
+            return [Path(COMPUTED, b"one of many functions")], []
+        for called in sorted(names):
+            for concrete in self._reachability.concrete_functions(called):
+                paths += self._captured(concrete, function, index, name)
+            for node, where in self._calling(called):
+                inputs = node.data_inputs
+                if node.op in (*_CALLS, called) and index < len(inputs):
+                    more.append((inputs[index], where))
+                else:
+                    paths.append(Path(COMPUTED, node.op.encode("utf-8")))
         return paths, more
+
+    def _exchanged(self, name: str) -> Set[str]:
+        """A function, and those that may be called in its place."""
+        graph = self._reachability.graph
+        groups = (graph.implementing(interface) for interface in graph.interfaces(name))
+        return {name}.union(*groups)
+
+    def _calling(self, name: str) -> Iterator[Tuple[Node, Optional[Function]]]:
+        """The nodes that call a function or pass it on, each with the function that it is in."""
+        functions, nodes = self._reachability.graph.callers(name)
+        for node in nodes:
+            yield node, None
+        for caller in functions:
+            for node in caller.all_nodes:
+                if name in node.functions():
+                    yield node, caller
 
     def _captured(self, concrete: Message, function: Function, index: int, name: str) -> List[Path]:
         bound = concrete.numbers("bound_inputs")

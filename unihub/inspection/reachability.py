@@ -133,6 +133,7 @@ class Reachability:
 
     def _trace(self, name: str) -> Iterator[Trigger]:
         waiting, seen = [name], {name}
+        interfaces: Set[bytes] = set()
         while waiting:
             current = waiting.pop()
             if self.concrete_functions(current):
@@ -141,6 +142,10 @@ class Reachability:
             for node in nodes:
                 yield from self.of_node(node.name)
             found = {function.name for function in functions}
+            # Grappler takes the one that is for its device, whichever is called.
+            for interface in set(self.graph.interfaces(current)) - interfaces:
+                interfaces.add(interface)
+                found.update(self.graph.implementing(interface))
             for of in self.graph.gradients_by(current):
                 yield Trigger(When.CALL, f"the gradient of {of!r}")
             waiting += found - seen
@@ -160,6 +165,12 @@ class Reachability:
                 called.setdefault(function.name, []).append(name)
             for node in nodes:
                 waiting += [(name, trigger) for trigger in self.of_node(node.name)]
+        for function in self.graph.functions:
+            for interface in self.graph.interfaces(function.name):
+                # In the place of a function that calls each of them.
+                place = f"\0{interface!r}"
+                called.setdefault(function.name, []).append(place)
+                called.setdefault(place, []).append(function.name)
         while waiting:
             name, trigger = waiting.pop()
             of_kind = found.setdefault(name, {})
