@@ -6,7 +6,7 @@ import pytest
 from hand_made import HUB_MODULE, meta_graph, saved_model, signature, tensor_info
 
 from unihub.formats import read_saved_model
-from unihub.inspection import reachability
+from unihub.inspection import evaluated, reachability
 from unihub.inspection.security import When, security_findings
 
 
@@ -176,3 +176,40 @@ def test_functions_of_one_interface_stand_for_one_another(tmp_path, monkeypatch)
         for most in (50, 0):
             monkeypatch.setattr(reachability, "_MOST_TRACED", most)
             assert found_in(tmp_path, graph, signatures=signatures) == expected
+
+
+def called_by(op, *given):
+    """A function that a node calls, and that evaluates an acting op to know a shape."""
+    acts = node("acts", "DebugIdentity", "size", debug_urls=text("file://acted"))
+    inner = function("inner", ["size"], acts, node("shape", "Reshape", "size", "acts:output:0"))
+    outer = function("outer", ["size"], node("call", "inner", "size"))
+    attributes = {"f": [(10, [(1, "outer")])]}
+    return [node("call", op, *given, **attributes), (2, [inner, outer])]
+
+
+SIZE = node("size", "Const", value=[(8, [(1, 3)])])
+GIVEN = node("given", "Placeholder")
+
+
+@pytest.mark.parametrize(
+    ("graph", "is_evaluated"),
+    [
+        ([SIZE, *called_by("PartitionedCall", "size")], True),
+        ([SIZE, *called_by("outer", "size")], True),
+        ([GIVEN, node("size", "Shape", "given"), *called_by("outer", "size")], True),
+        ([GIVEN, node("size", "Neg", "given"), *called_by("outer", "size")], False),
+        ([SIZE, *called_by("MapDataset", "size")], False),
+    ],
+)
+def test_constants_are_followed_into_functions(tmp_path, monkeypatch, graph, is_evaluated):
+    expected = [("DebugIdentity", When.LOAD, "'file://acted'")] if is_evaluated else []
+    for most in (20, -1):
+        monkeypatch.setattr(evaluated, "_MOST_ASKED", most)
+        assert found_in(tmp_path, graph) == expected
+
+
+@pytest.mark.parametrize("op", ["Shape", "ShapeN", "Rank", "Size"])
+def test_a_known_shape_is_a_constant(tmp_path, op):
+    acts = node("acts", "DebugIdentity", "size", debug_urls=text("file://acted"))
+    graph = [GIVEN, node("size", op, "given"), acts, node("y", "Reshape", "given", "acts")]
+    assert found_in(tmp_path, graph) == [("DebugIdentity", When.LOAD, "'file://acted'")]

@@ -13,9 +13,6 @@ _MOST_SEARCHES = 100
 _MOST_SEARCHES_OF_FUNCTION = 10
 _LONGEST_STRING = 1 << 26
 _STRING_DTYPE = 7
-# What depends on these is evaluated when it is run, and not before.
-_EVALUATING_NOTHING = ("DatasetToSingleElement", "MakeIterator", "ReduceDataset")
-_NOT_CONSTANT = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "ReadVariableOp")
 _FUNCTION_PATHS = (
     "op",
     "attr.value.func.name",
@@ -188,7 +185,6 @@ class Graph:
         self._interfaces: Dict[str, List[bytes]] = {}
         self._implementing: Dict[bytes, List[str]] = {}
         self._ops: Optional[FrozenSet[str]] = None
-        self._evaluated: Dict[Optional[Function], Set[str]] = {}
 
     def ops(self) -> FrozenSet[str]:
         """Names of all ops, of the functions too."""
@@ -220,17 +216,6 @@ class Graph:
             nodes = (self._node(index) for index in range(self._message.count("node")))
             self._nodes = {node.name: node for node in nodes}
         return self._nodes
-
-    def is_evaluated(self, node: Node, function: Optional[Function]) -> bool:
-        """Whether a node without side effects depends on nothing but constants, and is used.
-
-        TensorFlow's shape inference runs such a node when the graph is built.
-        """
-        if function not in self._evaluated:
-            nodes = function.nodes if function is not None else self.nodes
-            arguments = function.arguments if function is not None else ()
-            self._evaluated[function] = _evaluated(nodes.values(), arguments)
-        return node.name in self._evaluated[function]
 
     def callers(self, name: str) -> Tuple[List[Function], List[Node]]:
         """Functions and nodes that call a function or pass it on."""
@@ -347,27 +332,6 @@ def _functions_below(node: Message) -> Iterator[str]:
         for function in (*value.messages("func"), *value.message("list").messages("func")):
             yield function.text("name")
             waiting += function.messages("attr")
-
-
-def _evaluated(nodes: Iterable[Node], arguments: Iterable[str]) -> Set[str]:
-    """Names of the nodes that are used, and depend on nothing that is given or may change."""
-    users: Dict[str, List[str]] = {}
-    used: Set[str] = set()
-    waiting = list(arguments)
-    for node in nodes:
-        inputs = [node_of(name) for name in node.data_inputs]
-        for name in inputs:
-            users.setdefault(name, []).append(node.name)
-        if node.op not in _EVALUATING_NOTHING:
-            used.update(inputs)
-        if node.op in _NOT_CONSTANT:
-            waiting.append(node.name)
-    changing = set(waiting)
-    while waiting:
-        more = set(users.get(waiting.pop(), ())) - changing
-        changing |= more
-        waiting += more
-    return used - changing
 
 
 def node_of(tensor: str) -> str:

@@ -39,6 +39,7 @@ from unihub.inspection.dangers import (
     harmless_ops,
     judged_ops,
 )
+from unihub.inspection.evaluated import Evaluation
 from unihub.inspection.graph import Function, Graph, Node, read_graph
 from unihub.inspection.paths import ARGUMENT, ASSET, CHECKPOINT, COMPUTED, CONSTANT, Path, Paths
 from unihub.inspection.reachability import BUILDING, Fed, Reachability, Trigger, When
@@ -257,6 +258,7 @@ class Scan:
         self.nested = set() if nested is None else nested
         self._reachability: Optional[Reachability] = None
         self._paths: Optional[Paths] = None
+        self._evaluation: Optional[Evaluation] = None
 
     def findings(self) -> List[Finding]:
         found: List[Finding] = []
@@ -284,11 +286,17 @@ class Scan:
             self._paths = Paths(self.meta_graph, self.reachability)
         return self._paths
 
+    @property
+    def evaluation(self) -> Evaluation:
+        if self._evaluation is None:
+            self._evaluation = Evaluation(self.graph)
+        return self._evaluation
+
     def _occurrences(self, op: str) -> Iterator[Occurrence]:
         is_early = op in STATELESS or op not in DANGERS
         for node in self.graph.nodes_with(op):
             triggers = _relevant(op, self.reachability.of_node(node.name))
-            if is_early and self.graph.is_evaluated(node, None):
+            if is_early and self.evaluation.has(node, None):
                 triggers = (BUILDING, *triggers)
             if triggers:
                 yield node, None, triggers
@@ -298,7 +306,7 @@ class Scan:
                 # The saver's own functions, mostly: their nodes are many, and not decoded.
                 continue
             for node in function.nodes_with(op):
-                if is_early and self.graph.is_evaluated(node, function):
+                if is_early and self.evaluation.has(node, function):
                     yield node, function, (BUILDING, *triggers)
                 elif triggers:
                     yield node, function, triggers
