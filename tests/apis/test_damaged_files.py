@@ -13,6 +13,7 @@ from golden import check_golden
 
 import unihub
 from unihub.apis.failures import CheckpointCut
+from unihub.formats.message import UnreadableFile
 from unihub.inspection.refused_files import NotAFile
 
 IS_TF2 = tf.executing_eagerly()
@@ -99,6 +100,16 @@ def test_a_pipe_in_the_place_of_a_modules_asset(folder):
     make_pipe(pipe)
     with pytest.raises(NotAFile, match="named pipe"):
         module(folder)
+    drain(pipe)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no named pipes")
+def test_a_pipe_in_the_place_of_a_modules_marker(folder):
+    shutil.copytree(str(MODELS / "tf1_hub_text"), folder)
+    pipe = os.path.join(folder, "tfhub_module.pb")
+    make_pipe(pipe)
+    with pytest.raises(UnreadableFile, match="not a regular file"):
+        unihub.load_module_spec(folder)
     drain(pipe)
 
 

@@ -22,6 +22,7 @@ from unihub.apis.module.compat import MetaGraphDef
 from unihub.apis.module.errors import AttachmentsBroken, FeatureUnknown, FormatUnknown
 from unihub.apis.module.instead import not_a_module
 from unihub.errors import listed
+from unihub.formats.message import file_content
 from unihub.formats.wire import read_message
 
 MARKER_FILE = "tfhub_module.pb"
@@ -46,6 +47,7 @@ def check_marker(folder: str, handle: str) -> None:
 
     Raises:
         NotAModule: if tfhub_module.pb is not there.
+        UnreadableFile: if it cannot be opened, or is a pipe or device.
         MalformedFile: if it cannot be parsed.
         FormatUnknown: if it names another version of the format.
         FeatureUnknown: if it requires a feature.
@@ -53,10 +55,9 @@ def check_marker(folder: str, handle: str) -> None:
     path = marker_path(folder)
     if not tf.io.gfile.exists(path):
         raise not_a_module(folder, handle)
-    with tf.io.gfile.GFile(path, "rb") as file:
-        data = file.read()
-    module_def = read_message(data, path, "ModuleDef", "TF1 Hub module's description")
-    version, features = module_def.number("format"), module_def.texts("required_features")
+    with file_content(path) as content:
+        module_def = read_message(content, path, "ModuleDef", "TF1 Hub module's description")
+        version, features = module_def.number("format"), module_def.texts("required_features")
     if version != _FORMAT:
         raise FormatUnknown(folder=folder, version=version)
     if features:
