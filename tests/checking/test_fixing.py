@@ -230,7 +230,8 @@ def test_files_are_written_and_keep_their_mode(tmp_path):
 def test_files_that_cannot_be_read_are_left(tmp_path):
     (tmp_path / "a.py").write_text("import tensorflow_hub\nprint 'a'\n")
     (tmp_path / "b.ipynb").write_text("tensorflow_hub")
-    assert fix([tmp_path], runtime="tf2") == ()
+    os.mkfifo(str(tmp_path / "pipe.py"))
+    assert fix([tmp_path, tmp_path / "pipe.py"], runtime="tf2") == ()
 
 
 @pytest.mark.skipif(HAS_LIBCST, reason="libcst is installed here")

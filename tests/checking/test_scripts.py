@@ -104,6 +104,13 @@ def test_pipes_and_links_to_nowhere_are_no_part_of_a_folder(tmp_path):
     assert check([tmp_path], runtime="tf2").files == (str(tmp_path / "a.py"),)
 
 
+def test_a_pipe_that_is_named_is_not_waited_for(tmp_path):
+    pipe = tmp_path / "pipe.py"
+    os.mkfifo(str(pipe))
+    (finding,) = check([pipe], runtime="tf2").findings
+    assert (finding.rule, "not a regular file" in finding.why) == ("file-unreadable", True)
+
+
 def test_utf_16_is_not_passed_over_in_folders(tmp_path):
     (tmp_path / "a.py").write_bytes(HUB.decode().encode("utf-16"))
     assert [one.rule for one in check([tmp_path], runtime="tf2").findings] == ["nul-byte"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 import tokenize
 from typing import Tuple
@@ -39,15 +40,23 @@ def read_source(path: str) -> Source:
     is_notebook = path.endswith(NOTEBOOK_SUFFIX)
     limit = NOTEBOOK_LIMIT if is_notebook else SCRIPT_LIMIT
     try:
-        size = os.path.getsize(path)
-        if size > limit:
-            return unread(path, "file-too-large", size=size, limit=limit, path=path)
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return unread(path, "file-unreadable", reason="not a regular file", path=path)
+            if status.st_size > limit:
+                size = status.st_size
+                return unread(path, "file-too-large", size=size, limit=limit, path=path)
             content = file.read()
     except OSError as error:
         reason = error.strerror or type(error).__name__
         return unread(path, "file-unreadable", reason=reason, path=path)
     return source_from(path, content)
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """Opens a file; a named pipe would otherwise wait for a writer."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def source_from(path: str, content: bytes) -> Source:
