@@ -227,6 +227,15 @@ def test_files_are_written_and_keep_their_mode(tmp_path):
 
 
 @needs_libcst
+def test_names_in_a_diff_are_quoted_as_git_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, shown in (("a b.py", "a/a b.py"), ('\x1b["\xe9.py', '"a/\\033[\\042\\303\\251.py"')):
+        (tmp_path / name).write_bytes(b"import tensorflow_hub\n")
+        (change,) = fix([name], runtime="tf2", write=False)
+        assert change.diff.splitlines()[0] == f"--- {shown}"
+
+
+@needs_libcst
 def test_files_that_cannot_be_read_are_left(tmp_path):
     (tmp_path / "a.py").write_text("import tensorflow_hub\nprint 'a'\n")
     (tmp_path / "b.ipynb").write_text("tensorflow_hub")

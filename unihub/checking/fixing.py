@@ -58,9 +58,18 @@ class Change:
         if not self.changed:
             return ""
         old, new = (_lines(content, self.path) for content in (self.before, self.after))
-        path = self.path.lstrip("/")
-        diff = difflib.unified_diff(old, new, f"a/{path}", f"b/{path}")
+        before, after = (_quoted(f"{side}/{self.path.lstrip('/')}") for side in ("a", "b"))
+        diff = difflib.unified_diff(old, new, before, after)
         return "".join(_with_end(line) for line in diff)
+
+
+def _quoted(name: str) -> str:
+    """A file's name in the head of a diff: as git and patch quote what is not printable."""
+    if name.isprintable():
+        return name
+    codes = os.fsencode(name)
+    plain = [chr(c) if 32 <= c < 127 and c not in b'"\\' else f"\\{c:03o}" for c in codes]
+    return f'"{"".join(plain)}"'
 
 
 def fix(
