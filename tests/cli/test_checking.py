@@ -77,6 +77,20 @@ def test_diff_changes_nothing_and_fix_does(script):
     )
 
 
+def test_what_people_read_holds_no_secret_and_no_control_character(script):
+    script.write_text(SCRIPT.replace('"handle"', '"https://me:pw@host/m?sig=KEY", "\x1b["'))
+    for form, shown in (("text", "//host/m?\u2026"), ("json", r"//host/m?\u2026")):
+        output = run("check", "--runtime", "tf2", "train.py", "--format", form).output
+        assert shown in output
+        assert not any(part in output for part in ("me:pw", "KEY", "\x1b"))
+    pytest.importorskip("libcst", reason="libcst is not installed")
+    # For patch, which needs every byte.
+    assert "me:pw@host/m?sig=KEY" in run("check", "--diff", "train.py").output
+    output = run("check", "--fix", "train.py").output
+    assert "+import unihub" in output
+    assert not any(part in output for part in ("me:pw", "KEY", "\x1b"))
+
+
 def test_doctor():
     printed = run("doctor")
     report = json.loads(run("doctor", "--json").output)

@@ -9,6 +9,7 @@ from typing import Any, Dict
 from unihub.checking.findings import Finding, Report
 from unihub.checking.rules import Level
 from unihub.errors import counted, printable
+from unihub.redaction import without_secrets
 
 _COLORS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
 
@@ -37,7 +38,8 @@ def as_text(report: Report, color: bool = False) -> str:
         head.append(printable(f" [{one.rule}] {one.what}"))
         console.print(head)
         if one.code.strip():
-            console.print(Text("    " + printable(one.code.strip(), keep="\n\t"), style="dim"))
+            code = without_secrets(one.code.strip())
+            console.print(Text("    " + printable(code, keep="\n\t"), style="dim"))
         why, do = (printable(text, keep="\n") for text in (one.why, one.do))
         console.print(Text(f"  why: {why}\n  do:  {do}\n"))
     console.print(Text(summary(report)))
@@ -91,5 +93,5 @@ def _finding_as_json(one: Finding) -> Dict[str, Any]:
         "why": one.why,
         "do": one.do,
         "source": one.source,
-        "code": one.code,
+        "code": without_secrets(one.code),
     }

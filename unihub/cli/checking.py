@@ -12,6 +12,7 @@ from unihub.checking.run import NothingToCheck, UnknownRule
 from unihub.checking.scripts import STDIN
 from unihub.checking.targets import UnknownTarget
 from unihub.errors import printable
+from unihub.redaction import without_secrets
 
 _FORMATS = {"json": checking.as_json, "sarif": checking.as_sarif}
 _WRONG_USAGE = (NothingToCheck, UnknownRule, UnknownTarget)
@@ -78,8 +79,10 @@ def _rewrite(paths: Tuple[str, ...], runtime: Optional[str], write: bool) -> Non
     # On standard error, for the report on standard output may be JSON.
     stream = sys.stderr if write else sys.stdout
     for change in checking.fix(paths, runtime=runtime, write=write):
-        # A terminal would obey what a file may hold; patch needs every byte of it.
-        diff = printable(change.diff, keep="\n\t") if stream.isatty() else change.diff
+        # A terminal would obey what a file may hold; patch, which reads what is written to
+        # standard output, needs every byte of it.
+        is_read = write or stream.isatty()
+        diff = printable(without_secrets(change.diff), keep="\n\t") if is_read else change.diff
         click.echo(diff, nl=False, err=write)
         for obstacle in change.obstacles:
             text = printable(f"{change.path} is left as it is: {obstacle}")
