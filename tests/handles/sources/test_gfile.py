@@ -88,6 +88,15 @@ def test_a_scheme_that_tensorflow_does_not_know(cache):
     assert list(cache.glob("models/*")) == []
 
 
+def test_no_error_in_the_chain_holds_a_secret(cache):
+    uri = "attic://me:hunter2@old/model?sig= KEY"
+    error = refused("file-system-not-available", lambda: unihub.resolve(uri))
+    chain = [error]
+    while chain[-1] is not None:
+        assert not any(part in f"{chain[-1]!r} {chain[-1]}" for part in ("hunter2", "KEY"))
+        chain.append(chain[-1].__cause__ or chain[-1].__context__)
+
+
 def test_another_failure_of_a_file_system(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     uri = f"{tmp_path.as_uri()}/file/x"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import Iterator, List, NoReturn, Tuple
+from typing import Callable, Iterator, List, Tuple, TypeVar
 
 import tensorflow as tf
 
@@ -11,6 +10,7 @@ from unihub.errors import UnihubError, first_line
 from unihub.redaction import redacted, scrubbed
 
 _BLOCK = 1 << 20
+_Read = TypeVar("_Read")
 
 
 class FileSystemNotAvailable(UnihubError, OSError):
@@ -55,11 +55,14 @@ def files(folder: str) -> List[Tuple[str, int]]:
     Raises:
         FileSystemNotAvailable, NothingByGfile, GfileFailed.
     """
-    with _explained(folder, "folder"):
+
+    def listed() -> List[Tuple[str, int]]:
         # walk() would take what is not there for an empty folder.
         if not tf.io.gfile.stat(folder).is_directory:
-            _raise_nothing(folder, "folder", "it is a file")
+            raise _nothing(folder, "folder", "it is a file")
         return [(path, int(tf.io.gfile.stat(f"{folder}/{path}").length)) for path in _walk(folder)]
+
+    return _explained(folder, "folder", listed)
 
 
 def size(file: str) -> int:
@@ -68,11 +71,14 @@ def size(file: str) -> int:
     Raises:
         FileSystemNotAvailable, NothingByGfile, GfileFailed.
     """
-    with _explained(file, "file"):
+
+    def length() -> int:
         status = tf.io.gfile.stat(file)
         if status.is_directory:
-            _raise_nothing(file, "file", "it is a folder")
+            raise _nothing(file, "file", "it is a folder")
         return int(status.length)
+
+    return _explained(file, "file", length)
 
 
 def blocks(file: str) -> Iterator[bytes]:
@@ -81,8 +87,8 @@ def blocks(file: str) -> Iterator[bytes]:
     Raises:
         FileSystemNotAvailable, NothingByGfile, GfileFailed.
     """
-    with _explained(file, "file"), tf.io.gfile.GFile(file, "rb") as opened:
-        yield from iter(lambda: opened.read(_BLOCK), b"")
+    with tf.io.gfile.GFile(file, "rb") as opened:
+        yield from iter(lambda: _explained(file, "file", lambda: opened.read(_BLOCK)), b"")
 
 
 def _walk(folder: str) -> Iterator[str]:
@@ -92,25 +98,29 @@ def _walk(folder: str) -> Iterator[str]:
             yield f"{relative}/{name}" if relative else name
 
 
-@contextlib.contextmanager
-def _explained(uri: str, wanted: str) -> Iterator[None]:
+def _explained(uri: str, wanted: str, read: Callable[[], _Read]) -> _Read:
     try:
-        yield
-    except tf.errors.UnimplementedError as error:
-        raise FileSystemNotAvailable(
-            uri=redacted(uri),
-            scheme=uri.partition("://")[0],
-            version=tf.__version__,
-            reason=scrubbed(first_line(error)),
-        ) from None
-    except tf.errors.NotFoundError as error:
-        _raise_nothing(uri, wanted, scrubbed(first_line(error)).rstrip("."))
+        return read()
     except tf.errors.OpError as error:
-        reason = scrubbed(first_line(error))
-        raise GfileFailed(uri=redacted(uri), kind=type(error).__name__, reason=reason) from None
+        failure = _failure(uri, wanted, error)
+    # Not where TensorFlow's error is handled: that would hang on ours, with all of the handle.
+    raise failure
 
 
-def _raise_nothing(uri: str, wanted: str, reason: str) -> NoReturn:
+def _failure(uri: str, wanted: str, error: tf.errors.OpError) -> UnihubError:
+    # The handle may have white space in it.
+    reason = scrubbed(first_line(error).replace(uri, redacted(uri)))
+    if isinstance(error, tf.errors.UnimplementedError):
+        scheme = uri.partition("://")[0]
+        return FileSystemNotAvailable(
+            uri=redacted(uri), scheme=scheme, version=tf.__version__, reason=reason
+        )
+    if isinstance(error, tf.errors.NotFoundError):
+        return _nothing(uri, wanted, reason.rstrip("."))
+    return GfileFailed(uri=redacted(uri), kind=type(error).__name__, reason=reason)
+
+
+def _nothing(uri: str, wanted: str, reason: str) -> NothingByGfile:
     uri = redacted(uri)
     parent = uri.rpartition("/")[0] + "/"
-    raise NothingByGfile(uri=uri, wanted=wanted, reason=reason, parent=parent) from None
+    return NothingByGfile(uri=uri, wanted=wanted, reason=reason, parent=parent)
