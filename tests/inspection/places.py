@@ -80,21 +80,53 @@ def evaluated(target: str, graph: Any) -> None:
     evaluated_nodes(graph.graph_def.node, target)
 
 
-def evaluated_nodes(nodes: Any, target: str, suffix: str = "") -> None:
-    size = nodes.add(name="early/size", op="Const")
-    size.attr["dtype"].type = 3
-    size.attr["value"].tensor.CopyFrom(tf.make_tensor_proto([2, 3], tf.int32))
-    acting = nodes.add(name="early/acting", op="DebugIdentity", input=[f"early/size{suffix}"])
+def evaluated_of_shape(target: str, graph: Any) -> None:
+    """The same with the shape of what the caller gives."""
+    nodes = graph.graph_def.node
+    given = nodes.add(name="early/given", op="Placeholder")
+    given.attr["dtype"].type = 1
+    for size in (2, 3):
+        given.attr["shape"].shape.dim.add(size=size)
+    shape = nodes.add(name="early/shape", op="Shape", input=["early/given"])
+    shape.attr["T"].type = 1
+    shape.attr["out_type"].type = 3
+    evaluated_nodes(nodes, target, size="early/shape")
+
+
+def evaluated_in_call(target: str, graph: Any) -> None:
+    """The same in a function, with a constant that a node gives to it."""
+    constant(graph.graph_def.node, "early/size", [2, 3], tf.int32)
+    function = graph.graph_def.library.function.add()
+    function.signature.name = "early_function"
+    function.signature.input_arg.add(name="size").type = 3
+    function.signature.output_arg.add(name="reshaped").type = 1
+    evaluated_nodes(function.node_def, target, ":output:0", "size")
+    function.ret["reshaped"] = "early/reshape:output:0"
+    call = graph.graph_def.node.add(name="early/call", op="PartitionedCall", input=["early/size"])
+    call.attr["Tin"].list.type.append(3)
+    call.attr["Tout"].list.type.append(1)
+    call.attr["f"].func.name = "early_function"
+
+
+def evaluated_nodes(nodes: Any, target: str, suffix: str = "", size: str = "") -> None:
+    if not size:
+        constant(nodes, "early/size", [2, 3], tf.int32)
+        size = f"early/size{suffix}"
+    acting = nodes.add(name="early/acting", op="DebugIdentity", input=[size])
     acting.attr["T"].type = 3
     acting.attr["tensor_name"].s = b"n:0"
     acting.attr["debug_urls"].list.s.append(f"file://{target}".encode())
-    value = nodes.add(name="early/value", op="Const")
-    value.attr["dtype"].type = 1
-    value.attr["value"].tensor.CopyFrom(tf.make_tensor_proto([1.0] * 6, tf.float32))
+    constant(nodes, "early/value", [1.0] * 6, tf.float32)
     source = f"early/value{suffix}", f"early/acting{suffix}"
     reshape = nodes.add(name="early/reshape", op="Reshape", input=source)
     reshape.attr["T"].type = 1
     reshape.attr["Tshape"].type = 3
+
+
+def constant(nodes: Any, name: str, value: Any, dtype: tf.DType) -> None:
+    node = nodes.add(name=name, op="Const")
+    node.attr["dtype"].type = dtype.as_datatype_enum
+    node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(value, dtype))
 
 
 def all_of(*changes: Change) -> Change:
@@ -134,7 +166,11 @@ TF1_PLACES: Dict[str, Change] = {
         in_signature("another", TENSOR),
     ),
 }
-EVALUATED = "evaluated"
+EVALUATED: Dict[str, Callable[[str, Any], None]] = {
+    "evaluated": evaluated,
+    "evaluated_of_shape": evaluated_of_shape,
+    "evaluated_in_call": evaluated_in_call,
+}
 
 
 def make_tf1(path: str, target: str, with_local: bool = False) -> None:
