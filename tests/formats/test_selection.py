@@ -3,14 +3,16 @@ from __future__ import annotations
 import pytest
 
 from unihub.formats import MetaGraph, ObjectGraph, SavedModel, Signature, TensorInfo
-from unihub.formats.selection import (
-    AmbiguousSignature,
+from unihub.formats.not_there import (
     AmbiguousTags,
-    NothingToCall,
     OutputOfCallable,
     UnknownOutputKey,
     UnknownSignature,
     UnknownTags,
+)
+from unihub.formats.selection import (
+    AmbiguousSignature,
+    NothingToCall,
     choose_meta_graph,
     choose_output,
     choose_signature,

@@ -5,9 +5,9 @@ Pure decisions over what `unihub.formats` read; nothing here needs TensorFlow.
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Optional, Sequence, Tuple, Union
+from typing import Iterable, Optional, Sequence, Tuple, Union
 
-from unihub.errors import UnihubError, listed, nearest
+from unihub.errors import UnihubError, listed
 from unihub.formats.model import MetaGraph, SavedModel, Signature
 from unihub.matrix.values import Format, Operation
 
@@ -25,33 +25,6 @@ _SAVE_WITH_SIGNATURE = (
 _LOAD = "unihub.load({handle!r}, "
 
 
-class UnknownTags(UnihubError, ValueError, RuntimeError):
-    """No MetaGraph has the wanted tags."""
-
-    code = "unknown-tags"
-    what = "{handle} has no MetaGraph with the tags {wanted}."
-    why = "a MetaGraph is chosen by all of its tags. (found: {found})"
-    do = "{remedy}"
-
-
-class AmbiguousTags(UnihubError, ValueError, RuntimeError):
-    """Several MetaGraphs, none of them the usual one."""
-
-    code = "ambiguous-tags"
-    what = "{handle} has several MetaGraphs, and none is the evident one."
-    why = "neither an empty set of tags nor 'serve' is among them. (found: {found})"
-    do = "{remedy}"
-
-
-class UnknownSignature(UnihubError, ValueError):
-    """The model has no signature of that name."""
-
-    code = "unknown-signature"
-    what = "{handle} has no signature {wanted!r}."
-    why = "it has these signatures: {found}.{tags}"
-    do = "{remedy}"
-
-
 class AmbiguousSignature(UnihubError, ValueError):
     """Several signatures, none of them the usual one."""
 
@@ -67,27 +40,6 @@ class NothingToCall(UnihubError, ValueError):
     code = "nothing-to-call"
     what = "{handle} has nothing that can be called as a whole."
     why = "its root object has no __call__ and it has no signatures. (callable parts: {parts})"
-    do = "{remedy}"
-
-
-class UnknownOutputKey(UnihubError, ValueError):
-    """There is no output of that name."""
-
-    code = "unknown-output-key"
-    what = "{model} has no output {wanted!r}."
-    why = "it has these outputs: {found}."
-    do = "{remedy}"
-
-
-class OutputOfCallable(UnihubError, ValueError):
-    """An output was chosen where the model's own __call__ decides what comes out."""
-
-    code = "output-key-without-signature"
-    what = "{argument} needs a signature, and {handle} is called directly."
-    why = (
-        "only signatures name their outputs; the model's own __call__ returns what it "
-        "likes. (signatures: {found})"
-    )
     do = "{remedy}"
 
 
@@ -132,14 +84,19 @@ def choose_meta_graph(
     if tags is None:
         evident = evident_meta_graph(model, operation, training)
         if evident is None:
-            raise AmbiguousTags(**_choices(model, handle, call))
+            # Imported only here and below, for most models have what is asked for.
+            from unihub.formats.not_there import AmbiguousTags, tags_to_choose
+
+            raise AmbiguousTags(**tags_to_choose(model, handle, call))
         return evident
     # Of equal tags the first counts, as for TensorFlow.
     variants = {frozenset(graph.tags): graph for graph in reversed(model.meta_graphs)}
     wanted = frozenset((tags,) if isinstance(tags, str) else tags)
     if wanted in variants:
         return variants[wanted]
-    raise UnknownTags(wanted=_shown(wanted), **_choices(model, handle, call))
+    from unihub.formats.not_there import UnknownTags, tags_to_choose
+
+    raise UnknownTags(wanted=repr(sorted(wanted)), **tags_to_choose(model, handle, call))
 
 
 def choose_signature(
@@ -161,6 +118,8 @@ def choose_signature(
     if wanted is not None:
         if wanted in signatures:
             return signatures[wanted]
+        from unihub.formats.not_there import unknown_signature
+
         raise unknown_signature(
             handle,
             wanted,
@@ -198,6 +157,8 @@ def choose_output(
     if signature is None:
         if output_key is None and not as_dict:
             return None
+        from unihub.formats.not_there import OutputOfCallable
+
         wanted = "as_dict=True" if output_key is None else f"output_key={output_key!r}"
         remedy = (
             f"unihub.load({handle!r}, signature={signatures[0]!r}, {wanted})"
@@ -214,6 +175,8 @@ def choose_output(
     if output_key is not None:
         if output_key in names:
             return output_key
+        from unihub.formats.not_there import unknown_output_key
+
         raise unknown_output_key(
             handle, signature.name, output_key, names, call=f"unihub.load({handle!r}"
         )
@@ -222,34 +185,6 @@ def choose_output(
     if _PREFERRED_OUTPUT in names:
         return _PREFERRED_OUTPUT
     return names[0] if len(names) == 1 else None
-
-
-def unknown_signature(
-    handle: str,
-    wanted: str,
-    names: Sequence[str],
-    *,
-    call: str,
-    further: str = "",
-    tags: Optional[Iterable[str]] = None,
-    otherwise: str = "",
-) -> UnknownSignature:
-    """The error for a signature that is not among ``names``.
-
-    Args:
-        call: what to call instead, up to its further arguments.
-        further: arguments that go with a signature.
-        tags: of the MetaGraph that has these signatures, where that is known.
-        otherwise: the line for a model that has no signatures; by default ``call``.
-    """
-    example = f"{call}, signature={nearest(wanted, names)!r}{further})"
-    return UnknownSignature(
-        handle=handle,
-        wanted=wanted,
-        found=listed(names),
-        tags="" if tags is None else f" (tags: {_shown(tags)})",
-        remedy=example if names else otherwise or f"{call})",
-    )
 
 
 def nothing_to_call(handle: str, parts: Sequence[str], line: str = "") -> NothingToCall:
@@ -262,35 +197,9 @@ def nothing_to_call(handle: str, parts: Sequence[str], line: str = "") -> Nothin
     return NothingToCall(handle=handle, parts=listed(parts), remedy=line or _SAVE_WITH_SIGNATURE)
 
 
-def unknown_output_key(
-    handle: str, signature: Optional[str], wanted: str, names: Sequence[str], *, call: str
-) -> UnknownOutputKey:
-    """The error for an output key that is not among ``names``.
-
-    Args:
-        signature: that gives the outputs; None for the model's own ``__call__``.
-        call: what to call instead, up to its further arguments.
-    """
-    chosen = "" if signature is None else f", signature={signature!r}"
-    return UnknownOutputKey(
-        model=handle if signature is None else f"signature {signature!r} of {handle}",
-        wanted=wanted,
-        found=listed(names),
-        remedy=f"{call}{chosen}, output_key={nearest(wanted, names)!r})",
-    )
-
-
 def is_callable(meta_graph: MetaGraph) -> bool:
     """Whether the loaded object has a ``__call__`` of its own."""
     return meta_graph.object_graph is not None and meta_graph.object_graph.callable
-
-
-def _choices(model: SavedModel, handle: str, call: str) -> Dict[str, str]:
-    return {
-        "handle": handle,
-        "found": ", ".join(_shown(tags) for tags in model.tags),
-        "remedy": f"{call.format(handle=handle)}tags={_shown(model.tags[0])})",
-    }
 
 
 def _without_signatures(meta_graph: MetaGraph, handle: str) -> str:
@@ -302,7 +211,3 @@ def _without_signatures(meta_graph: MetaGraph, handle: str) -> str:
     if part:
         return f"unihub.load({handle!r}).{part}(inputs)"
     return _SAVE_WITH_SIGNATURE
-
-
-def _shown(tags: Iterable[str]) -> str:
-    return repr(sorted(tags))

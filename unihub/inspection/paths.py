@@ -7,9 +7,7 @@ from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tu
 
 from unihub.formats.files import HUB_FILE
 from unihub.formats.message import Message
-from unihub.inspection.assignments import Assignments, assignments, variables
 from unihub.inspection.graph import Function, Node, node_of
-from unihub.inspection.joining import is_decided, joined
 from unihub.inspection.reachability import Fed, Reachability
 
 CONSTANT, ASSET, CHECKPOINT = "constant", "asset", "checkpoint"
@@ -72,7 +70,7 @@ class Paths:
         self._reachability = reachability
         self._steps_left = _MOST_STEPS_IN_ALL
         self._files = [asset.text("filename") for asset in meta_graph.messages("asset_file_def")]
-        self._assignments: Optional[Assignments] = None
+        self._assignments: Optional[Dict[str, List[Optional[str]]]] = None
         self._joins: Dict[Tuple[str, str, Fed], Tuple[Path, ...]] = {}
         # By the tensor that the loader feeds, of the graph itself.
         self._fed: Dict[Fed, Dict[str, Path]] = {}
@@ -138,6 +136,8 @@ class Paths:
             # For those that go round in a circle.
             self._joins[place] = (unknown,)
             parts = [self._of([(name, where)], fed, depth + 1) for name in node.data_inputs]
+            from unihub.inspection.joining import joined
+
             texts, count = joined(list(map(_texts, parts)), node.attribute_strings("separator"))
             rest = parts[count:]
             is_known = not rest or _say_where(texts, rest[0])
@@ -172,6 +172,9 @@ class Paths:
 
     def _assigned(self, read: Node) -> Tuple[List[Path], List[Place]]:
         """What the graph assigns to a variable, as TF 1.15 does with the paths of assets."""
+        # Imported only here, for few graphs read a path from a variable.
+        from unihub.inspection.assignments import assignments, variables
+
         graph = self._reachability.graph
         if self._assignments is None:
             self._assignments = assignments(graph)
@@ -254,6 +257,8 @@ def _texts(part: Tuple[Path, ...]) -> List[bytes]:
 
 def _say_where(texts: List[bytes], following: Tuple[Path, ...]) -> bool:
     """Whether the beginnings of a path, or what follows, tell of which file system it is."""
+    from unihub.inspection.joining import is_decided
+
     if not all(texts):
         starts = [path.text for path in following if path.kind == CONSTANT]
         if any(path.kind == COMPUTED for path in following) or not all(map(is_decided, starts)):

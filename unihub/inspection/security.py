@@ -14,6 +14,7 @@ import re
 import stat
 from dataclasses import dataclass, replace
 from typing import (
+    Any,
     Callable,
     Dict,
     FrozenSet,
@@ -39,7 +40,6 @@ from unihub.inspection.dangers import (
     harmless_ops,
     judged_ops,
 )
-from unihub.inspection.evaluated import Evaluation
 from unihub.inspection.graph import Function, Graph, Node, read_graph
 from unihub.inspection.paths import ARGUMENT, ASSET, CHECKPOINT, COMPUTED, CONSTANT, Path, Paths
 from unihub.inspection.reachability import BUILDING, Fed, Reachability, Trigger, When
@@ -258,7 +258,7 @@ class Scan:
         self.nested = set() if nested is None else nested
         self._reachability: Optional[Reachability] = None
         self._paths: Optional[Paths] = None
-        self._evaluation: Optional[Evaluation] = None
+        self._evaluation: Any = None
 
     def findings(self) -> List[Finding]:
         found: List[Finding] = []
@@ -287,8 +287,12 @@ class Scan:
         return self._paths
 
     @property
-    def evaluation(self) -> Evaluation:
+    def evaluation(self) -> Any:
+        """An `evaluated.Evaluation` of the graph."""
         if self._evaluation is None:
+            # Imported only here, for most graphs act nowhere.
+            from unihub.inspection.evaluated import Evaluation
+
             self._evaluation = Evaluation(self.graph)
         return self._evaluation
 

@@ -21,7 +21,7 @@ from unihub.apis.keras.in_use import keras_module
 from unihub.apis.keras2.layer import KerasLayer
 from unihub.apis.layers import keras_layer_class
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
-from unihub.formats.selection import UnknownSignature
+from unihub.formats.not_there import UnknownSignature
 from unihub.runtime.installed import hub_release
 
 IN_TF1 = tf.__version__.startswith("1.")

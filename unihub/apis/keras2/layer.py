@@ -28,7 +28,7 @@ from unihub.apis.refused import why_refused
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.errors import UnihubError, listed, nearest
-from unihub.formats import selection
+from unihub.formats import not_there, selection
 from unihub.formats.model import MetaGraph, open_saved_model, read_ops, read_saved_model
 from unihub.handles import resolving
 from unihub.inspection import safety
@@ -236,7 +236,7 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags]]:
         meta_graph = selection.choose_meta_graph(model, handle, tags=tags)
         if given.signature and given.signature not in meta_graph.signatures:
             names = list(meta_graph.signatures)
-            raise selection.unknown_signature(
+            raise not_there.unknown_signature(
                 handle, given.signature, names, call=LAYER_CALL, further=ALL_OUTPUTS
             )
         if given.trainable:

@@ -12,7 +12,7 @@ from unihub.apis.keras import errors
 from unihub.apis.keras.layer import ALL_OUTPUTS, LAYER_CALL, Arguments, nest_of_shapes
 from unihub.apis.keras3.inputs import Inputs, inputs_of
 from unihub.errors import listed, nearest
-from unihub.formats import selection
+from unihub.formats import not_there, selection
 
 # For a layer that is made, or that was made of an object.
 _LOAD_TO_TRAIN = "unihub.load(path, op='fine_tuning')  # says whether and how it is trained"
@@ -78,7 +78,7 @@ def _function(loaded: Any, handle: str, signature: str | None) -> Callable[..., 
         function = signatures[signature]
         return function
     if signature:
-        raise selection.unknown_signature(
+        raise not_there.unknown_signature(
             handle, signature, names, call=LAYER_CALL, further=ALL_OUTPUTS
         )
     if names:
@@ -115,7 +115,7 @@ def _check_output_choice(
         if signatures:
             named = nearest("serving_default", signatures)
             remedy = f"{LAYER_CALL}, signature={named!r}{ALL_OUTPUTS})"
-        raise selection.OutputOfCallable(
+        raise not_there.OutputOfCallable(
             argument="signature_outputs_as_dict",
             handle=handle,
             found=listed(signatures),
@@ -127,9 +127,9 @@ def _check_output_choice(
 
 def unknown_output_key(
     handle: str, signature: str | None, output_key: str, names: Sequence[str]
-) -> selection.UnknownOutputKey:
+) -> not_there.UnknownOutputKey:
     """The error for an output key that is not among ``names``."""
-    return selection.unknown_output_key(handle, signature, output_key, names, call=LAYER_CALL)
+    return not_there.unknown_output_key(handle, signature, output_key, names, call=LAYER_CALL)
 
 
 def check_trainable(callee: Callee) -> None:

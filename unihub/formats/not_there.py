@@ -1,0 +1,115 @@
+"""Tags, signatures and outputs that a SavedModel does not have, or that are not evident."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable, Optional, Sequence
+
+from unihub.errors import UnihubError, listed, nearest
+from unihub.formats.model import SavedModel
+
+
+class UnknownTags(UnihubError, ValueError, RuntimeError):
+    """No MetaGraph has the wanted tags."""
+
+    code = "unknown-tags"
+    what = "{handle} has no MetaGraph with the tags {wanted}."
+    why = "a MetaGraph is chosen by all of its tags. (found: {found})"
+    do = "{remedy}"
+
+
+class AmbiguousTags(UnihubError, ValueError, RuntimeError):
+    """Several MetaGraphs, none of them the usual one."""
+
+    code = "ambiguous-tags"
+    what = "{handle} has several MetaGraphs, and none is the evident one."
+    why = "neither an empty set of tags nor 'serve' is among them. (found: {found})"
+    do = "{remedy}"
+
+
+class UnknownSignature(UnihubError, ValueError):
+    """The model has no signature of that name."""
+
+    code = "unknown-signature"
+    what = "{handle} has no signature {wanted!r}."
+    why = "it has these signatures: {found}.{tags}"
+    do = "{remedy}"
+
+
+class UnknownOutputKey(UnihubError, ValueError):
+    """There is no output of that name."""
+
+    code = "unknown-output-key"
+    what = "{model} has no output {wanted!r}."
+    why = "it has these outputs: {found}."
+    do = "{remedy}"
+
+
+class OutputOfCallable(UnihubError, ValueError):
+    """An output was chosen where the model's own __call__ decides what comes out."""
+
+    code = "output-key-without-signature"
+    what = "{argument} needs a signature, and {handle} is called directly."
+    why = (
+        "only signatures name their outputs; the model's own __call__ returns what it "
+        "likes. (signatures: {found})"
+    )
+    do = "{remedy}"
+
+
+def unknown_signature(
+    handle: str,
+    wanted: str,
+    names: Sequence[str],
+    *,
+    call: str,
+    further: str = "",
+    tags: Optional[Iterable[str]] = None,
+    otherwise: str = "",
+) -> UnknownSignature:
+    """The error for a signature that is not among ``names``.
+
+    Args:
+        call: what to call instead, up to its further arguments.
+        further: arguments that go with a signature.
+        tags: of the MetaGraph that has these signatures, where that is known.
+        otherwise: the line for a model that has no signatures; by default ``call``.
+    """
+    example = f"{call}, signature={nearest(wanted, names)!r}{further})"
+    return UnknownSignature(
+        handle=handle,
+        wanted=wanted,
+        found=listed(names),
+        tags="" if tags is None else f" (tags: {_shown(tags)})",
+        remedy=example if names else otherwise or f"{call})",
+    )
+
+
+def unknown_output_key(
+    handle: str, signature: Optional[str], wanted: str, names: Sequence[str], *, call: str
+) -> UnknownOutputKey:
+    """The error for an output key that is not among ``names``.
+
+    Args:
+        signature: that gives the outputs; None for the model's own ``__call__``.
+        call: what to call instead, up to its further arguments.
+    """
+    chosen = "" if signature is None else f", signature={signature!r}"
+    return UnknownOutputKey(
+        model=handle if signature is None else f"signature {signature!r} of {handle}",
+        wanted=wanted,
+        found=listed(names),
+        remedy=f"{call}{chosen}, output_key={nearest(wanted, names)!r})",
+    )
+
+
+def tags_to_choose(model: SavedModel, handle: str, call: str) -> Dict[str, str]:
+    """The facts of an error about tags."""
+    return {
+        "handle": handle,
+        "found": ", ".join(_shown(tags) for tags in model.tags),
+        "remedy": f"{call.format(handle=handle)}tags={_shown(model.tags[0])})",
+    }
+
+
+def _shown(tags: Iterable[str]) -> str:
+    return repr(sorted(tags))
