@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-from typing import Optional
 
 import tensorflow as tf
 
@@ -53,9 +52,9 @@ def failure(
         What the judge says of the model, where it knows the reason; else a LoadFailed,
         which is a CheckpointCut where weights end too early.
     """
-    cut = cut_checkpoint(error, handle, model.path)
-    if cut is not None:
-        return cut
+    if _ENDS_EARLY in str(error):
+        variables = shlex.quote(os.path.join(model.path, "variables"))
+        return CheckpointCut(handle=handle, reason=_reason(error), folder=variables)
     known = unloadable(handle, model, meta_graph, current_runtime()) if all_signatures else None
     return known or LoadFailed(
         version=tf.__version__,
@@ -64,14 +63,6 @@ def failure(
         writer=meta_graph.tensorflow_version or "unknown",
         remedy=_remedy(handle, meta_graph),
     )
-
-
-def cut_checkpoint(error: Exception, handle: str, folder: str) -> Optional[CheckpointCut]:
-    """What to say of an error where weights end too early; None for another error."""
-    if _ENDS_EARLY not in str(error):
-        return None
-    variables = shlex.quote(os.path.join(folder, "variables"))
-    return CheckpointCut(handle=handle, reason=_reason(error), folder=variables)
 
 
 def _reason(error: Exception) -> str:

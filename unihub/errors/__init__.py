@@ -13,6 +13,5 @@ from unihub.errors.base import in_template as in_template
 from unihub.errors.base import listed as listed
 from unihub.errors.base import nearest as nearest
 from unihub.errors.base import printable as printable
-from unihub.errors.base import shown_handle as shown_handle
 from unihub.errors.base import size as size
 from unihub.errors.base import warn as warn

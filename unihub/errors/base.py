@@ -206,7 +206,7 @@ def warn(text: str, category: Type[Warning]) -> None:
     warnings.warn(text, category, stacklevel=level)
 
 
-def shown_handle(handle: Any) -> Any:
+def _shown_handle(handle: Any) -> Any:
     """A handle without what may be secret in it; a path of this machine as it is.
 
     All of the text is one URL here, whatever white space there is in it.
@@ -222,7 +222,7 @@ def shown_handle(handle: Any) -> Any:
 def in_template(handle: Any) -> str:
     """A handle as code, without secrets, for a line that is yet to be formatted."""
     text = os.fspath(handle) if isinstance(handle, (str, os.PathLike)) else handle
-    return repr(shown_handle(text)).replace("{", "{{").replace("}", "}}")
+    return repr(_shown_handle(text)).replace("{", "{{").replace("}", "}}")
 
 
 def _without_secrets(fact: Any, handle: Any = None) -> Any:
@@ -230,7 +230,7 @@ def _without_secrets(fact: Any, handle: Any = None) -> Any:
         return fact
     if isinstance(handle, str):
         # In a sentence nothing tells where a URL with white space in it ends.
-        fact = fact.replace(handle, shown_handle(handle))
+        fact = fact.replace(handle, _shown_handle(handle))
     if "://" not in fact:
         return fact
     # Few errors tell of a URL.

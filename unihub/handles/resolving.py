@@ -60,11 +60,12 @@ def resolve(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = Non
 def locate(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = None) -> str:
     """As `resolve`, without looking whether there is anything at the path of a local folder."""
     path = _folder_here(handle)
-    if path is None or sha256 is not None or lockfile_path() is not None:
+    locked_by = lockfile_path()
+    if path is None or sha256 is not None or locked_by is not None:
         # Only these need what tells kinds of handles, fetches, locks and refuses.
         from unihub.handles import located
 
-        path = located.locate(handle, sha256, lockfile_path())
+        path = located.locate(handle, sha256, locked_by)
     return path
 
 

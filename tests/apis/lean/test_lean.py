@@ -23,6 +23,7 @@ if runtime.current_runtime() is not Runtime.TF2:
 from apis.lean.lean_loading import counted, forwards, full_object, lean_object, second
 
 from unihub.apis.lean import levels
+from unihub.apis.lean.files import ModelChanged
 
 FOLDER, SIGNATURE = MODELS / "tf2_reusable", "serving_default"
 X = tf.constant([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
@@ -126,6 +127,20 @@ def test_no_update_is_lost_while_the_rest_is_loaded(tmp_path):
     assert loads.count == 1
     assert seen == sorted(seen)
     assert kernel.numpy()[0, 0] == 1_001
+
+
+def test_what_is_only_touched_has_not_changed(tmp_path):
+    tf.saved_model.save(WithMore(), str(tmp_path / "model"))
+    lean, loads = counted(tmp_path / "model")
+    for file in filter(os.path.isfile, map(str, (tmp_path / "model").rglob("*"))):
+        os.link(file, str(tmp_path / os.path.basename(file)))
+    assert lean.rest["a"].numpy().tolist() == [7.0, 8.0]
+    assert loads.count == 1
+    lean, _ = counted(tmp_path / "model")
+    index = tmp_path / "model" / "variables" / "variables.index"
+    index.write_bytes(index.read_bytes()[::-1])
+    with pytest.raises(ModelChanged, match=r"variables\.index"):
+        lean.rest  # noqa: B018
 
 
 def test_what_a_checkpoint_holds_beside_variables_is_restored(tmp_path):

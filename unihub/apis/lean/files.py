@@ -33,7 +33,7 @@ Stamp = Tuple[FileState, ...]
 
 # TensorFlow prefers it, and puts it together from parts.
 _SPLIT_GRAPH = "saved_model.cpb"
-_CHECKSUMS = (FINGERPRINT, f"{CHECKPOINT}.index")
+_CHECKSUMS = frozenset((FINGERPRINT, f"{CHECKPOINT}.index"))
 
 
 class ModelChanged(UnihubError, RuntimeError, OSError):
@@ -103,17 +103,15 @@ def check_unchanged(handle: str, wanted: str, path: str, before: Stamp) -> None:
 
 def _only_touched(path: str, before: Stamp, now: Stamp) -> Set[str]:
     """The files whose content is the same, though they were linked, or their mode changed."""
-    then = {os.path.relpath(state.path, path): state for state in before}
-    found = set()
-    for state in now:
-        name = os.path.relpath(state.path, path)
-        earlier, proof = then.get(name), then.get(_proof_of(name))
-        if earlier is None or proof is None:
-            continue
-        is_same = state.digest or state._replace(changed=earlier.changed) == earlier
-        if is_same and proof.digest == content_digest(path, _proof_of(name)):
-            found.add(name)
-    return found
+    then, later = ({os.path.relpath(s.path, path): s for s in stamp} for stamp in (before, now))
+    both = then.keys() & later.keys()
+    proven = {name for name in both & _CHECKSUMS if then[name].digest == later[name].digest}
+    return {
+        name
+        for name in both
+        if _proof_of(name) in proven
+        and (name in proven or later[name]._replace(changed=then[name].changed) == then[name])
+    }
 
 
 def _proof_of(name: str) -> str:
