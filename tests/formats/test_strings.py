@@ -10,7 +10,7 @@ from hand_made import encode, varint
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unihub.formats import sieve, text_format, wire
+from unihub.formats import encoding, text_format, wire
 from unihub.formats.message import FileOverLimit, FormatError, MalformedFile
 
 OPS = ["Add", "WriteFile", "Identity", "X" * 600]
@@ -100,10 +100,10 @@ def test_large_messages_are_not_taken_for_equal():
 
 
 def test_what_is_remembered_is_bounded(monkeypatch):
-    monkeypatch.setattr(sieve, "_MOST_KEPT", 500)
+    monkeypatch.setattr(encoding, "_MOST_KEPT", 500)
     data = b"".join(field(3, node(b"Op%d" % index)) for index in range(100))
     source = wire.WireSource(data, "saved_model.pb")
-    of_all = sieve.Sieve(source, 3 << 3 | 2, 2 << 3 | 2, set())
+    of_all = encoding.Sieve(source, 3 << 3 | 2, 2 << 3 | 2, set())
     of_all.look_through(0, 0, len(data))
     assert (len(of_all.found), len(of_all._seen_inside), len(of_all._seen)) == (100, 5, 0)
 
@@ -139,7 +139,7 @@ def test_no_message_that_holds_a_string_is_left_out(functions):
 
 
 def test_a_string_across_the_pieces_of_a_search(monkeypatch):
-    monkeypatch.setattr(sieve, "_PIECE", 16)
+    monkeypatch.setattr(encoding, "_PIECE", 16)
     message = read(
         library(["Identity"] * 3, ["WriteFile"], [], ["WriteFile"]), "FunctionDefLibrary"
     )
@@ -147,7 +147,7 @@ def test_a_string_across_the_pieces_of_a_search(monkeypatch):
 
 
 def test_large_messages_are_not_searched(monkeypatch):
-    monkeypatch.setattr(sieve, "_CHEAPER_TO_DECODE", 30)
+    monkeypatch.setattr(encoding, "_CHEAPER_TO_DECODE", 30)
     message = read(library(["Identity"] * 3, [], ["Add"]), "FunctionDefLibrary")
     assert message.holding("function", b"WriteFile") == [0]
 

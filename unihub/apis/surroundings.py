@@ -11,7 +11,7 @@ from tensorflow.python.eager import context
 
 from unihub.errors import UnihubError
 from unihub.matrix.values import Format
-from unihub.runtime.ops import may_lack_kernel, missing_ops
+from unihub.runtime.tensorflow import may_lack_kernel, missing_ops
 
 _NATIVE_THREADS = "/proc/self/task"
 _COLLECTION = "unihub_loaded"

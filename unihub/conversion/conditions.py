@@ -16,7 +16,7 @@ from unihub.conversion.nodes import (
     reach,
     tensor_name,
 )
-from unihub.runtime.ops import op_definition
+from unihub.runtime.tensorflow import op_definition
 
 _SWITCH, _MERGE = "Switch", "Merge"
 _LOOPS = ("Enter", "Exit", "NextIteration", "LoopCond", "RefEnter", "RefExit")

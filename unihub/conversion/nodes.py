@@ -7,7 +7,7 @@ from typing import Any, Container, Dict, Iterable, Iterator, List, Mapping, Set,
 
 import tensorflow as tf
 
-from unihub.runtime.ops import op_definition
+from unihub.runtime.tensorflow import op_definition
 
 Nodes = Dict[str, Any]
 

@@ -19,7 +19,7 @@ from unihub.conversion.partitions import Slice, read_as_slices
 from unihub.conversion.references import on_resource_variables
 from unihub.conversion.variant import Variant
 from unihub.errors import listed
-from unihub.runtime.ops import op_definition
+from unihub.runtime.tensorflow import op_definition
 
 TABLES = ("HashTableV2",)
 _VARIABLES = ("VarHandleOp", *REFERENCE_VARIABLES)

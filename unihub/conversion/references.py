@@ -17,7 +17,7 @@ from unihub.conversion.nodes import (
     node_name,
     reference_inputs,
 )
-from unihub.runtime.ops import op_definition
+from unihub.runtime.tensorflow import op_definition
 
 # From ops on references to those on resources, with the attribute that is the dtype.
 _ON_RESOURCES = {

@@ -11,7 +11,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Set, Tuple, cast
 
-from unihub.formats import sieve
 from unihub.formats.encoding import (
     FIXED32,
     FIXED64,
@@ -20,6 +19,8 @@ from unihub.formats.encoding import (
     PLAIN,
     VARINT,
     EncodedSource,
+    Sieve,
+    holding,
     varint,
 )
 from unihub.formats.message import (
@@ -223,7 +224,7 @@ class WireSource(EncodedSource):
     ) -> Tuple[Set[bytes], Dict[bytes, List[int]]]:
         outer, inner = path.split(".")
         field = _field(message_type, outer)
-        of_all = sieve.Sieve(self, _key_of(field), _key_of(_field(field.type, inner)), wanted)
+        of_all = Sieve(self, _key_of(field), _key_of(_field(field.type, inner)), wanted)
         for index, place in enumerate(places):
             try:
                 of_all.look_through(index, int(place[0]), int(place[1]))
@@ -232,7 +233,7 @@ class WireSource(EncodedSource):
         return of_all.found, of_all.where
 
     def holding(self, places: Sequence[Place], text: bytes) -> List[int]:
-        return sieve.holding(self.data, cast("Sequence[Tuple[int, int]]", places), text)
+        return holding(self.data, cast("Sequence[Tuple[int, int]]", places), text)
 
     def contents(self, place: Place, limit: int) -> bytes:
         start, stop = place

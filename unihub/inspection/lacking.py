@@ -12,7 +12,7 @@ from typing import Iterable, List, Optional
 from unihub import runtime
 from unihub.errors import UnihubError, listed
 from unihub.op_packages import installing, package_of
-from unihub.runtime import ops as ops_here
+from unihub.runtime import tensorflow as tensorflow_here
 
 
 class MissingOps(UnihubError, RuntimeError, ValueError):
@@ -74,14 +74,14 @@ def missing_ops_error(handle: str, ops: List[str], writer: str = "") -> MissingO
 
 def without_kernel(handle: str, ops: Iterable[str]) -> Optional[OpsWithoutKernel]:
     """The error for ops that TensorFlow registers and does not compute; None without any."""
-    found = ops_here.may_lack_kernel(ops)
+    found = tensorflow_here.may_lack_kernel(ops)
     if not found:
         return None
     version = runtime.tensorflow_version()
     if runtime.is_imported():
-        found = sorted(ops_here.ops_without_kernel(found))
+        found = sorted(tensorflow_here.ops_without_kernel(found))
     else:
-        gone = ops_here.KERNELS_GONE
+        gone = tensorflow_here.KERNELS_GONE
         since = {op: gone[name] for op in found for name in gone if op.startswith(name)}
         found = [op for op in found if not runtime.is_newer(since[op])]
     if not found:
@@ -91,7 +91,7 @@ def without_kernel(handle: str, ops: Iterable[str]) -> Optional[OpsWithoutKernel
 
 def _unregistered(ops: List[str]) -> List[str]:
     if runtime.is_imported():
-        return sorted(ops_here.missing_ops(ops))
+        return sorted(tensorflow_here.missing_ops(ops))
     # The table of TensorFlow's own ops is read only where they are asked for.
     from unihub.inspection.dangers import unknown_ops
 

@@ -17,7 +17,7 @@ if runtime.current_runtime() is not Runtime.TF2:
 from apis.lean.lean_loading import counted, full_object, lean_object
 
 import unihub
-from unihub.apis.lean.listeners import is_anyone_listening
+from unihub.apis.lean.private import is_anyone_listening
 
 X = tf.ones([2, 3])
 

@@ -21,7 +21,7 @@ if runtime.current_runtime() is not Runtime.TF2:
 from apis.lean.lean_loading import FullLoads, counted, full_object, lean_object, request_for
 
 from unihub.apis.lean import load as fast
-from unihub.apis.lean import tables
+from unihub.apis.lean import objects
 from unihub.apis.lean.plan import Declined
 from unihub.apis.lean.private import SavedModel
 from unihub.apis.loading import load_saved_model
@@ -257,13 +257,13 @@ def test_an_asset_outside_of_the_folder_is_refused(model, tmp_path):
 @pytest.mark.parametrize("name", ["../a", "/a", "a/b", "a\\..\\b", "gs://a/b", ""])
 def test_no_other_name_is_that_of_an_asset(name):
     with pytest.raises(Declined):
-        tables.asset_path(name, "folder/variables/variables")
+        objects.asset_path(name, "folder/variables/variables")
 
 
 def test_the_path_of_an_asset_is_spelled_as_by_tensorflow():
     for folder in ("/a/b", "/a/b/", "/a/b//", "b", "."):
         prefix = os.path.join(folder, "variables", "variables")
-        assert tables.asset_path("c", prefix) == os.path.join(folder, "assets", "c")
+        assert objects.asset_path("c", prefix) == os.path.join(folder, "assets", "c")
 
 
 def test_the_path_itself_is_captured_too(tmp_path, vocabulary):

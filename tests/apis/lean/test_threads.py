@@ -18,8 +18,7 @@ if runtime.current_runtime() is not Runtime.TF2:
 
 from apis.lean.test_listeners import LISTENERS, MAKERS, Model
 
-from unihub.apis.lean.listeners import is_anyone_listening
-from unihub.apis.lean.private import nothing_in_force
+from unihub.apis.lean.private import is_anyone_listening, nothing_in_force
 from unihub.apis.lean.threads import at_top_level, side_by_side
 
 LATE = """

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 from unihub.apis.lean.functions import closure, renamed
-from unihub.apis.lean.objects import captures_of, check_root
+from unihub.apis.lean.objects import captures_of, check_root, child_ids
 from unihub.apis.lean.plan import Capture, Declined
 from unihub.apis.lean.structures import Tensor, decoded, leaves, packer, plain, tensors
-from unihub.apis.lean.tables import child_ids
 
 _log = logging.getLogger(__name__)
 

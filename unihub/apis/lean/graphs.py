@@ -16,7 +16,7 @@ from unihub.apis.lean.functions import (
     rename_calls,
 )
 from unihub.apis.lean.names import FunctionNames, copying_order
-from unihub.apis.lean.objects import shape_of
+from unihub.apis.lean.objects import FILLING, asset_path, dtypes_of, shape_of, unique_suffix
 from unihub.apis.lean.plan import Asset, Declined, Fixed, Input, Plan, Table, Variable
 from unihub.apis.lean.private import FunctionDef, op_definition
 from unihub.apis.lean.saver import (
@@ -25,7 +25,6 @@ from unihub.apis.lean.saver import (
     initialized_nodes,
     initializers,
 )
-from unihub.apis.lean.tables import FILLING, asset_path, dtypes_of, unique_suffix
 
 _REFERENCES = ("VariableV2", "Variable")
 _VARIABLES = ("VarHandleOp", *_REFERENCES)

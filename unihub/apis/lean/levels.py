@@ -13,9 +13,8 @@ import tensorflow as tf
 
 from unihub.apis.lean import files
 from unihub.apis.lean.direct import DirectCall, DirectFunction, Wrapper
-from unihub.apis.lean.listeners import is_anyone_listening
 from unihub.apis.lean.plan import Capture, Declined, Pruned, Variable
-from unihub.apis.lean.private import load_around
+from unihub.apis.lean.private import is_anyone_listening, load_around
 from unihub.apis.lean.routes import Route, Routes
 from unihub.apis.lean.store import Store
 from unihub.apis.lean.threads import at_top_level

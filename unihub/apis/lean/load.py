@@ -15,10 +15,10 @@ from unihub.apis.lean.lean import (
     LeanSignatures,
 )
 from unihub.apis.lean.levels import LeveledCall, LeveledSignature, Model, Source
-from unihub.apis.lean.listeners import is_anyone_listening
+from unihub.apis.lean.objects import child_ids
 from unihub.apis.lean.plan import Declined
+from unihub.apis.lean.private import is_anyone_listening
 from unihub.apis.lean.store import Files, store_of
-from unihub.apis.lean.tables import child_ids
 from unihub.apis.request import Request
 from unihub.formats import selection
 from unihub.formats.model import Signature

@@ -18,10 +18,9 @@ import tensorflow as tf
 from unihub.apis.lean import verbatim
 from unihub.apis.lean.calls import CALL, call_function
 from unihub.apis.lean.files import read_values
-from unihub.apis.lean.objects import captures_of, check_only_variables, concrete_function
+from unihub.apis.lean.objects import captures_of, check_only_variables, child_ids, concrete_function
 from unihub.apis.lean.plan import Declined, Pruned, Variable
 from unihub.apis.lean.private import SavedModel, load_around
-from unihub.apis.lean.tables import child_ids
 
 _ROOT, _FIRST = 0, 1
 _SIGNATURES = "signatures"

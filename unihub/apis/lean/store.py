@@ -16,10 +16,9 @@ from unihub.apis.lean import files
 from unihub.apis.lean.calls import plan_call
 from unihub.apis.lean.direct import DirectCall, DirectFunction
 from unihub.apis.lean.files import read_values
-from unihub.apis.lean.objects import plan_signature
+from unihub.apis.lean.objects import filled_table, fixed_tensor, plan_signature
 from unihub.apis.lean.plan import Capture, Declined, Table, Variable
 from unihub.apis.lean.private import DecodeError, SavedModel, variable_handle
-from unihub.apis.lean.tables import filled_table, fixed_tensor
 from unihub.formats.saved_model import saved_model_file
 
 _log = logging.getLogger(__name__)

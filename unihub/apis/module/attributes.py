@@ -13,7 +13,7 @@ from unihub.apis.module.compat import MetaGraphDef, strip_default_attributes
 from unihub.apis.module.errors import AttributesMissing
 from unihub.errors import listed
 from unihub.runtime import is_newer
-from unihub.runtime.ops import op_definition
+from unihub.runtime.tensorflow import op_definition
 
 # By op: those that change no result, and are set to more than a default. The one is
 # for messages, the other checks once more what the shapes in the graph say.

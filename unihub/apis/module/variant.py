@@ -14,7 +14,7 @@ from unihub.apis.module.marker import read_attachments
 from unihub.apis.surroundings import register_ops
 from unihub.errors import listed, nearest
 from unihub.inspection.lacking import MissingOps
-from unihub.runtime.ops import op_definition
+from unihub.runtime.tensorflow import op_definition
 
 DEFAULT_SIGNATURE = "default"
 
