@@ -133,7 +133,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports", "--no-cache", "--no-logo")
-    session.run("pytest", "--noconftest", "tests/test_layers.py")
+    session.run("python", "-m", "pytest", "--noconftest", "tests/test_layers.py")
 
 
 @nox.session(python=["3.7", "3.11", "3.12"])
