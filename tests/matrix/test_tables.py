@@ -37,3 +37,9 @@ def test_readme_has_the_table_that_the_rows_give():
 @pytest.mark.parametrize("format", Format)
 def test_titles_name_every_format(format):
     assert format.label in str(unihub.matrix())
+
+
+def test_the_class_of_the_matrix_is_one_of_its_names():
+    from unihub.matrix import Matrix
+
+    assert isinstance(unihub.matrix(), Matrix)

@@ -22,11 +22,16 @@ from unihub.matrix.values import Status as Status
 class _CallableModule(types.ModuleType):
     """So that ``unihub.matrix`` is this module and ``unihub.matrix()`` its picture."""
 
-    def __call__(self) -> Any:
+    @property
+    def Matrix(self) -> Any:
+        """The class of what `unihub.matrix()` gives."""
         # Imported only here, for a load shows no table.
         from unihub.matrix.tables import Matrix
 
-        return Matrix()
+        return Matrix
+
+    def __call__(self) -> Any:
+        return self.Matrix()
 
 
 sys.modules[__name__].__class__ = _CallableModule
