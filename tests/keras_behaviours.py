@@ -35,7 +35,7 @@ class Here:
         import tensorflow as tf
 
         import unihub
-        from unihub.apis.keras.in_use import keras_module
+        from unihub.apis.keras.kerases import keras_module
         from unihub.runtime.installed import current_keras
 
         self.folder = folder

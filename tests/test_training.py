@@ -12,7 +12,7 @@ from conftest import MODELS, ROOT
 from golden import check_golden
 
 import unihub
-from unihub.apis.keras.in_use import keras_module
+from unihub.apis.keras.kerases import keras_module
 from unihub.apis.layers import keras_layer_class
 from unihub.apis.surroundings import StrategyNotSupported
 from unihub.runtime.installed import Keras, current_keras
@@ -157,7 +157,7 @@ import sys
 import numpy as np
 import tensorflow as tf
 import unihub
-from unihub.apis.keras.in_use import keras_module
+from unihub.apis.keras.kerases import keras_module
 
 models, keras = sys.argv[1], keras_module()
 cpu = tf.config.list_physical_devices("CPU")[0]

@@ -12,7 +12,7 @@ from conftest import MODELS
 from golden import check_golden
 
 import unihub
-from unihub.apis.copying import LoadedNotCopied
+from unihub.apis.proxy import LoadedNotCopied
 from unihub.runtime.installed import Keras, current_keras
 
 X = np.ones((2, 3), np.float32)

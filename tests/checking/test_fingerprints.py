@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from unihub.checking.fingerprints import line_fingerprints
+from unihub.checking.sarif import line_fingerprints
 
 GREETINGS = [
     "e9496ae3ebfced30:1",

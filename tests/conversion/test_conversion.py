@@ -19,7 +19,7 @@ if not tf.executing_eagerly():
 from conversion.published import INFERENCE_AND_TRAINING, counting, floats, hub, module, v1, variable
 
 import unihub
-from unihub.apis.keras.in_use import keras_module
+from unihub.apis.keras.kerases import keras_module
 
 CONVERTED = Path(__file__).parent / "converted"
 CONVERTIBLE = [

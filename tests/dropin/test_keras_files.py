@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from conftest import MODELS, ROOT
 
-from unihub.apis.keras.in_use import keras_module
+from unihub.apis.keras.kerases import keras_module
 from unihub.apis.layers import keras_layer_class
 from unihub.dropin import keras_files
 from unihub.runtime.installed import Keras, current_keras

@@ -233,7 +233,7 @@ def _refuse_copies(kind: type) -> None:
     def refusing(name: str) -> Callable[..., Any]:
         def method(loaded: Any, *args: Any) -> Any:
             # Few are copied.
-            from unihub.apis.copying import NotCopied
+            from unihub.apis.proxy import NotCopied
 
             return vars(NotCopied)[name](loaded, *args)
 

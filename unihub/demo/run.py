@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from unihub import matrix
-from unihub.apis.keras.in_use import keras_module
+from unihub.apis.keras.kerases import keras_module
 from unihub.apis.module.create import add_signature
 from unihub.dispatch.load import load
 from unihub.dispatch.save import save

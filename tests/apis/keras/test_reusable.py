@@ -9,7 +9,7 @@ from conftest import MODELS
 from golden import check_golden
 
 import unihub
-from unihub.apis.keras.in_use import keras_module
+from unihub.apis.keras.kerases import keras_module
 from unihub.apis.layers import keras_layer_class
 from unihub.apis.saving import SavedWithoutCall
 from unihub.apis.tensorflow_hub import TensorFlowHubUnusable, import_tensorflow_hub

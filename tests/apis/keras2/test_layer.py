@@ -17,7 +17,7 @@ from golden import check_golden
 
 import unihub
 from unihub.apis.keras import errors
-from unihub.apis.keras.in_use import keras_module
+from unihub.apis.keras.kerases import keras_module
 from unihub.apis.keras2.layer import KerasLayer
 from unihub.apis.layers import keras_layer_class
 from unihub.apis.tensorflow_hub import import_tensorflow_hub

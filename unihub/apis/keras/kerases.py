@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from typing import Any, Optional
 
@@ -11,6 +12,21 @@ from unihub.runtime import current_runtime
 from unihub.runtime.installed import Keras, current_keras
 
 _KERASES = ("keras", "tf_keras")
+
+
+def keras_module() -> Any:
+    """The module of the Keras that `unihub.KerasLayer` is a layer of."""
+    flavour = current_keras()
+    if flavour is Keras.KERAS3 and not keras3_in_use():
+        return importlib.import_module("tf_keras")
+    return importlib.import_module("tensorflow").keras
+
+
+def keras3_in_use() -> bool:
+    """Whether models are built with Keras 3 here."""
+    # Keras 3 has no graph mode: there tf_keras is the one to build models with.
+    eager = current_runtime() is Runtime.TF2
+    return eager and current_keras() is Keras.KERAS3
 
 
 def keras_of(kind: type) -> str:

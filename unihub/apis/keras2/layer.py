@@ -8,11 +8,9 @@ from typing import Any, Dict, Optional, Tuple
 import tensorflow as tf
 
 from unihub.apis import traces
-from unihub.apis.copying import NotCopied
 from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch, size_test
 from unihub.apis.keras.errors import SignatureRequired
-from unihub.apis.keras.in_use import keras_module
-from unihub.apis.keras.kerases import check_keras, keras_of
+from unihub.apis.keras.kerases import check_keras, keras_module, keras_of
 from unihub.apis.keras.layer import (
     ALL_OUTPUTS,
     LAYER_CALL,
@@ -24,6 +22,7 @@ from unihub.apis.keras.layer import (
     of_config,
     say_once_that_dtypes_stay,
 )
+from unihub.apis.proxy import NotCopied
 from unihub.apis.refused import why_refused
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub

@@ -10,7 +10,6 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Type
 
 import tensorflow as tf
 
-from unihub.apis.copying import NotCopied
 from unihub.apis.module.apply import apply_signature, is_inside
 from unihub.apis.module.errors import EvaluationOver, NoDefaultOutput, NotInGraphMode, OtherGraph
 from unihub.apis.module.instead import pasteable
@@ -18,6 +17,7 @@ from unihub.apis.module.spec import ModuleSpec, as_module_spec
 from unihub.apis.module.state import VariableMap, create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, check_supported, fit_inputs, name_inputs
 from unihub.apis.module.variant import DEFAULT_SIGNATURE, split_scope
+from unihub.apis.proxy import NotCopied
 from unihub.errors import listed, nearest
 from unihub.inspection import safety
 
