@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 
 from unihub.apis import inputs
-from unihub.apis.inputs import Call, mismatch, size_test
+from unihub.apis.inputs import Call, mismatch
+from unihub.apis.signature import size_test
 
 ROWS = tf.TensorSpec([None, 3], tf.float32, "rows")
 TEXTS = tf.TensorSpec([None], tf.string, "texts")

@@ -6,7 +6,7 @@ Signatures, layers and a loaded object's own call all say it by these errors.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Iterator, List, Mapping, Optional, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -242,27 +242,6 @@ def wrong_value(leaf: Leaf, accepted: Any, call: Call, error: Exception) -> Wron
     return WrongInputValue(
         name=leaf.name, model=call.model, accepted=shown, reason=first_line(error), fix=fix
     )
-
-
-def size_test(shape: Any) -> Callable[[Any], bool]:
-    """A test whether a tensor's shape is one that fits, as cheap as can be.
-
-    Args:
-        shape: tf.TensorShape that is accepted.
-
-    Returns:
-        A function of a tf.TensorShape. Where it says no, one of unknown sizes may fit too.
-    """
-    if shape.rank is None:
-        return lambda given: True
-    rank, sizes = shape.rank, shape.as_list()
-    if not any(size is not None for size in sizes):
-        return lambda given: bool(given.rank == rank)
-    unknown = next(axis for axis, size in enumerate(sizes) if size is not None)
-    known = sizes[unknown:]
-    if None in known:
-        return lambda given: given.rank == rank and bool(given.is_compatible_with(shape))
-    return lambda given: given.rank == rank and given.as_list()[unknown:] == known
 
 
 def described(nest: Any) -> str:

@@ -6,21 +6,9 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
-from unihub.apis.inputs import (
-    Call,
-    Leaf,
-    leaf_mismatch,
-    size_test,
-    variables,
-    wrong_names,
-    wrong_structure,
-    wrong_value,
-)
-from unihub.apis.traces import numbered_parts, sparse_parts
 from unihub.formats.model import Signature
 
 _TENSOR = tf.Tensor
-_COMPOSITE = (tf.SparseTensor, tf.RaggedTensor)
 
 
 class SignatureFunction:
@@ -49,17 +37,10 @@ class SignatureFunction:
             for name, info in signature.inputs.items()
             if info.kind == "dense"
         }
-        choice = "signature_outputs_as_dict=True"
-        if output_key is not None:
-            choice = f"output_key={output_key!r}"
-        self._call = Call(
-            f"signature {signature.name!r} of {handle}",
-            by_keyword=True,
-            layer=f"unihub.KerasLayer({handle!r}, signature={signature.name!r}, {choice})",
-        )
         names = list(signature.inputs)
         self._sole_input = names[0] if len(names) == 1 else None
         self._names = frozenset(names)
+        self._other_inputs: Any = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         inputs = {}
@@ -74,7 +55,7 @@ class SignatureFunction:
             ):
                 inputs[name] = value
             else:
-                inputs.update(self._checked(name, value))
+                inputs.update(self._others().fitted(name, value))
         outputs = self._function(**inputs)
         return outputs if self._output_key is None else outputs[self._output_key]
 
@@ -87,55 +68,39 @@ class SignatureFunction:
             elif self._sole_input and not kwargs:
                 return {self._sole_input: args[0]}
             else:
-                raise wrong_structure(args[0], self._accepted(), self._call)
+                raise self._others().wrong_structure(args[0])
         elif args:
-            raise wrong_structure(args, self._accepted(), self._call)
+            raise self._others().wrong_structure(args)
         if given.keys() != self._names:
-            raise wrong_names(given, self._accepted(), self._call)
+            raise self._others().wrong_names(given)
         return given
 
-    def _checked(self, name: str, value: Any) -> Dict[str, Any]:
-        """One input as the tensors that the function takes.
+    def _others(self) -> Any:
+        """What takes the inputs that are no tensors of the right kind as they are."""
+        if self._other_inputs is None:
+            # Who only loads, or gives what the signature takes, needs none of it.
+            from unihub.apis.other_inputs import OtherInputs
 
-        Raises:
-            WrongInputs: when it does not fit.
-        """
-        info = self._signature.inputs[name]
-        if info.kind == "sparse" and isinstance(value, tf.SparseTensor):
-            return sparse_parts(name, value)
-        if info.kind == "composite" and isinstance(value, _COMPOSITE):
-            return numbered_parts(name, value)
-        if info.kind != "dense":
-            return {name: value}
-        if not isinstance(value, (_TENSOR, *_COMPOSITE)):
-            if type(value).__name__ == "KerasTensor":
-                self._check(name, value)
-            try:
-                value = tf.convert_to_tensor(value, dtype=self._expected[name][0])
-            except (ValueError, TypeError) as error:
-                self._check(name, value, error)
-                leaf, accepted = self._place(name, value)
-                raise wrong_value(leaf, accepted, self._call, error) from error
-        self._check(name, value)
-        return {name: tf.cast(value, self._expected[name][0])}
+            self._other_inputs = OtherInputs(self._signature, self._handle, self._output_key)
+        return self._other_inputs
 
-    def _check(self, name: str, value: Any, error: Optional[Exception] = None) -> None:
-        # AutoGraph of 1.15 mixes up arguments behind a starred one.
-        leaf, accepted = self._place(name, value)
-        found = leaf_mismatch(leaf, accepted, self._call)
-        if found is not None:
-            raise found from error
 
-    def _place(self, name: str, value: Any) -> Tuple[Leaf, Any]:
-        """One input, and all that is accepted: a sole input goes without its name."""
-        accepted = self._accepted()
-        if self._sole_input is not None:
-            return Leaf(repr(name), "x", value, accepted[name]), accepted[name]
-        return Leaf(repr(name), variables(accepted)[name], value, accepted[name]), accepted
+def size_test(shape: Any) -> Callable[[Any], bool]:
+    """A test whether a tensor's shape is one that fits, as cheap as can be.
 
-    def _accepted(self) -> Dict[str, Any]:
-        """What each input is to be, for messages."""
-        return {
-            name: tf.TensorSpec(info.shape, info.dtype, name) if info.kind == "dense" else info
-            for name, info in self._signature.inputs.items()
-        }
+    Args:
+        shape: tf.TensorShape that is accepted.
+
+    Returns:
+        A function of a tf.TensorShape. Where it says no, one of unknown sizes may fit too.
+    """
+    if shape.rank is None:
+        return lambda given: True
+    rank, sizes = shape.rank, shape.as_list()
+    if not any(size is not None for size in sizes):
+        return lambda given: bool(given.rank == rank)
+    unknown = next(axis for axis, size in enumerate(sizes) if size is not None)
+    known = sizes[unknown:]
+    if None in known:
+        return lambda given: given.rank == rank and bool(given.is_compatible_with(shape))
+    return lambda given: given.rank == rank and given.as_list()[unknown:] == known

@@ -8,7 +8,7 @@ import os
 from typing import Any, Dict, Optional, Tuple, Union
 
 from unihub.apis.request import Request
-from unihub.errors import UnihubError, check_choice, in_template, listed, nearest
+from unihub.errors import check_choice, in_template
 from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
@@ -30,48 +30,6 @@ _ARGUMENTS = {
     "load": (),
     "keras": ("arguments", "output_shape", "name", "dtype", "input_shape", "batch_input_shape"),
 }
-
-
-class ApiNotInCell(UnihubError, ValueError, RuntimeError):
-    """The matrix serves this cell, but not by the API that was asked for."""
-
-    code = "api-not-in-cell"
-    what = "api={api!r} cannot be used for {operation} of {handle} here."
-    why = "for a {format} in {runtime} the matrix offers {choices}. (found: {evidence})"
-    do = "{remedy}"
-
-
-class ModuleNeedsGraph(UnihubError, RuntimeError, ValueError):
-    """hub.Module was asked for where TensorFlow executes eagerly."""
-
-    code = "module-needs-graph"
-    what = 'api="module" cannot be used while TensorFlow executes eagerly.'
-    why = (
-        "hub.Module adds variables and ops to a graph and runs them in a session. "
-        "(handle: {handle})"
-    )
-    do = (
-        "unihub.load({handle!r}, api={example!r}); or "
-        "tf.compat.v1.disable_v2_behavior()  # first of all"
-    )
-
-
-class CreationIsSaving(UnihubError, ValueError):
-    """op="creation" was given to load()."""
-
-    code = "creation-is-saving"
-    what = 'load() cannot do op="creation".'
-    why = "creation writes a new model, and load() reads one. (handle: {handle})"
-    do = "unihub.save(obj, {handle!r})"
-
-
-class UnexpectedArgument(UnihubError, TypeError):
-    """A keyword argument that the chosen API does not take."""
-
-    code = "unexpected-argument"
-    what = "load() got {argument}, which api={api!r} does not take."
-    why = "beyond load()'s own arguments it takes {choices}."
-    do = "{remedy}"
 
 
 @guarded("loading")
@@ -164,6 +122,9 @@ def load(
         # Open until the model is loaded: what is checked is what is loaded.
         model, _ = files.enter_context(open_saved_model(folder))
         if operation is Operation.CREATION:
+            # Imported only here, as below: few ask for what cannot be.
+            from unihub.dispatch.refused import CreationIsSaving
+
             raise CreationIsSaving(handle=text)
         safety.check(text, model, on_unsafe, note=weights is not None)
         if convert and model.format is not Format.TF2_SAVED_MODEL and _in_tf2():
@@ -232,37 +193,19 @@ def _route(cell: Cell, api: Optional[str], handle: str, model: SavedModel) -> Ro
     for route in cell.routes:
         if route.api == api:
             return route
-    example = cell.routes[0]
-    if api == "module" and cell.runtime is Runtime.TF2:
-        raise ModuleNeedsGraph(handle=handle, example=example.api)
-    raise ApiNotInCell(
-        api=api,
-        operation=cell.operation.label,
-        handle=handle,
-        format=cell.format.label,
-        runtime=cell.runtime.label,
-        choices=listed(cell.apis),
-        evidence=model.evidence,
-        remedy=example.code.format(handle=handle),
-    )
+    from unihub.dispatch.refused import refused_api
+
+    raise refused_api(cell, api, handle, model)
 
 
 def _check_arguments(handle: str, api: str, arguments: Dict[str, Any]) -> None:
     for argument, value in arguments.items():
         if argument not in _ARGUMENTS[api]:
-            raise _unexpected(handle, api, argument, value)
+            from unihub.dispatch.refused import unexpected_argument
 
-
-def _unexpected(handle: str, api: str, argument: str, value: Any) -> UnexpectedArgument:
-    own = inspect.signature(load).parameters.values()
-    names = [each.name for each in own if each.kind is each.KEYWORD_ONLY]
-    names.extend(_ARGUMENTS[api])
-    remedy = f"unihub.load({handle!r}, {nearest(argument, names)}={value!r})"
-    if argument == "trainable":
-        remedy = f'unihub.load({handle!r}, op="fine_tuning")'
-    return UnexpectedArgument(
-        argument=argument, api=api, choices=listed(_ARGUMENTS[api]), remedy=remedy
-    )
+            own = inspect.signature(load).parameters.values()
+            names = [each.name for each in own if each.kind is each.KEYWORD_ONLY]
+            raise unexpected_argument(handle, api, argument, value, names, _ARGUMENTS[api])
 
 
 def _serve(api: str, request: Request) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, Dict, Optional, Tuple
 import tensorflow as tf
 
 from unihub.apis import traces
-from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch, size_test
+from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch
 from unihub.apis.keras.errors import SignatureRequired
 from unihub.apis.keras.kerases import check_keras, keras_module, keras_of
 from unihub.apis.keras.layer import (
@@ -24,6 +24,7 @@ from unihub.apis.keras.layer import (
 )
 from unihub.apis.proxy import NotCopied
 from unihub.apis.refused import why_refused
+from unihub.apis.signature import size_test
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.errors import UnihubError, listed, nearest

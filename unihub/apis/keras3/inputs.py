@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from unihub.apis import traces
-from unihub.apis.inputs import Call, WrongInputs, mismatch, size_test
+from unihub.apis.inputs import Call, WrongInputs, mismatch
 from unihub.apis.keras.kerases import check_keras
 from unihub.apis.keras.layer import nest_of_specs
 from unihub.apis.refused import why_refused
+from unihub.apis.signature import size_test
 
 # What TensorFlow raises when inputs do not fit a function.
 _NOT_FITTING = (TypeError, ValueError, tf.errors.InvalidArgumentError)
