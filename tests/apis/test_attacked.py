@@ -6,6 +6,7 @@ import os
 import shutil
 
 import pytest
+import tensorflow as tf
 from apis.attack import LOADS, MODELS, converted, mutated, strange
 
 import unihub
@@ -59,6 +60,39 @@ def test_hostile_names(path, load, tmp_path, monkeypatch):
         assert [c for c in str(refused.value) if not c.isprintable() and c != "\n"] == []
         shutil.rmtree(name)
     assert not os.path.exists("hacked")
+
+
+class PathOf:
+    def __init__(self, answer):
+        self.answer = answer
+
+    def __fspath__(self):
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        *(load for load in LOADS if load is not converted),
+        unihub.load,
+        unihub.resolve,
+        unihub.inspect,
+        lambda path: unihub.convert(path, "converted"),
+        unihub.Module,
+        unihub.KerasLayer,
+        lambda path: unihub.load(path, op="eating"),
+        lambda path: unihub.save(tf.Module(), path),
+        lambda path: unihub.convert(MODELS / "tf1_hub_scalar", path),
+        lambda path: unihub.text_embedding_column("words", path),
+        lambda path: unihub.checking.check([path]),
+        lambda path: unihub.configure(cache=path),
+    ],
+)
+def test_a_path_that_gives_no_text(take):
+    for answer in (5, None, 1.5):
+        with pytest.raises(unihub.UnihubError) as refused:
+            take(PathOf(answer))
+        assert refused.value.code in ("not-a-path", "setting-not-understood")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows makes links for few users")

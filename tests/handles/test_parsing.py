@@ -219,15 +219,12 @@ def test_a_url_that_cannot_be_read():
         parse("https://host:port/m")
 
 
-def test_path_objects_that_are_no_handles():
+def test_path_objects_of_bytes_and_of_another_system():
     class OfBytes:
         def __fspath__(self):
             return b"models/a"
 
-    with pytest.raises(HandleNotSupported) as raised:
-        parse(OfBytes())
-    assert "a path of bytes" in raised.value.why
-    assert raised.value.do == "unihub.load('models/a')"
+    assert parse(OfBytes()) == LocalFolder("models/a")
     assert parse(PureWindowsPath("a/b")) == LocalFolder("a\\b")
 
 

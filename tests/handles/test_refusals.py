@@ -203,6 +203,12 @@ class PathOfANumber(os.PathLike):
         return 5
 
 
+def test_a_path_that_is_a_number():
+    with pytest.raises(TypeError) as refused:
+        unihub.resolve(PathOfANumber())
+    check_golden("not-a-path", str(refused.value))
+
+
 def test_a_resolver_whose_path_is_a_number():
     take_back = unihub.register_resolver("number://", lambda handle: PathOfANumber())
     try:

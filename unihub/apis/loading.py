@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from unihub.apis.request import Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, path_text
 from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.model import (
@@ -92,7 +92,7 @@ def load_object(
     Returns:
         What tf.saved_model.load returns.
     """
-    text = os.fspath(handle)
+    text = path_text(handle)
     with open_saved_model(resolving.resolve(handle)) as (model, _):
         safety.check(text, model, on_unsafe, call="unihub.KerasLayer")
         meta_graph = selection.choose_meta_graph(model, text, tags=tags)

@@ -13,7 +13,7 @@ from unihub.checking.scripts import STDIN, STDIN_NAME, read_source
 from unihub.checking.source import NOTEBOOK_SUFFIX, Source
 from unihub.checking.targets import Target, choose_target
 from unihub.checking.values import Story
-from unihub.errors import UnihubError, listed, nearest
+from unihub.errors import UnihubError, listed, nearest, path_text
 
 _SUFFIXES = (".py", NOTEBOOK_SUFFIX)
 _SKIPPED_FOLDERS = ("__pycache__", "node_modules", "site-packages", "venv")
@@ -138,7 +138,7 @@ def files_in(paths: Paths, stdin: bool = False) -> Iterator[str]:
         NothingToCheck: for a path that does not exist.
     """
     seen = set()
-    for path in [os.fspath(path) for path in paths]:
+    for path in [path_text(path) for path in paths]:
         if path == STDIN and stdin:
             yield path
             continue

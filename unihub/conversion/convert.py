@@ -10,6 +10,7 @@ from unihub.conversion.report import Check as Check
 from unihub.conversion.report import ConversionReport as ConversionReport
 from unihub.conversion.report import Point as Point
 from unihub.conversion.report import ValidationReport as ValidationReport
+from unihub.errors import path_text
 from unihub.errors.guard import guarded
 from unihub.handles.cache import storage
 from unihub.handles.cache.derived import CONVERTED
@@ -71,8 +72,8 @@ def convert(
     from unihub.conversion import conversion
 
     return conversion.convert(
-        os.fspath(handle),
-        os.fspath(path),
+        path_text(handle),
+        path_text(path),
         signature=signature,
         tags=tags,
         overwrite=overwrite,
@@ -109,7 +110,7 @@ def convert_once(
     """
     from unihub.conversion import conversion
 
-    return conversion.convert_once(os.fspath(handle), os.fspath(cache), signature, tags, on_unsafe)
+    return conversion.convert_once(path_text(handle), path_text(cache), signature, tags, on_unsafe)
 
 
 def convert_into_cache(
@@ -158,4 +159,4 @@ def validate(path: Path) -> ValidationReport:
     """
     from unihub.conversion import validation
 
-    return validation.validate(os.fspath(path))
+    return validation.validate(path_text(path))

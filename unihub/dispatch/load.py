@@ -8,7 +8,7 @@ import os
 from typing import Any, Dict, Optional, Tuple, Union
 
 from unihub.apis.request import Request
-from unihub.errors import check_choice, in_template
+from unihub.errors import check_choice, in_template, path_text
 from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
@@ -117,7 +117,7 @@ def load(
     if not os.path.isabs(folder):
         # What is read later is read from here, wherever the process has gone by then.
         folder = os.path.join(os.getcwd(), folder)
-    text = os.fspath(handle)
+    text = path_text(handle)
     with contextlib.ExitStack() as files:
         # Open until the model is loaded: what is checked is what is loaded.
         model, _ = files.enter_context(open_saved_model(folder))

@@ -12,6 +12,7 @@ from unihub.errors.base import first_line as first_line
 from unihub.errors.base import in_template as in_template
 from unihub.errors.base import listed as listed
 from unihub.errors.base import nearest as nearest
+from unihub.errors.base import path_text as path_text
 from unihub.errors.base import printable as printable
 from unihub.errors.base import size as size
 from unihub.errors.base import warn as warn

@@ -219,9 +219,23 @@ def _shown_handle(handle: Any) -> Any:
     return redacted(handle)
 
 
+def path_text(path: Any) -> str:
+    """The text of a path, which may be one of bytes.
+
+    Raises:
+        NotAPath: it is none, or its ``__fspath__`` gives something else.
+    """
+    try:
+        return os.fsdecode(path)
+    except TypeError as error:
+        from unihub.errors.system import NotAPath
+
+        raise NotAPath(type=type(path).__name__, reason=str(error)) from error
+
+
 def in_template(handle: Any) -> str:
     """A handle as code, without secrets, for a line that is yet to be formatted."""
-    text = os.fspath(handle) if isinstance(handle, (str, os.PathLike)) else handle
+    text = path_text(handle) if isinstance(handle, (str, os.PathLike)) else handle
     return repr(_shown_handle(text)).replace("{", "{{").replace("}", "}}")
 
 

@@ -27,10 +27,12 @@ def guarded(doing: str, argument: int = 0) -> Callable[[_Function], _Function]:
             try:
                 return function(*args, **kwargs)
             except (OSError, UnicodeError) as error:
-                given = args[argument] if len(args) > argument else ""
-                text = os.fspath(given) if isinstance(given, (str, os.PathLike)) else ""
                 # Few functions meet one.
+                from unihub.errors.base import path_text
                 from unihub.errors.system import explained_error
+
+                given = args[argument] if len(args) > argument else ""
+                text = path_text(given) if isinstance(given, (str, os.PathLike)) else ""
 
                 explained = explained_error(error, f"{doing} {text}".strip())
                 if explained is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, Optional
 
+from unihub.errors import path_text
 from unihub.handles import parsing
 from unihub.handles.kinds import LocalArchive, LocalFolder
 
@@ -28,7 +29,7 @@ def locate(handle: Any, sha256: Optional[str], locked_by: Optional[str]) -> str:
         lock = lockfile.read(locked_by)
     given = parsing.parse(handle)
     if isinstance(given, (LocalArchive, LocalFolder)) and not os.path.lexists(given.path):
-        _suggest(os.fspath(handle))
+        _suggest(path_text(handle))
         if isinstance(given, LocalArchive):
             from unihub.formats.not_a_model import require_folder
 
@@ -40,7 +41,7 @@ def locate(handle: Any, sha256: Optional[str], locked_by: Optional[str]) -> str:
         from unihub.handles.sources.sources import fetch
 
         wanted = given if locked_by is None else lockfile.pinned(given, lock)
-        path = fetch(wanted, os.fspath(handle), settings.current(), sha256)
+        path = fetch(wanted, path_text(handle), settings.current(), sha256)
     if locked_by is not None:
         lockfile.check(given, path, lock)
     return path

@@ -14,7 +14,7 @@ from pathlib import PurePath
 from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Tuple, Union
 from urllib.parse import unquote, urlsplit
 
-from unihub.errors import UnihubError, nearest
+from unihub.errors import UnihubError, nearest, path_text
 from unihub.handles.kinds import (
     CustomHandle,
     GcsArchive,
@@ -87,6 +87,7 @@ def parse(handle: Text) -> Handle:
     Raises:
         HandleNotSupported: when it is spelt like none, with the nearest
             spelling where there is one.
+        NotAPath: when a PathLike gives no text.
         ArchiveNotSupported: when it is named as an archive that is not read.
 
     Example:
@@ -96,10 +97,7 @@ def parse(handle: Text) -> Handle:
     if not isinstance(handle, (str, os.PathLike)):
         found = f"a {type(handle).__name__}"
         _refuse(scrubbed(repr(handle)), found, "unihub.load('path/to/folder')")
-    text = os.fspath(handle)
-    if not isinstance(text, str):
-        decoded = os.fsdecode(text)
-        _refuse(repr(os.fsencode(shown(decoded))), "a path of bytes", _load(decoded))
+    text = path_text(handle)
     if isinstance(handle, PurePath):
         return _local(os.path.expanduser(text))
     _refuse_blank(text)

@@ -7,6 +7,7 @@ import sys
 from pathlib import PurePath
 from typing import Any, Optional, Union
 
+from unihub.errors import path_text
 from unihub.errors.guard import guarded
 from unihub.handles.registered import registered
 
@@ -71,7 +72,7 @@ def locate(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = None
 
 def _folder_here(handle: Any) -> Optional[str]:
     """The path of a folder that is there; None for what may be anything else."""
-    text = os.fspath(handle) if isinstance(handle, (str, os.PathLike)) else None
+    text = path_text(handle) if isinstance(handle, (str, os.PathLike)) else None
     if not isinstance(text, str) or "://" in text or "\0" in text or not text.strip():
         return None
     if not isinstance(handle, PurePath) and any(one.takes(text) for one in registered):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Union
 
 from unihub import settings
+from unihub.errors import path_text
 from unihub.handles import parsing
 from unihub.handles.cache.cache_errors import DamagedEntry
 from unihub.handles.kinds import LocalArchive, LocalFolder
@@ -24,7 +25,7 @@ def is_at_hand(handle: Union[str, os.PathLike[str]]) -> bool:
         return True
     offline = replace(settings.current(), offline=True)
     try:
-        fetch(given, os.fspath(handle), offline, None)
+        fetch(given, path_text(handle), offline, None)
     # A damaged copy is downloaded again.
     except (NotCached, DamagedEntry):
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, Optional, Tuple, Union, overload
 
+from unihub.errors import path_text
 from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.files import CHECKPOINT
@@ -83,7 +84,7 @@ def inspect(
         >>> info.format.value, len(info.meta_graphs[0].variables), info.findings
         ('tf1_saved_model', 2, ())
     """
-    text = os.fsdecode(handle) if isinstance(handle, (str, os.PathLike)) else ""
+    text = path_text(handle) if isinstance(handle, (str, os.PathLike)) else ""
     if not (text and os.path.isdir(text)):
         # Imported only here, for it takes longer than inspecting most models.
         from unihub.handles import parsing, resolving

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from unihub import settings
+from unihub.errors import path_text
 from unihub.handles import parsing
 from unihub.handles.cache.cache import Cache
 from unihub.handles.download.transfer_errors import TransferError
@@ -70,7 +71,7 @@ def known(handle: Union[str, os.PathLike[str]]) -> RemoteInfo:
     now = settings.current()
     if now.offline:
         return replace(info, problem="unihub is offline, so that nobody was asked")
-    context = Context(os.fspath(handle), now, Cache(now.cache))
+    context = Context(path_text(handle), now, Cache(now.cache))
     try:
         return _ASKED[type(given)](given, info, context)
     except TransferError as error:

@@ -171,7 +171,7 @@ def _endpoint(text: str) -> str:
 
 
 def _is_path(value: Any) -> bool:
-    return isinstance(value, os.PathLike) and isinstance(os.fspath(value), str)
+    return isinstance(value, os.PathLike) and isinstance(value.__fspath__(), str)
 
 
 def _folder(text: str) -> str:

@@ -20,7 +20,7 @@ from unihub.apis.keras.errors import (
 )
 from unihub.apis.keras.kerases import told_apart
 from unihub.apis.traces import dtype_of, same_structure
-from unihub.errors import UnihubError, nearest, warn
+from unihub.errors import UnihubError, nearest, path_text, warn
 from unihub.formats.model import MetaGraph, SavedModel
 from unihub.formats.not_a_model import ModelNotFound
 from unihub.inspection import safety
@@ -116,7 +116,7 @@ class CommonLayer:
                 default that of the callable's inputs, whatever Keras' dtype policy
                 says: a SavedModel's dtypes are fixed when it is saved.
         """
-        handle = os.fspath(handle) if isinstance(handle, os.PathLike) else handle
+        handle = path_text(handle) if isinstance(handle, os.PathLike) else handle
         safety.check_reaction(on_unsafe, "unihub.KerasLayer", handle)
         if tags is not None:
             tags = (tags,) if isinstance(tags, str) else tuple(sorted(tags))

@@ -9,6 +9,8 @@ from typing import Any, Dict, List
 # tf.feature_column makes columns, but does not name this class.
 from tensorflow.python.feature_column.feature_column_v2 import StateManager
 
+from unihub.errors import path_text
+
 # From TensorFlow 2.2 on the columns of a layer may keep a layer.
 HAS_RESOURCES = hasattr(StateManager, "has_resource")
 
@@ -65,4 +67,4 @@ class Column:
 
 def hashable(spec: Any) -> Any:
     """A handle as text; anything else as it is."""
-    return os.fspath(spec) if isinstance(spec, os.PathLike) else spec
+    return path_text(spec) if isinstance(spec, os.PathLike) else spec

@@ -10,7 +10,7 @@ from typing import Any, Callable, List, Optional, Tuple, Union
 import tensorflow as tf
 
 from unihub.apis.module.module import Module
-from unihub.errors import UnihubError, listed
+from unihub.errors import UnihubError, listed, path_text
 
 _log = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ class LatestModuleExporter(_exporter_base()):  # type: ignore[misc]
         checkpoint = checkpoint_path or estimator.latest_checkpoint()
         if not checkpoint:
             raise NoCheckpoint(folder=estimator.model_dir)
-        parent = tf.compat.as_str_any(os.fspath(export_path))
+        parent = path_text(export_path)
         with tf.Graph().as_default():
             saver = self._build_serving_graph(estimator)
             modules = _registered()

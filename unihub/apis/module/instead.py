@@ -11,7 +11,7 @@ import tensorflow as tf
 from unihub.apis.module.compat import is_of_tensorflow_hub
 from unihub.apis.module.errors import NotAFolder, NotAModule, NotAModuleSpec
 from unihub.apis.proxy import CallableObject
-from unihub.errors import UnihubError, listed
+from unihub.errors import UnihubError, listed, path_text
 from unihub.formats.model import FormatError, SavedModel, read_saved_model
 from unihub.formats.not_a_model import require_folder
 from unihub.handles import parsing, resolving
@@ -103,7 +103,7 @@ def model_of(value: Any) -> Optional[SavedModel]:
 def handle_of(value: Any) -> Optional[str]:
     """The handle itself, or that of a loaded object; None where it does not know it."""
     if isinstance(value, (str, os.PathLike)):
-        return os.fspath(value)
+        return path_text(value)
     cls = type(value)
     # Of a lean object its class is asked: it would load all the rest itself to answer.
     if hasattr(cls, "_lean_handle"):

@@ -18,7 +18,7 @@ from unihub.apis.module.state import VariableMap, create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, check_supported, fit_inputs, name_inputs
 from unihub.apis.module.variant import DEFAULT_SIGNATURE, split_scope
 from unihub.apis.proxy import NotCopied
-from unihub.errors import listed, nearest
+from unihub.errors import listed, nearest, path_text
 from unihub.inspection import safety
 
 # A signature may have any name, such as "tensorflow/serving/regress" in a SavedModel.
@@ -183,7 +183,7 @@ class Module(NotCopied):
             raise OtherGraph(action="exported", which="the current graph")
         if session.graph is not self._graph:
             raise OtherGraph(action="exported", which="the session's graph")
-        self._spec.write(os.fsdecode(path), functools.partial(self._state.save, session))
+        self._spec.write(path_text(path), functools.partial(self._state.save, session))
 
     def _repr_html_(self) -> str:
         from unihub.inspection import loaded
@@ -285,7 +285,7 @@ def eval_function_for_module(
 
 def _not_in_graph_mode(spec: Any) -> NotInGraphMode:
     if isinstance(spec, (str, os.PathLike)):
-        handle = pasteable(os.fspath(spec))
+        handle = pasteable(path_text(spec))
         return NotInGraphMode(remedy=f"m = unihub.load({handle})", spec=handle)
     # Raises for what no graph would help.
     as_module_spec(spec)

@@ -48,7 +48,7 @@ from unihub.apis.module.saved_model import (
 from unihub.apis.module.state import create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, infos_of
 from unihub.apis.module.variant import GraphVariant, tags_text
-from unihub.errors import UnihubError, listed, nearest
+from unihub.errors import UnihubError, listed, nearest, path_text
 from unihub.errors.guard import guarded
 from unihub.formats.model import read_saved_model
 from unihub.handles import parsing, resolving
@@ -216,7 +216,7 @@ class ModuleSpec:
             >>> spec.export("module", checkpoint_path="training/model.ckpt-1000")
         """
         if not checkpoint_path:
-            raise NoCheckpointPath(path=os.fsdecode(path))
+            raise NoCheckpointPath(path=path_text(path))
         with tf.Graph().as_default() as graph:
             state = create_state(self.variant(), fresh_scope("module"), False, self.checkpoint)
             in_checkpoint = name_transform_fn or (lambda name: name)
@@ -227,7 +227,7 @@ class ModuleSpec:
             initializer = tf.compat.v1.global_variables_initializer()
             with tf.compat.v1.Session(graph=graph) as session:
                 session.run(initializer)
-                self.write(os.fsdecode(path), functools.partial(state.save, session))
+                self.write(path_text(path), functools.partial(state.save, session))
 
     def variant(self, tags: Optional[Iterable[str]] = None) -> GraphVariant:
         """The graph variant with exactly these tags.
@@ -345,7 +345,7 @@ def load_module_spec(
     call = "unihub.load_module_spec"
     safety.check_reaction(on_unsafe, call, path)
     folder = _local_folder(path)
-    check_marker(folder, parsing.shown(os.fsdecode(path)))
+    check_marker(folder, parsing.shown(path_text(path)))
     return _checked(saved_model_proto(folder), path, folder, on_unsafe, call)
 
 
@@ -400,7 +400,7 @@ def _checked(
     saved_model: SavedModel, handle: Any, folder: str, on_unsafe: Optional[str], call: str
 ) -> ModuleSpec:
     spec = ModuleSpec(saved_model, variables_path(folder))
-    spec._source = os.fsdecode(handle), folder
+    spec._source = path_text(handle), folder
     spec.check_safety(on_unsafe, call)
     return spec
 
@@ -429,7 +429,7 @@ def as_module_spec(spec: Any, on_unsafe: Optional[str] = None) -> ModuleSpec:
 
 def _local_folder(handle: Union[str, os.PathLike[str]]) -> str:
     # What is neither text nor a path is for the resolver to refuse.
-    folder = os.fsdecode(handle) if isinstance(handle, (bytes, os.PathLike)) else handle
+    folder = path_text(handle) if isinstance(handle, (bytes, os.PathLike)) else handle
     if folder != "":
         folder = resolving.locate(folder)
     if not folder or not tf.io.gfile.exists(folder):
