@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 
 import pytest
 from golden import check_golden
@@ -224,6 +225,39 @@ def test_inputs_that_go_round_in_a_circle(tmp_path):
     (tmp_path / "saved_model.pb").write_bytes(writing("WriteFile", graph_input="y"))
     (finding,) = security_findings(read_saved_model(tmp_path))
     assert finding.detail == "what 'WriteFile' computes"
+
+
+def in_functions_that_call_on(count):
+    """A model whose functions each write to the path that they are given, and pass it on."""
+    functions = []
+    for index in range(count):
+        writes = (3, [(1, "w"), (2, "WriteFile"), (3, "x"), (3, "x")])
+        calls = (3, [(1, "c"), (2, f"f{index + 1}"), (3, "x")])
+        body = [writes, calls] if index + 1 < count else [writes]
+        functions.append((1, [(1, [(1, f"f{index}"), (2, [(1, "x")])]), *body]))
+    nodes = [const("path", "p"), (1, [(1, "y"), (2, "f0"), (3, "path")]), (2, functions)]
+    tensors = signature({}, {"y": tensor_info("y:0", 1)})
+    return saved_model(meta_graph(signatures={"s": tensors}, more=[(2, nodes)]))
+
+
+def test_of_many_paths_through_the_same_functions_each_is_looked_at_once(tmp_path):
+    (tmp_path / "saved_model.pb").write_bytes(in_functions_that_call_on(80))
+    model = read_saved_model(tmp_path)
+    decoded = []
+
+    def note(frame, event, _):
+        if event == "call" and frame.f_code.co_name == "_walk_place":
+            decoded.append(frame)
+
+    sys.setprofile(note)
+    try:
+        found = security_findings(model)
+    finally:
+        sys.setprofile(None)
+    assert {(f.op, f.detail) for f in found} == {("WriteFile", "'p'")}
+    assert len(found) == 80
+    # Seven for each; every path by itself would be 160 for each.
+    assert len(decoded) < 80 * 20
 
 
 def test_many_functions_that_call_one_another(tmp_path):

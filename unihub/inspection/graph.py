@@ -34,10 +34,11 @@ _GRADIENTS = (("gradient", "function_name"), ("registered_gradients", "registere
 class Node:
     """One node of a graph or function."""
 
-    __slots__ = ("_message", "inputs", "name", "op")
+    __slots__ = ("_functions", "_message", "inputs", "name", "op")
 
     def __init__(self, message: Message) -> None:
         self._message = message
+        self._functions: Optional[Set[str]] = None
         self.name = message.text("name")
         self.op = message.text("op")
         self.inputs: Tuple[str, ...] = tuple(message.texts("input"))
@@ -65,8 +66,11 @@ class Node:
 
     def functions(self) -> Set[str]:
         """Names of the functions that it calls or passes on, and its op."""
-        found, deeper = _distinct_functions(self._message)
-        return found.union(_functions_below(self._message)) if deeper else found
+        if self._functions is None:
+            self._functions, deeper = _distinct_functions(self._message)
+            if deeper:
+                self._functions.update(_functions_below(self._message))
+        return self._functions
 
     def constant_strings(self) -> List[bytes]:
         """The strings of a constant."""

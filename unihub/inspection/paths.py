@@ -71,7 +71,9 @@ class Paths:
         self._steps_left = _MOST_STEPS_IN_ALL
         self._files = [asset.text("filename") for asset in meta_graph.messages("asset_file_def")]
         self._assignments: Optional[Dict[str, List[Optional[str]]]] = None
-        self._joins: Dict[Tuple[str, str, Fed], Tuple[Path, ...]] = {}
+        # Many paths may lead through the same places.
+        self._steps: Dict[Place, Tuple[List[Path], List[Place]]] = {}
+        self._joins: Dict[Tuple[Place, Fed], Tuple[Path, ...]] = {}
         # By the tensor that the loader feeds, of the graph itself.
         self._fed: Dict[Fed, Dict[str, Path]] = {}
         if not reachability.is_nested:
@@ -103,10 +105,9 @@ class Paths:
     def _of(self, waiting: List[Place], fed: Fed, depth: int = 0) -> Tuple[Path, ...]:
         given = self._fed.get(fed, {})
         found: Dict[Path, None] = {}
-        seen: Set[Tuple[str, str]] = set()
+        seen: Set[Place] = set()
         while waiting:
-            name, where = waiting.pop()
-            place = (name, where.name if where else "")
+            place = name, where = waiting.pop()
             if place in seen:
                 continue
             self._steps_left -= 1
@@ -121,7 +122,9 @@ class Paths:
             if node is not None and node.op == _JOIN:
                 found.update(dict.fromkeys(self._joined(node, where, fed, depth)))
                 continue
-            paths, more = self._step(node_of(name), node, where)
+            if place not in self._steps:
+                self._steps[place] = self._step(node_of(name), node, where)
+            paths, more = self._steps[place]
             found.update(dict.fromkeys(paths))
             waiting += more
         return tuple(found)
@@ -130,7 +133,7 @@ class Paths:
         self, node: Node, where: Optional[Function], fed: Fed, depth: int
     ) -> Tuple[Path, ...]:
         """What strings make that are put together."""
-        place = (node.name, where.name if where else "", fed)
+        place = (node.name, where), fed
         if place not in self._joins:
             unknown = Path(COMPUTED, _JOIN.encode())
             # For those that go round in a circle.

@@ -49,11 +49,6 @@ ADVICE = (
     "it is safe to load, so load models of people you trust, or in a sandbox."
 )
 
-# Compiled when it is first used: few models have anything to match.
-_REMOTE = (
-    rb"(?i)(?:https?|ftps?|gs|s3[an]?|hdfs|webhdfs|viewfs|har|grpc|tcp|wasbs?|abfss?|az|oss|cos"
-    rb"|cns)://[^\s/]"
-)
 _LONGEST_DETAIL = 200
 _MOST_OF_AN_OP = 100
 _MOST_FILES = 10_000
@@ -132,7 +127,7 @@ def security_findings(
     """
     with saved_model_file(model.path) as file:
         known = frozenset(also_known)
-        scans = [Scan(message, file.path, known) for message in file.meta_graphs]
+        scans = [Scan(message, file.path, known, minimum) for message in file.meta_graphs]
         has_lambda = False
         if minimum.rank > Severity.HIGH.rank:
             # A load asks for no more than what is graver.
@@ -241,6 +236,7 @@ class Scan:
         meta_graph: Message,
         file: str,
         also_known: FrozenSet[str] = frozenset(),
+        minimum: Severity = Severity.LOW,
         graph: Optional[Graph] = None,
         outer: Optional[Tuple[Trigger, ...]] = None,
         where: str = "",
@@ -250,6 +246,7 @@ class Scan:
         self.meta_graph = meta_graph
         self.file = file
         self.also_known = also_known
+        self.minimum = minimum
         self.graph = graph or Graph(meta_graph.message("graph_def"), DANGERS, judged_ops())
         self.outer = outer
         self.where = where
@@ -375,6 +372,7 @@ class Scan:
                     self.meta_graph,
                     self.file,
                     self.also_known,
+                    self.minimum,
                     graph,
                     triggers,
                     place,
@@ -386,27 +384,21 @@ class Scan:
         """Strings that name a place in the network, grave where a file or network op is."""
         reaching = (dangers.READS, dangers.READS_ANYWHERE, dangers.WRITES, dangers.CONNECTS)
         severity = Severity.HIGH if any(f.effect in reaching for f in found) else Severity.LOW
-        told = " ".join(finding.detail for finding in found)
-        for node, function, triggers in self._mentions("://"):
-            remote = [text for text in node.constant_strings() if re.match(_REMOTE, text)]
-            # Without the closing quote, for what a path only begins with.
-            remote = [text for text in remote if _quoted(text)[:-1] not in told]
-            if remote:
-                texts = _detail([Path(CONSTANT, text) for text in remote])
-                where = _place(node, function)
-                yield self._finding(severity, node.op, dangers.REMOTE, where, triggers, texts)
+        if severity.rank > self.minimum.rank:
+            return
+        from unihub.inspection.addresses import holding_addresses
 
-    def _mentions(self, text: str) -> Iterator[Occurrence]:
-        """The nodes that may hold a string, and that something but the saver runs."""
-        for node in self.graph.nodes_holding(text):
-            triggers = _but_saving(self.reachability.of_node(node.name))
-            if triggers:
-                yield node, None, triggers
-        for function in self.graph.functions_holding(text):
-            triggers = _but_saving(self.reachability.of_function(function.name))
-            if triggers:
-                for node in function.nodes.values():
-                    yield node, function, triggers
+        told = " ".join(finding.detail for finding in found)
+        for node, function, texts in holding_addresses(self.graph):
+            # Without the closing quote, for what a path only begins with.
+            new = [Path(CONSTANT, text) for text in texts if _quoted(text)[:-1] not in told]
+            if function is None:
+                triggers = _but_saving(self.reachability.of_node(node.name))
+            else:
+                triggers = _but_saving(self.reachability.of_function(function.name))
+            if new and triggers:
+                where, detail = _place(node, function), _detail(new)
+                yield self._finding(severity, node.op, dangers.REMOTE, where, triggers, detail)
 
 
 def _told(findings: Iterable[Finding]) -> List[Finding]:
@@ -476,7 +468,12 @@ def _matches(text: bytes, pattern: bytes) -> bool:
 
 
 def _is_remote(path: Path) -> bool:
-    return path.kind == CONSTANT and re.match(_REMOTE, path.text) is not None
+    if path.kind != CONSTANT:
+        return False
+    # Few models say where they read.
+    from unihub.inspection.addresses import is_address
+
+    return is_address(path.text)
 
 
 def _detail(paths: Iterable[Path]) -> str:
