@@ -219,6 +219,15 @@ def _shown_handle(handle: Any) -> Any:
     return redacted(handle)
 
 
+class NotAPath(UnihubError, TypeError):
+    """What was given as a path gives no text."""
+
+    code = "not-a-path"
+    what = "a {type} was given where unihub takes a path."
+    why = "{reason}."
+    do = "unihub.load('path/to/folder')"
+
+
 def path_text(path: Any) -> str:
     """The text of a path, which may be one of bytes.
 
@@ -228,8 +237,6 @@ def path_text(path: Any) -> str:
     try:
         return os.fsdecode(path)
     except TypeError as error:
-        from unihub.errors.system import NotAPath
-
         raise NotAPath(type=type(path).__name__, reason=str(error)) from error
 
 

@@ -33,15 +33,6 @@ class NotText(UnihubError, ValueError):
     do = "unihub doctor"
 
 
-class NotAPath(UnihubError, TypeError):
-    """What was given as a path gives no text."""
-
-    code = "not-a-path"
-    what = "a {type} was given where unihub takes a path."
-    why = "{reason}."
-    do = "unihub.load('path/to/folder')"
-
-
 class WorkingFolderGone(UnihubError, FileNotFoundError):
     """The folder that the process is in was deleted."""
 
