@@ -15,7 +15,6 @@ import stat
 from dataclasses import dataclass, replace
 from typing import (
     Any,
-    Callable,
     Dict,
     FrozenSet,
     Iterable,
@@ -41,7 +40,7 @@ from unihub.inspection.dangers import (
     judged_ops,
 )
 from unihub.inspection.graph import Function, Graph, Node, read_graph
-from unihub.inspection.paths import ARGUMENT, ASSET, CHECKPOINT, COMPUTED, CONSTANT, Path, Paths
+from unihub.inspection.paths import ASSET, CHECKPOINT, COMPUTED, CONSTANT, Path, Paths
 from unihub.inspection.reachability import BUILDING, Fed, Reachability, Trigger, When
 
 ADVICE = (
@@ -49,7 +48,6 @@ ADVICE = (
     "it is safe to load, so load models of people you trust, or in a sandbox."
 )
 
-_LONGEST_DETAIL = 200
 _MOST_OF_AN_OP = 100
 _MOST_FILES = 10_000
 _WITHOUT_DETAIL = (dangers.NESTED, dangers.NATIVE, dangers.UNJUDGED)
@@ -154,10 +152,10 @@ def findings_of(
         from unihub.inspection.other_files import files_that_run_code
 
         for severity, file, effect in files_that_run_code(model.path):
-            found[Finding(severity, _shown(file), effect, "files", When.NEVER, "")] = None
+            found[_finding(severity, file, effect, "files", When.NEVER)] = None
     if has_lambda:
         effect = dangers.LAMBDA
-        found[Finding(Severity.MEDIUM, "Lambda", effect, "Keras", When.KERAS_LOAD, "")] = None
+        found[_finding(Severity.MEDIUM, "Lambda", effect, "Keras", When.KERAS_LOAD)] = None
     wanted = [finding for finding in found if finding.severity.rank <= minimum.rank]
     return tuple(sorted(wanted, key=_order))
 
@@ -223,9 +221,7 @@ def _escaping_assets(model: SavedModel) -> Iterator[Finding]:
     for graph in model.meta_graphs:
         for asset in graph.assets:
             if escapes(asset):
-                yield Finding(
-                    Severity.CRITICAL, _shown(asset), dangers.ESCAPES, "assets", When.LOAD, ""
-                )
+                yield _finding(Severity.CRITICAL, asset, dangers.ESCAPES, "assets", When.LOAD)
 
 
 class Scan:
@@ -334,26 +330,12 @@ class Scan:
             severity, effect = Severity.HIGH, dangers.CONNECTS
         elif effect == dangers.READS and any(path.kind == COMPUTED for path in paths):
             severity, effect = Severity.HIGH, dangers.READS_ANYWHERE
-        where = _place(node, function)
-        detail = "" if effect in _WITHOUT_DETAIL else _detail(paths)
-        yield self._finding(severity, node.op, effect, where, triggers, detail)
+        where = _place(node, function) + self.where
+        told = () if effect in _WITHOUT_DETAIL else paths
+        trigger = _first(triggers)
+        yield _finding(severity, node.op, effect, where, trigger.when, trigger.by, told)
         if node.op == "DatasetFromGraph":
             yield from self._nested(paths, triggers, where)
-
-    def _finding(
-        self,
-        severity: Severity,
-        op: str,
-        effect: str,
-        where: str,
-        triggers: Sequence[Trigger],
-        detail: str,
-    ) -> Finding:
-        trigger = min(triggers, key=lambda trigger: _WHEN_ORDER.index(trigger.when))
-        place = _shown(where) + self.where
-        return Finding(
-            severity, _shown(op), effect, place, trigger.when, _shown(trigger.by), detail
-        )
 
     def _nested(
         self, paths: Tuple[Path, ...], triggers: Tuple[Trigger, ...], where: str
@@ -367,7 +349,6 @@ class Scan:
             self.nested.add((path.text, whens))
             graph = _graph_of(path, self.file)
             if graph is not None:
-                place = f"{self.where}, in the dataset of {_shown(where)}"
                 yield from Scan(
                     self.meta_graph,
                     self.file,
@@ -375,7 +356,7 @@ class Scan:
                     self.minimum,
                     graph,
                     triggers,
-                    place,
+                    f", in the dataset of {where}",
                     self.depth + 1,
                     self.nested,
                 ).findings()
@@ -387,18 +368,39 @@ class Scan:
         if severity.rank > self.minimum.rank:
             return
         from unihub.inspection.addresses import holding_addresses
+        from unihub.inspection.details import quoted
 
         told = " ".join(finding.detail for finding in found)
         for node, function, texts in holding_addresses(self.graph):
             # Without the closing quote, for what a path only begins with.
-            new = [Path(CONSTANT, text) for text in texts if _quoted(text)[:-1] not in told]
+            new = [Path(CONSTANT, text) for text in texts if quoted(text)[:-1] not in told]
             if function is None:
                 triggers = _but_saving(self.reachability.of_node(node.name))
             else:
                 triggers = _but_saving(self.reachability.of_function(function.name))
             if new and triggers:
-                where, detail = _place(node, function), _detail(new)
-                yield self._finding(severity, node.op, dangers.REMOTE, where, triggers, detail)
+                trigger, where = _first(triggers), _place(node, function) + self.where
+                op, effect = node.op, dangers.REMOTE
+                yield _finding(severity, op, effect, where, trigger.when, trigger.by, new)
+
+
+def _finding(
+    severity: Severity,
+    op: str,
+    effect: str,
+    where: str,
+    when: When,
+    by: str = "",
+    paths: Sequence[Path] = (),
+) -> Finding:
+    # Few models have one.
+    from unihub.inspection.details import detail, shown
+
+    return Finding(severity, shown(op), effect, where, when, shown(by), detail(paths))
+
+
+def _first(triggers: Sequence[Trigger]) -> Trigger:
+    return min(triggers, key=lambda trigger: _WHEN_ORDER.index(trigger.when))
 
 
 def _told(findings: Iterable[Finding]) -> List[Finding]:
@@ -423,7 +425,9 @@ def _graph_of(path: Path, file: str) -> Optional[Graph]:
 
 
 def _place(node: Node, function: Optional[Function]) -> str:
-    return f"function {function.name!r}" if function else f"node {node.name!r}"
+    from unihub.inspection.details import shown
+
+    return shown(f"function {function.name!r}" if function else f"node {node.name!r}")
 
 
 def _but_saving(triggers: Tuple[Trigger, ...]) -> Tuple[Trigger, ...]:
@@ -474,32 +478,3 @@ def _is_remote(path: Path) -> bool:
     from unihub.inspection.addresses import is_address
 
     return is_address(path.text)
-
-
-def _detail(paths: Iterable[Path]) -> str:
-    words: Dict[str, Callable[[bytes], str]] = {
-        CONSTANT: _quoted,
-        ASSET: lambda text: f"asset {_quoted(text)}",
-        CHECKPOINT: lambda text: "the model's checkpoint",
-        ARGUMENT: lambda text: f"what the caller gives as {_quoted(text)}",
-    }
-    texts = [
-        words.get(path.kind, _computed)(path.text)
-        for path in paths
-        if path.text or path.kind != CONSTANT
-    ]
-    shown = ", ".join(texts[:4])
-    return shown + (f" and {len(texts) - 4} more" if len(texts) > 4 else "")
-
-
-def _computed(text: bytes) -> str:
-    return f"what {_quoted(text)} computes"
-
-
-def _quoted(text: bytes) -> str:
-    return repr(_shown(text.decode("utf-8", "replace")))
-
-
-def _shown(text: str) -> str:
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[: _LONGEST_DETAIL + 1])
-    return text if len(text) <= _LONGEST_DETAIL else text[:_LONGEST_DETAIL] + "…"
