@@ -32,6 +32,8 @@ nox.options.reuse_existing_virtualenvs = False
 nox.options.sessions = ["lint", "tf1", "tf215", "keras3", "keras2"]
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": None}
+# Many tests start a process with TensorFlow, and compiling that anew takes longer than all else.
+QUIET["PYTHONDONTWRITEBYTECODE"] = None
 AS_TF2 = {**QUIET, "PYTHONPATH": str(ROOT / "tests")}
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 APIS = sorted(f"tests/apis/{path.name}" for path in (ROOT / "tests" / "apis").glob("test_*.py"))
