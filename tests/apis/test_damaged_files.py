@@ -13,6 +13,7 @@ from golden import check_golden
 
 import unihub
 from unihub.apis.failures import CheckpointCut
+from unihub.apis.module.errors import VariablesDamaged
 from unihub.formats.message import UnreadableFile
 from unihub.inspection.refused_files import NotAFile
 
@@ -63,6 +64,39 @@ def test_weights_that_are_cut(folder, way):
     if way is unihub.load:
         text = str(refused.value).replace("OutOfRangeError", "IndexError")
         check_golden("checkpoint-cut", text, path=folder)
+
+
+@pytest.mark.parametrize("size", [None, 0, 3])
+def test_weights_that_a_session_would_find_cut(folder, size):
+    shutil.copytree(str(MODELS / "tf1_hub_scalar"), folder)
+    data = os.path.join(folder, DATA)
+    if size is None:
+        os.remove(data)
+    else:
+        os.truncate(data, size)
+    with pytest.raises(VariablesDamaged) as refused:
+        module(folder)
+    if size == 3:
+        prefix = os.path.join(folder, "variables", "variables")
+        check_golden("module-variables-damaged", str(refused.value), prefix=prefix)
+    os.remove(os.path.join(folder, "tfhub_module.pb"))
+    with pytest.raises(CheckpointCut):
+        in_a_graph(folder)
+
+
+def test_weights_that_are_not_those_that_were_written(folder):
+    shutil.copytree(str(MODELS / "tf1_hub_scalar"), folder)
+    with open(os.path.join(folder, DATA), "r+b") as file:
+        first = file.read(1)
+        file.seek(0)
+        file.write(bytes([first[0] ^ 255]))
+    with tf.Graph().as_default(), tf.compat.v1.Session():
+        unihub.Module(folder)
+        with pytest.raises(tf.errors.DataLossError) as refused:
+            unihub.initialize()
+    assert refused.value.code == "module-variables-damaged"
+    with pytest.raises(VariablesDamaged), unihub.eval_function_for_module(folder):
+        pass
 
 
 def make_pipe(path):

@@ -33,7 +33,7 @@ class CheckpointCut(LoadFailed):
 
     code = "checkpoint-cut"
     what = "The weights of {handle} are cut off."
-    why = "a file in variables/ is shorter than variables.index says. (TensorFlow says: {reason})"
+    why = "a file in variables/ is missing, or shorter than variables.index says. ({reason})"
     do = "ls -l {folder}  # and copy or download them again"
 
 
@@ -54,7 +54,8 @@ def failure(
     """
     if _ENDS_EARLY in str(error):
         variables = shlex.quote(os.path.join(model.path, "variables"))
-        return CheckpointCut(handle=handle, reason=_reason(error), folder=variables)
+        reason = f"TensorFlow says: {_reason(error)}"
+        return CheckpointCut(handle=handle, reason=reason, folder=variables)
     known = unloadable(handle, model, meta_graph, current_runtime()) if all_signatures else None
     return known or LoadFailed(
         version=tf.__version__,

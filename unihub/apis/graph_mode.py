@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import Any
 
 import tensorflow as tf
 
+from unihub.apis.failures import CheckpointCut
 from unihub.errors import UnihubError, listed
+from unihub.formats.files import CHECKPOINT
+from unihub.inspection.checkpoint import read_checkpoint
 
 _RESTORING_COLLECTION = "saved_model_initializers"
 
@@ -21,6 +26,19 @@ class ReferenceVariables(UnihubError, NotImplementedError):
         "initialises them. (found: {names})"
     )
     do = "unihub.load({handle!r}, api='module')"
+
+
+def check_weights(handle: str, folder: str) -> None:
+    """Makes sure that weights are there, which a session reads only when it initialises them.
+
+    Raises:
+        CheckpointCut: when a file of them is shorter than their index says.
+    """
+    prefix = os.path.join(folder, CHECKPOINT)
+    found = read_checkpoint(prefix)
+    if found is not None and found.damage:
+        variables = shlex.quote(os.path.dirname(prefix))
+        raise CheckpointCut(handle=handle, reason=found.damage, folder=variables)
 
 
 def offer_initializers(handle: str, loaded: Any) -> None:

@@ -138,8 +138,9 @@ def load_meta_graph(
         _refuse_copies(type(loaded))
     keep_while_traced(loaded)
     if current_runtime() is not Runtime.TF2:
-        from unihub.apis.graph_mode import offer_initializers
+        from unihub.apis.graph_mode import check_weights, offer_initializers
 
+        check_weights(handle, model.path)
         offer_initializers(handle, loaded)
     return loaded
 

@@ -315,6 +315,23 @@ class VariablesMissing(  # type: ignore[misc]
     do = "fetch or copy the model again, as a whole; then: ls {checkpoint!r}*"
 
 
+class VariablesDamaged(  # type: ignore[misc]
+    _TensorFlowError,
+    OSError,
+    tf.errors.DataLossError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.NotFoundError,
+    tf.errors.OutOfRangeError,
+):
+    """The values of variables are cut off, or not those that were written."""
+
+    error_code = tf.errors.DATA_LOSS
+    code = "module-variables-damaged"
+    what = "the values of variables cannot be read."
+    why = "a file of the checkpoint {checkpoint} is missing, cut or damaged. ({reason})"
+    do = "fetch or copy the model again, as a whole; then: ls -l {checkpoint!r}*"
+
+
 class NotAFolder(  # type: ignore[misc]
     _TensorFlowError, OSError, tf.errors.FailedPreconditionError
 ):

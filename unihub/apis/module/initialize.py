@@ -8,11 +8,13 @@ from weakref import WeakKeyDictionary
 
 import tensorflow as tf
 
-from unihub.errors import UnihubError, listed
+from unihub.errors import UnihubError, first_line, listed
 
 # A collection of _Check. The key is not a str, so that it stays out of exported
 # graphs.
 _CHECKS = ("unihub.apis.module", "initialization checks")
+
+_RESTORE = "RestoreV2"
 
 # The names of the initializers of tables that ran in each session.
 _ran: WeakKeyDictionary[Any, Set[str]] = WeakKeyDictionary()
@@ -110,6 +112,7 @@ def initialize(session: Optional[tf.compat.v1.Session] = None) -> Initialized:
         SessionOfOtherGraph: if the session is not one of the current graph.
         GraphFinalized: if the graph is finalized and has variables that no
             earlier call has seen.
+        VariablesDamaged: if the values of variables cannot be read.
 
     Source: https://www.tensorflow.org/hub/tf1_hub_module, which runs
     tf.global_variables_initializer and tf.tables_initializer instead.
@@ -136,9 +139,9 @@ def initialize(session: Optional[tf.compat.v1.Session] = None) -> Initialized:
 def _initialize_variables(session: Any) -> Tuple[str, ...]:
     checks = _checks(session.graph)
     variables = {name: one for check in checks for name, one in check.variables.items()}
-    found = _run(session, [check.uninitialized for check in checks])
+    found = run_initializers(session, [check.uninitialized for check in checks])
     names = [tf.compat.as_str_any(name) for part in found for name in part]
-    _run(session, [variables[name].initializer for name in names])
+    run_initializers(session, [variables[name].initializer for name in names])
     return tuple(names)
 
 
@@ -146,14 +149,28 @@ def _initialize_tables(session: Any) -> Tuple[str, ...]:
     ran = _ran.setdefault(session, set())
     tables = session.graph.get_collection(tf.compat.v1.GraphKeys.TABLE_INITIALIZERS)
     fresh = {table.name: table for table in tables if table.name not in ran}
-    _run(session, list(fresh.values()))
+    run_initializers(session, list(fresh.values()))
     ran.update(fresh)
     return tuple(fresh)
 
 
-def _run(session: Any, fetches: List[Any]) -> List[Any]:
-    # A session of an empty graph refuses to run even nothing.
-    values: List[Any] = session.run(fetches) if fetches else []
+def run_initializers(session: Any, fetches: List[Any]) -> List[Any]:
+    """What a session gives for some fetches, among them initializers.
+
+    Raises:
+        VariablesDamaged: if the file with the value of a variable is.
+    """
+    try:
+        # A session of an empty graph refuses to run even nothing.
+        values: List[Any] = session.run(fetches) if fetches else []
+    except tf.errors.OpError as error:
+        if getattr(error.op, "type", "") != _RESTORE:
+            raise
+        from unihub.apis.module.errors import VariablesDamaged
+
+        prefix = tf.get_static_value(error.op.inputs[0])
+        reason = f"{type(error).__name__}: {first_line(error)}"
+        raise VariablesDamaged(checkpoint=tf.compat.as_str_any(prefix), reason=reason) from error
     return values
 
 

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from unihub.apis.module.apply import apply_signature, is_inside
 from unihub.apis.module.errors import EvaluationOver, NoDefaultOutput, NotInGraphMode, OtherGraph
+from unihub.apis.module.initialize import run_initializers
 from unihub.apis.module.instead import pasteable
 from unihub.apis.module.spec import ModuleSpec, as_module_spec
 from unihub.apis.module.state import VariableMap, create_state, fresh_scope
@@ -276,7 +277,7 @@ def eval_function_for_module(
         return session.run(_returned(outputs[signature], signature, as_dict), feed)
 
     try:
-        session.run(initializers)
+        run_initializers(session, initializers)
         yield evaluate
     finally:
         is_over = True

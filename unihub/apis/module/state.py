@@ -17,10 +17,12 @@ from unihub.apis.module.errors import (
     NameScopeTaken,
     PartitionsConflict,
     StateOpOutputs,
+    VariablesDamaged,
     VariablesMissing,
 )
 from unihub.apis.module.variant import GraphVariant, scoped_shared_names, split_scope
 from unihub.errors import listed
+from unihub.inspection.checkpoint import read_checkpoint
 
 _KEYS = tf.compat.v1.GraphKeys
 
@@ -104,6 +106,7 @@ def create_state(
     Raises:
         OpsMissing, AttributesMissing: if this TensorFlow cannot read the graph.
         VariablesMissing: if the checkpoint has no files.
+        VariablesDamaged: if they are shorter than its index says.
     """
     variant.check_readable()
     parent, name = split_scope(scope)
@@ -123,6 +126,10 @@ def create_state(
 def _initialize_from(checkpoint: str, variables: VariableMap) -> None:
     if not tf.io.gfile.glob(f"{checkpoint}*"):
         raise VariablesMissing(checkpoint=checkpoint, count=len(variables))
+    # A session would find out only when it initialises the variables.
+    found = read_checkpoint(checkpoint)
+    if found is not None and found.damage:
+        raise VariablesDamaged(checkpoint=checkpoint, reason=found.damage)
     tf.compat.v1.train.init_from_checkpoint(checkpoint, variables)
 
 
