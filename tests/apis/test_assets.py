@@ -9,12 +9,7 @@ import unihub
 from unihub.runtime.installed import Keras, current_keras
 
 v1 = tf.compat.v1
-pytestmark = [
-    pytest.mark.usefixtures("eager"),
-    pytest.mark.skipif(
-        tf.__version__.startswith("1."), reason="TensorFlow 1.15 has another tf.saved_model.load"
-    ),
-]
+eagerly = pytest.mark.skipif(not tf.executing_eagerly(), reason="these are for TensorFlow 2")
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +43,7 @@ def check(signatures, folder):
     assert signatures["read"](x=tf.ones([1]))["content"].numpy() == b"a\nb\n"
 
 
+@eagerly
 @pytest.mark.parametrize("fast", [True, False])
 def test_the_paths_are_real(module, fast):
     m = unihub.load(module, fast=fast)
@@ -59,14 +55,22 @@ def test_the_paths_are_real(module, fast):
     assert info()["vocab_file"].numpy().endswith(b"vocabulary.txt")
 
 
-@pytest.mark.skipif(
-    current_keras() is not Keras.KERAS3, reason="tensorflow_hub loads for its own layer"
-)
+@eagerly
 def test_a_layer_has_them_too(module):
     layer = unihub.KerasLayer(str(module), signature="read", output_key="content")
     assert layer(tf.ones([1])).numpy() == b"a\nb\n"
 
 
+@pytest.mark.skipif(current_keras() is Keras.KERAS3, reason="Keras 3 has no graph mode")
+def test_a_layer_in_graph_mode_has_them_too(module):
+    with tf.Graph().as_default(), v1.Session() as session:
+        layer = unihub.KerasLayer(str(module), signature="read", output_key="content")
+        content = layer(tf.ones([1]))
+        session.run(v1.global_variables_initializer())
+        assert session.run(content) == b"a\nb\n"
+
+
+@pytest.mark.skipif(tf.__version__.startswith("1."), reason="conversion is for TensorFlow 2")
 def test_conversion_takes_them_over(module, tmp_path):
     report = unihub.convert(module, tmp_path / "converted")
     assert report.assets == ("vocabulary.txt",)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -43,6 +45,25 @@ def mistyped(path):
             serving_default=({"x": _tensor_info(x)}, {"y": _tensor_info(y)}),
             lengths=({"text": _tensor_info(text, tf.float32)}, {"n": _tensor_info(length)}),
         )
+
+
+def without_shapes(path):
+    """As the first TensorFlow 1 wrote them: its signature tells dtypes and no shapes."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None, 1])
+        # An input that is computed, as of a tf.train.Example.
+        inner = tf.identity(x)
+        y = inner * _variable()
+        session.run(v1.global_variables_initializer())
+        infos = _tensor_info(inner), _tensor_info(y)
+        for info in infos:
+            info.ClearField("tensor_shape")
+        path = _save(path, session, serving_default=({"x": infos[0]}, {"y": infos[1]}))
+    file = Path(path, "saved_model.pb")
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    saved.meta_graphs[0].meta_info_def.tensorflow_version = "1.0.0"
+    file.write_bytes(saved.SerializeToString())
+    return path
 
 
 def gives_references(path):

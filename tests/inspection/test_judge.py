@@ -78,11 +78,15 @@ def full_verdict(path, runtime=None, operation=Operation.INFERENCE):
 def test_a_signature_of_another_dtype_than_its_graph(tmp_path, eager):
     path = judged_models.mistyped(tmp_path / "model")
     use = full_verdict(path)
-    assert (use.status, [api for api, _ in use.code]) == (Status.LIMITED, ["load"])
+    assert (use.status, [api for api, _ in use.code]) == (Status.LIMITED, ["load", "keras"])
     assert unihub.load(path)([3.0]).numpy() == [6.0]
+    assert unihub.load(path, fast=False)([3.0]).numpy() == [6.0]
+    layer = unihub.KerasLayer(path, signature="serving_default", output_key="y")
+    assert layer(tf.constant([3.0])).numpy() == [6.0]
     errors = [
         refused(lambda: unihub.load(path, signature="lengths", fast=False)),
         refused(lambda: unihub.load(path, signature="lengths")),
+        refused(lambda: unihub.KerasLayer(path, signature="lengths", output_key="n")),
         refused(lambda: unihub.convert(path, tmp_path / "converted", dry_run=True)),
     ]
     assert len(set(map(str, errors))) == 1
@@ -90,6 +94,17 @@ def test_a_signature_of_another_dtype_than_its_graph(tmp_path, eager):
     check_golden("mistyped-signature", str(errors[0]), path=path)
     assert full_verdict(path, operation=Operation.FINE_TUNING).status is Status.REFUSED
     assert "convert=True" not in full_verdict(path, operation=Operation.FINE_TUNING).note
+
+
+def test_a_signature_that_tells_no_shape_takes_any(tmp_path):
+    path = judged_models.without_shapes(tmp_path / "model")
+    assert all(
+        x.shape is None for x in unihub.inspect(path).meta_graphs[0].signatures[0].inputs.values()
+    )
+    for fast in (True, False) if tf.executing_eagerly() else ():
+        assert unihub.load(path, fast=fast)([[3.0], [4.0]]).numpy().tolist() == [[6.0], [8.0]]
+    with tf.Graph().as_default():
+        assert unihub.load(path)([[3.0], [4.0]]).shape.as_list() == [2, 1]
 
 
 def test_a_module_says_so_too(tmp_path, graph):

@@ -1,20 +1,24 @@
-"""Why TensorFlow could not load what is otherwise a well-formed model, and what to do."""
+"""What of a model that TensorFlow could not load can be loaded, and why the rest cannot."""
 
 from __future__ import annotations
 
 import os
 import shlex
+from typing import Any, Callable, Optional
 
 import tensorflow as tf
 
-from unihub.errors import UnihubError, first_line
+from unihub.apis.assets import loader_of_bound
+from unihub.errors import UnihubError, first_line, warn
 from unihub.formats.model import MetaGraph, SavedModel
-from unihub.inspection.judge import unloadable
-from unihub.matrix.values import Runtime
+from unihub.inspection.judge import mistyped_signatures, unloadable
+from unihub.matrix.values import Format, Runtime
 from unihub.runtime import current_runtime, is_newer
 
 # What matches more than itself in the patterns that TensorFlow looks for weights by.
 _READ_AS_PATTERN = frozenset("[]\\")
+# Of the writers whose graphs TensorFlow reads otherwise when it loads them into functions.
+_OLD = ("0.", "1.0", "1.1.")
 # What TensorFlow says where a file of weights is too short.
 _ENDS_EARLY = "Read less bytes than requested"
 
@@ -64,6 +68,30 @@ def failure(
         writer=meta_graph.tensorflow_version or "unknown",
         remedy=_remedy(handle, meta_graph),
     )
+
+
+def loader_of_the_rest(
+    handle: str, model: SavedModel, meta_graph: MetaGraph, signature: Optional[str]
+) -> Optional[Callable[..., Any]]:
+    """A loader of what TensorFlow's refuses whole, where there is one.
+
+    It leaves out the signatures that describe the graph wrongly, and reads old graphs as they
+    were meant.
+
+    Raises:
+        MistypedSignature: for the signature that is to be called.
+    """
+    if model.format is Format.TF2_SAVED_MODEL:
+        return None
+    wrong = mistyped_signatures(handle, model, meta_graph)
+    if signature in wrong:
+        raise wrong[signature]
+    is_old = meta_graph.tensorflow_version.startswith(_OLD)
+    if not (wrong or is_old) or len(wrong) == len(meta_graph.signatures):
+        return None
+    for error in wrong.values():
+        warn(f"{error.what} It is left out. Why: {error.why}", RuntimeWarning)
+    return loader_of_bound(tuple(wrong))
 
 
 def _reason(error: Exception) -> str:

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-from typing import Any, Callable, Iterator, Optional, Union
+from typing import Any, Callable, Iterator, Optional
 
 import tensorflow as tf
 
 from unihub.apis.request import Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
-from unihub.errors import UnihubError, path_text
-from unihub.errors.guard import guarded
+from unihub.errors import UnihubError
 from unihub.formats import selection
 from unihub.formats.model import (
     DENSE,
     MetaGraph,
     SavedModel,
-    Signature,
-    open_saved_model,
     read_ops,
 )
 from unihub.formats.saved_model import saved_model_file
-from unihub.handles import resolving
-from unihub.inspection import safety
 from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix.values import Format, Runtime
 from unihub.runtime import current_runtime
@@ -74,41 +68,27 @@ def load_saved_model(request: Request) -> Any:
     return CallableObject(loaded, _call_of(request, loaded))
 
 
-@guarded("loading")
-def load_object(
-    handle: Union[str, os.PathLike[str]],
-    tags: Optional[selection.Tags] = None,
-    options: Any = None,
-    on_unsafe: Optional[str] = None,
-) -> Any:
-    """The loaded object of a handle, as tensorflow_hub's ``load`` gives it.
-
-    Args:
-        handle: a folder or URL.
-        tags: of the MetaGraph to load; the evident one when None.
-        options: tf.saved_model.LoadOptions, or None.
-        on_unsafe: as for a KerasLayer.
-
-    Returns:
-        What tf.saved_model.load returns.
-    """
-    text = path_text(handle)
-    with open_saved_model(resolving.resolve(handle)) as (model, _):
-        safety.check(text, model, on_unsafe, call="unihub.KerasLayer")
-        meta_graph = selection.choose_meta_graph(model, text, tags=tags)
-        return load_meta_graph(text, model, meta_graph, options)
-
-
 def load_meta_graph(
     handle: str,
     model: SavedModel,
     meta_graph: MetaGraph,
     options: Any,
     load: Optional[Callable[..., Any]] = None,
+    signature: Optional[str] = None,
 ) -> Any:
     """Loads one MetaGraph of a SavedModel, with its ops' packages imported.
 
+    A signature that describes the graph wrongly is left out with a warning, if others do not.
+
+    Args:
+        handle: as the caller wrote it.
+        model, meta_graph: what to load.
+        options: tf.saved_model.LoadOptions, or None.
+        load: what does it, if not TensorFlow's own.
+        signature: that will be called; None where that is not known.
+
     Raises:
+        MistypedSignature: when the signature describes the graph wrongly.
         AssetEscapes: when an asset lies outside of the model's folder.
         MissingOps: when this TensorFlow lacks an op of the graph.
         OptionsNotSupported: when options are given before TensorFlow 2.3.
@@ -131,7 +111,18 @@ def load_meta_graph(
         file.check_unchanged()
         # load_v2 is tf.saved_model.load, under the name that 1.15 has as well.
         load = load or _loader_of_assets(model, meta_graph) or tf.compat.v1.saved_model.load_v2
-        loaded = load(model.path, tags=list(meta_graph.tags), **keywords)
+        try:
+            loaded = load(model.path, tags=list(meta_graph.tags), **keywords)
+        except Exception:
+            # Few models fail to load.
+            from unihub.apis.failures import loader_of_the_rest
+
+            load = loader_of_the_rest(handle, model, meta_graph, signature)
+            if load is None:
+                raise
+            loaded = load(model.path, tags=list(meta_graph.tags), **keywords)
+    if signature is not None and signature in meta_graph.signatures:
+        _check_dtypes(handle, model, meta_graph, signature, loaded)
     # tensorflow_hub's KerasLayer reads this mark on objects passed to it.
     loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
     if type(loaded).__name__ == _OWN_CLASS:
@@ -148,8 +139,6 @@ def load_meta_graph(
 def _loader_of_assets(model: SavedModel, meta_graph: MetaGraph) -> Optional[Callable[..., Any]]:
     """A loader of models whose signatures may return the paths of files, where one is needed."""
     if model.format is Format.TF2_SAVED_MODEL or not meta_graph.assets:
-        return None
-    if current_runtime() is not Runtime.TF2:
         return None
     from unihub.apis.assets import loader_of_bound
 
@@ -201,8 +190,8 @@ def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:
     output_key = selection.choose_output(
         signature, request.handle, request.output_key, request.as_dict
     )
+    _check_dtypes(request.handle, request.model, request.meta_graph, signature.name, loaded)
     function = loaded.signatures[signature.name]
-    _check_dtypes(request, signature, function)
     return SignatureFunction(function, signature, request.handle, output_key)
 
 
@@ -244,20 +233,26 @@ def _refuse_copies(kind: type) -> None:
         setattr(kind, name, refusing(name))
 
 
-def _check_dtypes(request: Request, signature: Signature, function: Any) -> None:
+def _check_dtypes(
+    handle: str, model: SavedModel, meta_graph: MetaGraph, signature: str, loaded: Any
+) -> None:
     """Raises MistypedSignature where a function takes other dtypes than its signature says."""
-    # 1.15 does not tell.
-    accepted: Any = (getattr(function, "structured_input_signature", None) or ({},))[-1]
-    for name, info in signature.inputs.items():
-        spec = accepted.get(name)
-        if isinstance(spec, tf.TensorSpec) and info.kind == DENSE and spec.dtype.name != info.dtype:
-            # Imported only here, for few models are wrong.
-            from unihub.inspection.judge import unloadable
+    if signature in loaded.signatures:
+        function = loaded.signatures[signature]
+        # 1.15 does not tell.
+        accepted: Any = (getattr(function, "structured_input_signature", None) or ({},))[-1]
+        for name, info in meta_graph.signatures[signature].inputs.items():
+            spec = accepted.get(name)
+            if info.kind == DENSE and getattr(spec, "dtype", info.dtype) != info.dtype:
+                break
+        else:
+            return
+    # Imported only here, for few models are wrong.
+    from unihub.inspection.judge import mistyped_signatures
 
-            graph = request.meta_graph
-            error = unloadable(request.handle, request.model, graph, current_runtime())
-            if error is not None:
-                raise error
+    wrong = mistyped_signatures(handle, model, meta_graph)
+    if signature in wrong:
+        raise wrong[signature]
 
 
 class _Undecided:

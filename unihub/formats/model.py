@@ -368,7 +368,10 @@ def _tensor(message: Message) -> TensorInfo:
         return _composite_tensor(message.message("composite_tensor"))
     facts: Dict[str, Any] = {
         "dtype": dtype_name(message.number("dtype")),
-        "shape": read_shape(message.message("tensor_shape")),
+        # A scalar's is there, and empty.
+        "shape": read_shape(message.message("tensor_shape"))
+        if message.has("tensor_shape")
+        else None,
     }
     if encoding == "coo_sparse":
         parts = message.message("coo_sparse")

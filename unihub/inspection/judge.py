@@ -10,7 +10,7 @@ Source: `unihub.matrix.ROWS`, and https://www.tensorflow.org/hub/reusable_saved_
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 from unihub import runtime as installation
 from unihub.errors import MatrixRefusal, Message, UnihubError, listed
@@ -155,6 +155,18 @@ def unconvertible(handle: str, model: SavedModel, graph: MetaGraph) -> Optional[
     It reads the graph.
     """
     return _any_mistyped(_read_case(handle, model, graph, Runtime.TF2))
+
+
+def mistyped_signatures(
+    handle: str, model: SavedModel, graph: MetaGraph
+) -> Dict[str, MistypedSignature]:
+    """Those signatures of a MetaGraph that describe it wrongly, each with the error.
+
+    It reads the graph.
+    """
+    case = _read_case(handle, model, graph, Runtime.TF2)
+    assert case.facts is not None
+    return {name: _mistyped(case, name) for name in case.facts.mistyped}
 
 
 @dataclass(frozen=True)
@@ -329,10 +341,7 @@ def _of_some_signatures(case: _Case, verdict: Verdict) -> Verdict:
     assert case.facts is not None
     wrong = next(iter(case.facts.mistyped))
     note = f"Without the signature {wrong!r}: {_mistyped(case, wrong).why}"
-    # Loading all of it fails; what one signature needs is loaded by itself.
-    apis = ("module",) if case.runtime is not Runtime.TF2 else ("load",)
-    code = tuple((api, line) for api, line in verdict.code if api in apis)
-    return replace(verdict, status=Status.LIMITED, code=code, note=note)
+    return replace(verdict, status=Status.LIMITED, note=note)
 
 
 def _code(case: _Case, cell: Cell) -> Code:

@@ -25,7 +25,6 @@ import unihub
 from unihub.apis.inputs import WrongInputShape
 from unihub.apis.keras import errors
 from unihub.apis.keras3.layer import KerasLayer, check_backend
-from unihub.apis.loading import load_object
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.errors import UnihubError
 
@@ -659,10 +658,10 @@ REFUSED = {
     "keras-layer-output-key-without-dict": lambda models: reusable(models, output_key="x")(X),
     "keras-layer-unknown-output-shape": lambda models: KerasLayer(unknown_shape)(keras.Input((3,))),
     "keras-layer-tf1-hub-not-trainable": lambda models: KerasLayer(
-        load_object(models / "tf1_hub_scalar"), trainable=True
+        unihub.load(models / "tf1_hub_scalar"), trainable=True
     ),
     "keras-layer-signature-not-trainable": lambda models: KerasLayer(
-        load_object(models / "tf2_reusable"),
+        unihub.load(models / "tf2_reusable"),
         signature="serving_default",
         output_key="output_0",
         trainable=True,

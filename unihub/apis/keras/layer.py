@@ -15,12 +15,13 @@ import tensorflow as tf
 from unihub.apis.keras.errors import (
     BadOutputShape,
     SavedModelMoved,
+    SignatureOutputNotChosen,
     TF1HubNotTrainable,
     UnknownLayerArgument,
 )
 from unihub.apis.keras.kerases import told_apart
 from unihub.apis.traces import dtype_of, same_structure
-from unihub.errors import UnihubError, nearest, path_text, warn
+from unihub.errors import UnihubError, listed, nearest, path_text, warn
 from unihub.formats.model import MetaGraph, SavedModel
 from unihub.formats.not_a_model import ModelNotFound
 from unihub.inspection import safety
@@ -210,6 +211,30 @@ def check_training(handle: str, model: SavedModel, graph: MetaGraph, given: Argu
         (_, line), *_ = verdict.code
         raise TF1HubNotTrainable(
             handle=handle, signature=signature or "default", remedy=f"{line}  # in TF1 mode"
+        )
+
+
+def check_output_choice(
+    handle: str,
+    signature: str,
+    outputs_as_dict: Optional[bool],
+    output_key: Optional[str],
+    names: Sequence[str],
+) -> None:
+    """Raises SignatureOutputNotChosen unless one of a signature's outputs is chosen, or all.
+
+    Args:
+        handle, signature, outputs_as_dict, output_key: what a layer is made with.
+        names: of the outputs.
+    """
+    if (output_key is not None) == bool(outputs_as_dict):
+        raise SignatureOutputNotChosen(
+            handle=handle,
+            signature=signature,
+            choices=listed(names),
+            output_key=output_key,
+            as_dict=outputs_as_dict,
+            nearest=nearest(output_key or "default", names),
         )
 
 

@@ -16,13 +16,15 @@ from unihub.apis.keras.layer import (
     LAYER_CALL,
     Arguments,
     CommonLayer,
+    check_output_choice,
     check_training,
     nest_of_shapes,
     nest_of_specs,
     of_config,
     say_once_that_dtypes_stay,
 )
-from unihub.apis.proxy import NotCopied
+from unihub.apis.loading import load_meta_graph
+from unihub.apis.proxy import CallableObject, NotCopied
 from unihub.apis.refused import why_refused
 from unihub.apis.signature import size_test
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
@@ -32,7 +34,8 @@ from unihub.formats import not_there, selection
 from unihub.formats.model import MetaGraph, open_saved_model, read_ops, read_saved_model
 from unihub.handles import resolving
 from unihub.inspection import safety
-from unihub.matrix.values import Format
+from unihub.matrix.values import Format, Runtime
+from unihub.runtime import current_runtime
 
 _log = logging.getLogger(__name__)
 _HubKerasLayer: Any = import_tensorflow_hub("a KerasLayer").KerasLayer
@@ -74,11 +77,11 @@ class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
 
     def _make(self, given: Arguments, kwargs: Dict[str, Any]) -> None:
         self._tags = given.tags
-        folder, tags = _prepared(given)
+        source, tags, options = _prepared(given)
         try:
             _HubKerasLayer.__init__(
                 self,
-                folder,
+                source,
                 trainable=given.trainable,
                 arguments=given.arguments,
                 tags=None if tags is None else list(tags),
@@ -86,7 +89,7 @@ class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
                 signature_outputs_as_dict=given.signature_outputs_as_dict,
                 output_key=given.output_key,
                 output_shape=given.output_shape,
-                load_options=given.load_options,
+                load_options=options,
                 **kwargs,
             )
         except UnihubError:
@@ -94,9 +97,11 @@ class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         # TensorFlow raises nearly every type while the model is loaded.
         except Exception as error:
             if isinstance(given.handle, str) and getattr(self, "_func", None) is None:
-                raise _failure(error, given, folder) from error
+                raise _failure(error, given, source) from error
             raise
         keep_while_traced(self)
+        if isinstance(source, CallableObject):
+            self._func = source.__wrapped__
         # What a config needs, on this machine and others.
         self._handle = given.handle
         if self._signature:
@@ -226,11 +231,16 @@ class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
 keras_module().utils.get_custom_objects().setdefault("KerasLayer", KerasLayer)
 
 
-def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags]]:
-    """Sees to what a model needs before it is loaded; returns its folder and the tags to use."""
-    handle, tags = given.handle, given.tags
+def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags], Any]:
+    """Sees to what a model needs before it is loaded.
+
+    Returns:
+        What tensorflow_hub's layer is to be made of, the tags and the LoadOptions: a folder,
+        or the loaded object where tf.saved_model.load would not do.
+    """
+    handle, tags, options = given.handle, given.tags, given.load_options
     if not isinstance(handle, str):
-        return handle, tags
+        return handle, tags, options
     folder = resolving.resolve(handle)
     with open_saved_model(folder) as (model, file):
         meta_graph = selection.choose_meta_graph(model, handle, tags=tags)
@@ -250,9 +260,21 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags]]:
         register_ops(handle, ops, meta_graph.tensorflow_version)
         # TensorFlow reads the file by itself.
         file.check_unchanged()
+    if given.signature:
+        as_dict, key = given.signature_outputs_as_dict, given.output_key
+        if model.format is Format.TF1_HUB and not as_dict:
+            key = key or "default"
+        names = list(meta_graph.signatures[given.signature].outputs)
+        check_output_choice(handle, given.signature, as_dict, key, names)
+    is_loaded_by_us = meta_graph.assets or current_runtime() is Runtime.TF2
+    if model.format is not Format.TF2_SAVED_MODEL and is_loaded_by_us:
+        signature = given.signature or "default"
+        loaded = load_meta_graph(handle, model, meta_graph, options, signature=signature)
+        # tensorflow_hub takes no other loaded objects than those that can be called.
+        return CallableObject(loaded, loaded.signatures[signature]), None, None
     if tags is None and len(model.meta_graphs) > 1:
-        return folder, meta_graph.tags
-    return folder, tags
+        return folder, meta_graph.tags, options
+    return folder, tags, options
 
 
 def _check_callable(handle: str, meta_graph: MetaGraph) -> None:

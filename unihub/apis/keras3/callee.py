@@ -9,7 +9,13 @@ from typing import Any, Callable, Sequence
 import tensorflow as tf
 
 from unihub.apis.keras import errors
-from unihub.apis.keras.layer import ALL_OUTPUTS, LAYER_CALL, Arguments, nest_of_shapes
+from unihub.apis.keras.layer import (
+    ALL_OUTPUTS,
+    LAYER_CALL,
+    Arguments,
+    check_output_choice,
+    nest_of_shapes,
+)
 from unihub.apis.keras3.inputs import Inputs, inputs_of
 from unihub.errors import listed, nearest
 from unihub.formats import not_there, selection
@@ -100,15 +106,8 @@ def _check_output_choice(
 ) -> None:
     declared = getattr(function, "structured_outputs", None)
     names = sorted(declared) if isinstance(declared, dict) else []
-    if signature and (output_key is not None) == bool(outputs_as_dict):
-        raise errors.SignatureOutputNotChosen(
-            handle=handle,
-            signature=signature,
-            choices=listed(names),
-            output_key=output_key,
-            as_dict=outputs_as_dict,
-            nearest=nearest(output_key or "default", names),
-        )
+    if signature:
+        check_output_choice(handle, signature, outputs_as_dict, output_key, names)
     if not signature and outputs_as_dict:
         signatures = sorted(getattr(loaded, "signatures", {}))
         remedy = f"{LAYER_CALL})"

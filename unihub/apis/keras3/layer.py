@@ -27,10 +27,12 @@ from unihub.apis.keras3.callee import (
     unknown_output_key,
 )
 from unihub.apis.keras3.variables import SharedVariable, follow_layers, shared_variable
-from unihub.apis.loading import load_object
+from unihub.apis.loading import load_meta_graph
+from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.model import open_saved_model
 from unihub.handles import resolving
+from unihub.inspection import safety
 
 _log = logging.getLogger(__name__)
 
@@ -330,7 +332,7 @@ def _load(handle: Any, given: Arguments) -> Any:
     if isinstance(handle, str):
         if in_safe_mode() and not isinstance(handle, _TrustedHandle):
             raise errors.UnsafeDeserialization(handle=handle)
-        return load_object(handle, given.tags, given.load_options, given.on_unsafe)
+        return _load_object(handle, given)
     for argument, value in (("tags", given.tags), ("load_options", given.load_options)):
         if value is not None:
             raise errors.LoadedHandleTakesNoLoadArguments(
@@ -339,6 +341,17 @@ def _load(handle: Any, given: Arguments) -> Any:
     if callable(handle) or hasattr(handle, "signatures"):
         return handle
     raise errors.BadHandle(handle=repr(handle), found=type(handle).__name__)
+
+
+@guarded("loading")
+def _load_object(handle: str, given: Arguments) -> Any:
+    """The loaded object of a handle, as tensorflow_hub's ``load`` gives it."""
+    with open_saved_model(resolving.resolve(handle)) as (model, _):
+        safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
+        meta_graph = selection.choose_meta_graph(model, handle, tags=given.tags)
+        return load_meta_graph(
+            handle, model, meta_graph, given.load_options, signature=given.signature
+        )
 
 
 def _set_shapes(inputs: Any, outputs: Any, shapes: Any) -> None:

@@ -137,6 +137,8 @@ class _Part:
             if "dtype" in node.attr and node.attr["dtype"].type != info.dtype:
                 raise Declined(f"input {name} has two dtypes")
             check_dtype(info.dtype, f"input {name}")
+            if not info.HasField("tensor_shape"):
+                raise Declined(f"input {name} tells no shape")
             shape = info.tensor_shape
             if node.op == "Placeholder" and not _is_shape_of(shape, node):
                 raise Declined(f"input {name} has two shapes")

@@ -28,6 +28,8 @@ _KEYS = tf.compat.v1.GraphKeys
 _COLLECTIONS = (_KEYS.ASSET_FILEPATHS, _KEYS.COND_CONTEXT, _KEYS.WHILE_CONTEXT)
 _COLLECTIONS_IF_TRAINABLE = (_KEYS.UPDATE_OPS,)
 
+# The attribute of nodes that tells the shapes of their outputs.
+_TOLD_SHAPES = "_output_shapes"
 _V1_CONTROL_FLOW_OPS = frozenset(("Switch", "RefSwitch", "Enter", "RefEnter"))
 
 
@@ -119,10 +121,23 @@ def _imported(part: Any, replaced: Mapping[str, tf.Tensor], name: str) -> str:
     """Imports a MetaGraphDef and returns the absolute scope where it is."""
     scope: str = tf.compat.v1.get_default_graph().unique_name(name, mark_as_used=False)
     scoped_shared_names(part, scope)
+    try:
+        _import(part, replaced, scope)
+    except ValueError as error:
+        if _TOLD_SHAPES not in str(error):
+            raise
+        # What was computed from other inputs than those that the signature takes.
+        for node in part.graph_def.node:
+            node.attr.pop(_TOLD_SHAPES, None)
+        scope = tf.compat.v1.get_default_graph().unique_name(name, mark_as_used=False)
+        _import(part, replaced, scope)
+    return scope
+
+
+def _import(part: Any, replaced: Mapping[str, tf.Tensor], scope: str) -> None:
     tf.compat.v1.train.import_meta_graph(
         part, input_map=dict(replaced), import_scope=split_scope(scope)[1]
     )
-    return scope
 
 
 def _hide_state(part: Any, tensors: Mapping[str, tf.Tensor]) -> Dict[str, tf.Tensor]:

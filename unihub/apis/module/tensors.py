@@ -198,7 +198,9 @@ def _type_spec(proto: Any) -> Any:
     specs = {"name": tf.TensorSpec, "coo_sparse": tf.SparseTensorSpec}
     if encoding not in specs:
         raise TensorInfoMalformed(found=str(encoding))
-    return specs[encoding](tf.TensorShape(proto.tensor_shape), tf.as_dtype(proto.dtype))
+    # A scalar's is there, and empty.
+    shape = tf.TensorShape(proto.tensor_shape if proto.HasField("tensor_shape") else None)
+    return specs[encoding](shape, tf.as_dtype(proto.dtype))
 
 
 def _inputs_differ(expected: Mapping[str, Any], signature: str, given: str) -> InputsDiffer:
