@@ -12,6 +12,9 @@ from unihub.errors import UnihubError, first_line
 from unihub.formats.model import open_saved_model
 from unihub.formats.object_graph import has_traced_call
 
+# What TensorFlow adds to a sentence that more lines follow.
+_BELOW = " See the information below:"
+
 
 class SaveFailed(UnihubError, RuntimeError, ValueError):
     """TensorFlow could not write the model."""
@@ -194,13 +197,20 @@ def _explained(write: Callable[[], None], path: str) -> None:
     # Reference variables, untracked resources and symbolic captures raise
     # ValueError, AssertionError, TypeError and more.
     except Exception as error:
+        remedy = f"tf.saved_model.save(obj, {path + '-new'!r})  # for TensorFlow's own traceback"
+        if not tf.executing_eagerly():
+            remedy = "tf.compat.v1.enable_resource_variables()  # before the variables are made"
+        elif "untracked" in str(error):
+            remedy = (
+                f"obj.used = [v]; unihub.save(obj, {path!r})  # v: each variable and table that "
+                "its functions use, and no attribute of it leads to"
+            )
         raise SaveFailed(
             version=tf.__version__,
             format="TF2 SavedModel",
             path=path,
-            reason=f"{type(error).__name__}: {first_line(error)}",
-            remedy="make the variables attributes of the object, and resource variables "
-            "in graph mode: tf.compat.v1.enable_resource_variables()",
+            reason=f"{type(error).__name__}: {first_line(error).replace(_BELOW, '')}",
+            remedy=remedy,
         ) from error
 
 

@@ -42,6 +42,10 @@ class CreationIsSaving(UnihubError, ValueError):
     do = "unihub.save(obj, {handle!r})"
 
 
+# Arguments of a KerasLayer, and what load has in their place.
+_AS_IN_LAYERS = {"signature_outputs_as_dict": "as_dict", "load_options": "options"}
+
+
 class UnexpectedArgument(UnihubError, TypeError):
     """A keyword argument that the chosen API does not take."""
 
@@ -78,7 +82,10 @@ def unexpected_argument(
         own: names of the arguments of load() itself.
         taken: of those that the API takes beyond them.
     """
-    remedy = f"unihub.load({handle!r}, {nearest(argument, [*own, *taken])}={value!r})"
+    close = _AS_IN_LAYERS.get(argument) or nearest(argument, ["", *own, *taken])
+    remedy = f"unihub.load({handle!r}, {close}={value!r})"
     if argument == "trainable":
         remedy = f'unihub.load({handle!r}, op="fine_tuning")'
+    elif not close:
+        remedy = f"unihub.load({handle!r})  # without {argument}="
     return UnexpectedArgument(argument=argument, api=api, choices=listed(taken), remedy=remedy)

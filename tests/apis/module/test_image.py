@@ -139,6 +139,13 @@ def test_module_of_tensorflow_1(models):
     assert get_num_image_channels(spec, signature="image_feature_vector") == 3
 
 
+def test_a_handle_stands_for_its_module(models):
+    assert get_expected_image_size(models / "tf1_hub_image") == [8, 8]
+    assert get_num_image_channels(str(models / "tf1_hub_image")) == 3
+    with pytest.raises(UnihubError, match="is a TF2 SavedModel, not a TF1 Hub module"):
+        get_expected_image_size(str(models / "tf2_reusable"))
+
+
 def test_info_is_exported(tmp_path):
     path = exported(Module, spec_of(None, info_of(6, 7)), tmp_path / "module")
     assert get_image_module_info(load_module_spec(path), required=True) == info_of(6, 7)

@@ -222,6 +222,10 @@ CASES: Dict[str, Case] = {
     "module-in-another-graph": (RuntimeError, other_graph),
     "module-inputs-differ": (TypeError, lambda folder: signatures()({"a": 1.0}, "sum")),
     "module-inputs-differ-one-value": (TypeError, lambda folder: signatures()(1.0, "sum")),
+    "module-inputs-differ-keyword": (
+        TypeError,
+        lambda folder: signatures()(1.0, "sum", b=2.0),
+    ),
     "module-inputs-differ-none-expected": (TypeError, lambda folder: signatures()(1.0, "constant")),
     "module-input-not-accepted": (
         (TypeError, ValueError),
@@ -271,6 +275,10 @@ CASES: Dict[str, Case] = {
     "module-marker-missing-tf2": (
         (OSError, NotFound),
         lambda folder: hub.Module(MODELS / "tf2_text"),
+    ),
+    "module-of-tf2-variables": (
+        (ValueError, NotImplementedError),
+        lambda folder: hub.create_module_spec_from_saved_model(MODELS / "tf2_reusable"),
     ),
     "module-marker-missing-tf2-parts": (
         (OSError, NotFound),
@@ -368,12 +376,15 @@ def test_says(name: str, graph: tf.Graph, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name.startswith("module-marker-m")])
+@pytest.mark.parametrize(
+    "name", [name for name in CASES if name.startswith(("module-marker-m", "module-of-"))]
+)
 def test_a_line_for_another_format_works(name: str, graph: tf.Graph, tmp_path: Path) -> None:
     with pytest.raises(UnihubError) as caught:
         CASES[name][1](tmp_path / "m")
     inputs = {
         "module-marker-missing-tf2-parts": [[1.0, 2.0, 3.0]],
+        "module-of-tf2-variables": [[1.0, 2.0, 3.0]],
         "module-marker-missing-tf1-saved-model": ["the"],
     }.get(name, ["so easy"])
     exec(caught.value.do, {"unihub": hub, "tf": tf, "inputs": tf.constant(inputs)})

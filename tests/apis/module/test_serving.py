@@ -54,3 +54,12 @@ def test_inference_and_models_without_either_are_silent(said):
         unihub.load(str(MODELS / "tf1_hub_image"))
     load(str(MODELS / "tf1_hub_scalar"))
     assert said() == []
+
+
+def test_inputs_are_passed_by_keyword_as_to_other_models(models, graph):
+    images = tf.zeros([1, 8, 8, 3])
+    for m in (
+        unihub.load(models / "tf1_hub_image"),
+        unihub.load(models / "tf1_hub_image", signature="default"),
+    ):
+        assert m(images=images).shape.as_list() == m({"images": images}).shape.as_list()

@@ -293,6 +293,18 @@ class NotAModule(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type: i
     do = "{remedy}"
 
 
+class VariablesInObjects(UnihubError, ValueError, NotImplementedError):
+    """A TF2 SavedModel with variables is to be made a module."""
+
+    code = "module-of-tf2-variables"
+    what = "no module can be made of {handle}: it is a TF2 SavedModel with variables."
+    why = (
+        "a module finds its variables in graph collections. A TF2 SavedModel has them in "
+        "objects, and in a module they would never get their values."
+    )
+    do = "{remedy}"
+
+
 class SavedModelMissing(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type: ignore[misc]
     """A folder has no saved_model.pb."""
 

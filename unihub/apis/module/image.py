@@ -9,6 +9,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from unihub.apis.module.create import attach_message
+from unihub.apis.module.spec import as_module_spec
 from unihub.apis.module.variant import DEFAULT_SIGNATURE
 from unihub.errors import UnihubError, listed, nearest
 
@@ -117,7 +118,7 @@ def get_image_module_info(module_or_spec: Any, required: bool = False) -> Option
     """The ImageModuleInfo that is attached to a module.
 
     Args:
-        module_or_spec: a Module or ModuleSpec.
+        module_or_spec: a Module or ModuleSpec, or the handle of a module.
         required: whether to raise where there is none.
 
     Returns:
@@ -131,7 +132,7 @@ def get_image_module_info(module_or_spec: Any, required: bool = False) -> Option
     Example:
         >>> info = get_image_module_info(unihub.load_module_spec("path/to/module"))
     """
-    return module_or_spec.get_attached_message(
+    return _as_module(module_or_spec).get_attached_message(
         IMAGE_MODULE_INFO_KEY, ImageModuleInfo, required=required
     )
 
@@ -144,7 +145,7 @@ def get_expected_image_size(
     The attached ImageModuleInfo says it, or else the shape of the input.
 
     Args:
-        module_or_spec: a Module or ModuleSpec.
+        module_or_spec: a Module or ModuleSpec, or the handle of a module.
         signature: its name; None stands for "default".
         input_name: the input that takes images; None stands for "images".
 
@@ -181,7 +182,7 @@ def get_num_image_channels(
     """The number of channels that images must have for a module.
 
     Args:
-        module_or_spec: a Module or ModuleSpec.
+        module_or_spec: a Module or ModuleSpec, or the handle of a module.
         signature: its name; None stands for "default".
         input_name: the input that takes images; None stands for "images".
 
@@ -206,9 +207,19 @@ def get_num_image_channels(
     return int(channels)
 
 
+def _as_module(value: Any) -> Any:
+    """A Module or ModuleSpec; of a handle its ModuleSpec.
+
+    Raises:
+        NotAModuleSpec, NotAModule: for other models and whatever else.
+    """
+    # By its class, for a model loaded in part would load the rest to answer.
+    return value if hasattr(type(value), "get_input_info_dict") else as_module_spec(value)
+
+
 def _image_shape(module_or_spec: Any, signature: Optional[str], input_name: Optional[str]) -> Any:
     name = _IMAGES if input_name is None else input_name
-    inputs = module_or_spec.get_input_info_dict(signature)
+    inputs = _as_module(module_or_spec).get_input_info_dict(signature)
     if name not in inputs:
         raise NoSuchImageInput(
             signature=repr(signature or DEFAULT_SIGNATURE),

@@ -9,7 +9,12 @@ from typing import Any, Optional
 import tensorflow as tf
 
 from unihub.apis.module.compat import is_of_tensorflow_hub
-from unihub.apis.module.errors import NotAFolder, NotAModule, NotAModuleSpec
+from unihub.apis.module.errors import (
+    NotAFolder,
+    NotAModule,
+    NotAModuleSpec,
+    VariablesInObjects,
+)
 from unihub.apis.proxy import CallableObject
 from unihub.errors import UnihubError, listed, path_text
 from unihub.formats.model import FormatError, SavedModel, read_saved_model
@@ -53,6 +58,11 @@ def not_a_module(folder: str, handle: str) -> NotAModule:
         found=found,
         remedy=_line(handle, model),
     )
+
+
+def of_tf2_variables(folder: str, handle: str) -> VariablesInObjects:
+    """The error for a TF2 SavedModel whose variables a module would not have."""
+    return VariablesInObjects(handle=handle, remedy=_line(handle, read_saved_model(folder)))
 
 
 def not_a_folder(path: str) -> NotAFolder:

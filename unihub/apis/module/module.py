@@ -16,7 +16,13 @@ from unihub.apis.module.initialize import run_initializers
 from unihub.apis.module.instead import pasteable
 from unihub.apis.module.spec import ModuleSpec, as_module_spec
 from unihub.apis.module.state import VariableMap, create_state, fresh_scope
-from unihub.apis.module.tensors import TensorInfo, check_supported, fit_inputs, name_inputs
+from unihub.apis.module.tensors import (
+    TensorInfo,
+    check_supported,
+    fit_inputs,
+    name_inputs,
+    with_named,
+)
 from unihub.apis.module.variant import DEFAULT_SIGNATURE, split_scope
 from unihub.apis.proxy import NotCopied
 from unihub.errors import listed, nearest, path_text
@@ -100,6 +106,7 @@ class Module(NotCopied):
         inputs: Any = None,
         signature: Optional[str] = None,
         as_dict: Optional[bool] = None,
+        **named: Any,
     ) -> Any:
         """Applies a signature.
 
@@ -110,6 +117,7 @@ class Module(NotCopied):
             signature: its name; None stands for "default".
             as_dict: whether to return all outputs; otherwise the one named
                 "default" is returned.
+            **named: the inputs by name, in the place of ``inputs``, as other models take them.
 
         Returns:
             A Tensor, SparseTensor or RaggedTensor; or a dict of them by name.
@@ -121,18 +129,22 @@ class Module(NotCopied):
             NoDefaultOutput: if no output is named "default", without as_dict.
             OtherGraph: if the current graph is not the module's.
         """
-        return self._applied(inputs, signature, as_dict)
+        return self._applied(inputs, signature, as_dict, named)
 
     # In a tf.function AutoGraph would rewrite all Python called from here. It
     # asks the method, not the object, whether it may: hence not __call__.
     @tf.autograph.experimental.do_not_convert  # type: ignore
-    def _applied(self, inputs: Any, signature: Optional[str], as_dict: Optional[bool]) -> Any:
+    def _applied(
+        self, inputs: Any, signature: Optional[str], as_dict: Optional[bool], named: Dict[str, Any]
+    ) -> Any:
         graph = tf.compat.v1.get_default_graph()
         if not is_inside(graph, self._graph):
             raise OtherGraph(action="applied", which="the current graph")
         signature = signature or DEFAULT_SIGNATURE
         expected = self.get_input_info_dict(signature)
         returned = self.get_output_info_dict(signature)
+        if named:
+            inputs = with_named(inputs, named, expected, signature)
         check_supported(expected, signature, "input")
         check_supported(returned, signature, "output")
         outputs = apply_signature(

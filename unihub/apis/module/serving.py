@@ -99,14 +99,14 @@ def _callable_module(request: Request, module: Any) -> Any:
     if asked == (None, None, None) and "default" in signatures:
         return module
 
-    def call(inputs: Any = None, signature: Any = None, as_dict: Any = None) -> Any:
+    def call(inputs: Any = None, signature: Any = None, as_dict: Any = None, **named: Any) -> Any:
         name = signature or request.signature
         chosen = selection.choose_signature(request.meta_graph, request.handle, name)
         assert chosen is not None
         if signature is not None or as_dict is not None:
-            return module(inputs, signature=chosen.name, as_dict=as_dict)
+            return module(inputs, signature=chosen.name, as_dict=as_dict, **named)
         key = selection.choose_output(chosen, request.handle, request.output_key, request.as_dict)
-        outputs = module(inputs, signature=chosen.name, as_dict=True)
+        outputs = module(inputs, signature=chosen.name, as_dict=True, **named)
         return outputs if key is None else outputs[key]
 
     return CallableObject(module, call)

@@ -32,7 +32,7 @@ from unihub.apis.module.errors import (
     NoSuchVariant,
     RepeatedTags,
 )
-from unihub.apis.module.instead import not_a_folder, not_a_spec
+from unihub.apis.module.instead import not_a_folder, not_a_spec, of_tf2_variables
 from unihub.apis.module.marker import (
     ATTACHMENTS_COLLECTION,
     check_marker,
@@ -377,6 +377,7 @@ def create_module_spec_from_saved_model(
             can carry, and they are not dropped.
         SavedModelBroken: if the file cannot be read.
         UnsafeModel: for ``on_unsafe="refuse"``.
+        VariablesInObjects: for a TF2 SavedModel with variables.
 
     Source: https://www.tensorflow.org/hub/tf1_hub_module
 
@@ -390,6 +391,8 @@ def create_module_spec_from_saved_model(
     folder = _local_folder(saved_model_path)
     saved_model = saved_model_proto(folder)
     for meta_graph in saved_model.meta_graphs:
+        if any(node.HasField("variable") for node in meta_graph.object_graph_def.nodes):
+            raise of_tf2_variables(folder, parsing.shown(os.fsdecode(saved_model_path)))
         for key in {*_SERVING_COLLECTIONS, *(drop_collections or ())}:
             if key in meta_graph.collection_def:
                 del meta_graph.collection_def[key]

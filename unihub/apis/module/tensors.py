@@ -165,6 +165,20 @@ def name_inputs(inputs: Any, expected: Mapping[str, Any], signature: str) -> Dic
     return dict(inputs)
 
 
+def with_named(
+    inputs: Any, named: Mapping[str, Any], expected: Mapping[str, Any], signature: str
+) -> Dict[str, Any]:
+    """The inputs of a call by keyword, with those that were passed in a dict.
+
+    Raises:
+        InputsDiffer: if a value without a name was passed as well.
+    """
+    if inputs is None or isinstance(inputs, dict):
+        return {**(inputs or {}), **named}
+    given = f"one value, and {listed(sorted(named))} by keyword, were"
+    raise _inputs_differ(expected, signature, given)
+
+
 def fit_inputs(
     inputs: Mapping[str, Any], expected: Mapping[str, TensorInfo], signature: str
 ) -> Dict[str, Any]:
