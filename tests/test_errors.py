@@ -6,6 +6,7 @@ import pkgutil
 import re
 import string
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -224,6 +225,55 @@ def test_white_space_hides_nothing_of_a_handle(handle, choice):
             call()
         raised.append(f"{error.value} {error.value.facts}")
     assert [text for text in raised if any(secret in text for secret in SECRETS)] == []
+
+
+# As they are mistyped, or copied without their beginning; each is a path to somebody.
+ODD = (
+    "//me:pa55word@h/m",
+    "///me:pa55word@h/m.tar.gz",
+    "/me:pa55word@h/m",
+    "me:pa55word@h:/m",
+    "~me:pa55word@h/m",
+    "https//me:pa55word@h/m",
+    "https:me:pa55word@h/m",
+    "file:///me:pa55word@h/m",
+    "./https://me:pa55word@h/m",
+    "url=https://me:pa55word@h/m",
+    "h/m.tar.gz?X-Goog-Signature=s1gnature",
+    "//h/m?s1gnature",
+    "localhost:8000/m?k=s1gnature",
+    "google/yamnet/tensorFlow2/yamnet/1?k=s1gnature",
+    "h/m#access_token=s1gnature",
+)
+CALLS = (
+    unihub.load,
+    unihub.resolve,
+    unihub.inspect,
+    lambda handle: unihub.load(handle, op="x"),
+    lambda handle: unihub.resolve(handle, sha256="0" * 64),
+    unihub.load_module_spec,
+    unihub.Module,
+)
+
+
+@pytest.mark.parametrize("handle", ODD)
+def test_a_url_that_is_taken_for_a_path_keeps_its_secrets(handle, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for call in CALLS:
+        for given in (handle, Path(handle)):
+            with pytest.raises(unihub.UnihubError) as raised, unihub.configure(offline=True):
+                call(given)
+            told = [str(pickle.dumps(raised.value))]
+            error = raised.value
+            while error is not None:
+                told.append(f"{error} {error!r}")
+                error = error.__context__
+            assert [text for text in told if any(secret in text for secret in SECRETS)] == []
+
+
+@pytest.mark.parametrize("path", ["a@b/c", "runs/x=1", "what?", "C#/m", "C:\\Users\\me@work\\m"])
+def test_a_path_is_shown_as_it_is(path):
+    assert path in str(LampBroken(lamp=path)).replace("\\\\", "\\")
 
 
 def test_a_pickled_error_carries_no_secret():

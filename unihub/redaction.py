@@ -8,17 +8,25 @@ or # in a password makes a URL that means something else to a parser.
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import threading
-from typing import Iterator, Match
+from typing import Iterator, Match, Pattern
 
 _HIDDEN = "…"
-# What is before the scheme may be a name, as in http=http://proxy.
-_SCHEME = re.compile(r"([^:/?#@\\]*?[A-Za-z][A-Za-z0-9+.-]*:[/\\]+|[/\\]*)(.*)", re.DOTALL)
+# What is before the scheme may be a name, as in http=http://proxy, or code.
+_SCHEME = re.compile(
+    r"([^:/?#@\\]*?[A-Za-z][A-Za-z0-9+.-]*:[/\\]+|(?:[^:/?#@\\]*['\"(\[<=])?[/\\]*)(.*)", re.DOTALL
+)
 _TAIL = re.compile(r"[?#].+", re.DOTALL)
 _STRANGE_PORT = re.compile(r"(?:\[[^\]/]*\])?[^/?#\s\[\]]*:(?!\d*(?:[,/?#]|$))")
 
 _WORD = re.compile(r"(\S+?)(['\")\]>}.,;:]*)(?=\s|$)")
+# In text of our own a ? or @ may be anything, and a drive of Windows has one letter.
+_MAYBE_URL = re.compile(
+    r"://|[A-Za-z][A-Za-z0-9+.-]+:[/\\]|(?:^|['\"(])[/\\]{2}|:(?![/\\]).*@|[?&#][\w.%-]+=",
+    re.DOTALL,
+)
 _WORTH_A_LOOK = re.compile(r"[A-Za-z]:[/\\]|\?.|[:/?#\\].*@", re.DOTALL)
 
 # The loggers of urllib3 that write the target of a request.
@@ -60,6 +68,11 @@ def redacted(url: str) -> str:
     return start + _TAIL.sub(lambda tail: "?" + _HIDDEN if tail.group()[0] == "?" else "", after)
 
 
+def shown(handle: str) -> str:
+    """A handle as it may be shown: a path of this machine as it is, all else redacted."""
+    return handle if _MAYBE_URL.search(handle.lstrip()) is None else redacted(handle)
+
+
 def scrubbed(text: str) -> str:
     """Text of somebody else, with every URL and query in it redacted.
 
@@ -72,12 +85,12 @@ def scrubbed(text: str) -> str:
 
 def without_secrets(text: str) -> str:
     """Text of our own, such as a line of code, with every URL in it redacted."""
-    return _WORD.sub(lambda word: _scrubbed(word) if "://" in word.group() else word.group(), text)
+    return _WORD.sub(functools.partial(_scrubbed, looks=_MAYBE_URL), text)
 
 
-def _scrubbed(word: Match[str]) -> str:
+def _scrubbed(word: Match[str], looks: Pattern[str] = _WORTH_A_LOOK) -> str:
     text, closing = word.groups()
-    return (redacted(text) if _WORTH_A_LOOK.search(text) else text) + closing
+    return (redacted(text) if looks.search(text) else text) + closing
 
 
 @contextlib.contextmanager

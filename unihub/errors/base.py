@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Sequence, Tuple, Type
 
 _LONGEST_FACT = 400
-# A drive of Windows has one letter.
-_MAYBE_URL = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]+:)?//|\s*[A-Za-z][A-Za-z0-9+.-]+:/")
+_SURELY_A_PATH = re.compile(r"(?!\s*[/\\]{2})[^:?&#]*")
 _MOST_CHOICES = 12
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 # A made-up model can claim more than a float holds.
@@ -206,19 +205,6 @@ def warn(text: str, category: Type[Warning]) -> None:
     warnings.warn(text, category, stacklevel=level)
 
 
-def _shown_handle(handle: Any) -> Any:
-    """A handle without what may be secret in it; a path of this machine as it is.
-
-    All of the text is one URL here, whatever white space there is in it.
-    """
-    if not isinstance(handle, str) or _MAYBE_URL.match(handle) is None:
-        return handle
-    # Few errors tell of a URL.
-    from unihub.redaction import redacted
-
-    return redacted(handle)
-
-
 class NotAPath(UnihubError, TypeError):
     """What was given as a path gives no text."""
 
@@ -242,21 +228,24 @@ def path_text(path: Any) -> str:
 
 def in_template(handle: Any) -> str:
     """A handle as code, without secrets, for a line that is yet to be formatted."""
-    text = path_text(handle) if isinstance(handle, (str, os.PathLike)) else handle
-    return repr(_shown_handle(text)).replace("{", "{{").replace("}", "}}")
+    if isinstance(handle, (str, os.PathLike)):
+        handle = path_text(handle)
+        if _SURELY_A_PATH.fullmatch(handle) is None:
+            from unihub.redaction import shown
+
+            handle = shown(handle)
+    return repr(handle).replace("{", "{{").replace("}", "}}")
 
 
 def _without_secrets(fact: Any, handle: Any = None) -> Any:
     if not isinstance(fact, str):
         return fact
+    # Most processes end without an error.
+    from unihub.redaction import shown, without_secrets
+
     if isinstance(handle, str):
         # In a sentence nothing tells where a URL with white space in it ends.
-        fact = fact.replace(handle, _shown_handle(handle))
-    if "://" not in fact:
-        return fact
-    # Few errors tell of a URL.
-    from unihub.redaction import without_secrets
-
+        fact = fact.replace(handle, shown(handle))
     return without_secrets(fact)
 
 

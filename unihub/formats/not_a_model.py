@@ -268,14 +268,21 @@ _GRAPH_TAG = b"\n"
 
 def require_folder(path: str) -> None:
     """Raises unless the path is that of a folder, saying what it is instead."""
+    # Not raised where the system's error is handled: that would hang on ours, with a path
+    # that may be meant as a URL with secrets.
+    refused = _why_no_folder(path)
+    if refused is not None:
+        raise refused
+
+
+def _why_no_folder(path: str) -> Optional[FormatError]:
     try:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        raise _not_found(path) from None
+        return _not_found(path)
     except OSError as error:
-        raise UnreadableFile(path=path, reason=in_words(error)) from None
-    if not os.path.isdir(path):
-        raise _refused_file(path)
+        return UnreadableFile(path=path, reason=in_words(error))
+    return None if os.path.isdir(path) else _refused_file(path)
 
 
 def refuse_other_content(path: str, content: Data) -> None:

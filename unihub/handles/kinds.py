@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Optional, Union
 
-from unihub.redaction import redacted
+from unihub.redaction import redacted, shown
 
 
 class _Remote:
@@ -27,8 +27,8 @@ class _AtPath:
 
     @property
     def shown(self) -> str:
-        """The path, which holds no secrets."""
-        return self.path
+        """The path, unless it is a URL that was taken for one."""
+        return shown(self.path)
 
 
 class LocalFolder(_AtPath):

@@ -29,7 +29,8 @@ from unihub.handles.kinds import (
     TfhubModel,
 )
 from unihub.handles.resolvers import OWN_SCHEMES, resolver_of
-from unihub.redaction import redacted, scrubbed
+from unihub.redaction import scrubbed
+from unihub.redaction import shown as shown
 
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
 
@@ -47,7 +48,7 @@ _NEVER_READ = ("ftp", "ftps", "sftp", "ssh", "scp", "git", "git+https", "data", 
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://(.*)", re.DOTALL)
 _ONE_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):(?://?)?(?=[^/\\])(.*)", re.DOTALL)
-_ONLY_USERINFO = re.compile(r"[^/.~][^:]*:.*@.+", re.DOTALL)
+_ONLY_USERINFO = re.compile(r"(?://)?[^/.~][^:]*:.*@.+", re.DOTALL)
 _BUCKET = re.compile(r"[\w.\-]+")
 _KAGGLE_PART = re.compile(r"(?!\.+$)[\w.\-]+")
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
@@ -99,7 +100,7 @@ def parse(handle: Text) -> Handle:
         _refuse(scrubbed(repr(handle)), found, "unihub.load('path/to/folder')")
     text = path_text(handle)
     if isinstance(handle, PurePath):
-        return _local(os.path.expanduser(text))
+        return _odd_spelling(text) or _local(os.path.expanduser(text))
     _refuse_blank(text)
     for kind in KINDS:
         found = kind.recognise(text)
@@ -283,7 +284,11 @@ def _odd_spelling(text: str) -> Optional[Handle]:
         fixed = rest.replace("\\", "/").lstrip("/")
         _refuse(text, f"a path of Windows, and this is {sys.platform}", _load(fixed or "folder"))
     if _ONLY_USERINFO.fullmatch(text):
-        _refuse(shown(text), "a user and password without https://", _load("https://" + text))
+        _refuse(
+            shown(text),
+            "a user and password without https://",
+            _load("https://" + text.lstrip("/")),
+        )
     return None
 
 
@@ -355,11 +360,6 @@ def _scheme(text: str) -> Optional[str]:
 def _scheme_in_lower_case(text: str) -> str:
     scheme, separator, rest = text.partition("://")
     return scheme.lower() + separator + rest
-
-
-def shown(text: str) -> str:
-    """The handle without what may be secret in it; a path of this machine as it is."""
-    return redacted(text) if "://" in text or _ONLY_USERINFO.fullmatch(text) else text
 
 
 def _load(handle: str) -> str:
