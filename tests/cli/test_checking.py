@@ -84,11 +84,21 @@ def test_what_people_read_holds_no_secret_and_no_control_character(script):
         assert shown in output
         assert not any(part in output for part in ("me:pw", "KEY", "\x1b"))
     pytest.importorskip("libcst", reason="libcst is not installed")
-    # For patch, which needs every byte.
-    assert "me:pw@host/m?sig=KEY" in run("check", "--diff", "train.py").output
+    piped = run("check", "--diff", "train.py").output
+    assert "its diff has control characters" in piped
+    assert not any(part in piped for part in ("me:pw", "KEY", "\x1b", "+import"))
     output = run("check", "--fix", "train.py").output
     assert "+import unihub" in output
     assert not any(part in output for part in ("me:pw", "KEY", "\x1b"))
+
+
+def test_a_diff_for_patch_keeps_every_byte(script):
+    pytest.importorskip("libcst", reason="libcst is not installed")
+    kept = 'print("me:pw@host/m?sig=KEY \u202e")  # \f\n'
+    script.write_bytes((kept + SCRIPT).replace("\n", "\r\n").encode())
+    diff = run("check", "--diff", "train.py").stdout_bytes
+    assert kept.replace("\n", "\r\n").encode() in diff
+    assert b"+import unihub as hub  # the hub\r\n" in diff
 
 
 def test_doctor():

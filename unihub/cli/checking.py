@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Optional, Tuple
 
@@ -75,15 +76,22 @@ def check(
     sys.exit(report.exit_code)
 
 
+# Line ends of Windows and form feeds are in many files.
+_IN_NO_PIPE = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]|\r(?!\n)")
+_NOT_PIPED = "its diff has control characters, and is not printed into a pipe; --fix writes it"
+
+
 def _rewrite(paths: Tuple[str, ...], runtime: Optional[str], write: bool) -> None:
     # On standard error, for the report on standard output may be JSON.
     stream = sys.stderr if write else sys.stdout
     for change in checking.fix(paths, runtime=runtime, write=write):
-        # A terminal would obey what a file may hold; patch, which reads what is written to
-        # standard output, needs every byte of it.
-        is_read = write or stream.isatty()
-        diff = printable(without_secrets(change.diff), keep="\n\t") if is_read else change.diff
+        diff, obstacles = change.diff, change.obstacles
+        if write or stream.isatty():
+            diff = printable(without_secrets(diff), keep="\n\t")
+        elif _IN_NO_PIPE.search(diff):
+            # A terminal behind the pipe would obey them, and patch needs every byte.
+            diff, obstacles = "", (*obstacles, _NOT_PIPED)
         click.echo(diff, nl=False, err=write)
-        for obstacle in change.obstacles:
+        for obstacle in obstacles:
             text = printable(f"{change.path} is left as it is: {obstacle}")
             click.echo(text, err=True)
