@@ -99,6 +99,16 @@ def test_another_word_is_refused(acting, api):
     assert refused.value.do.endswith("on_unsafe='refuse')")
 
 
+def test_columns_are_no_way_round(acting):
+    with unihub.configure(on_unsafe="refuse"):
+        with pytest.raises(UnsafeModel):
+            unihub.text_embedding_column("words", "tf1_hub_writes")
+        if not tf.__version__.startswith("1."):
+            column = unihub.text_embedding_column_v2("words", "writes")
+            with pytest.raises(UnsafeModel):
+                column.create_state(None)
+
+
 @pytest.mark.skipif(not IS_TF2, reason="TensorFlow 1.15 has its Keras in graph mode")
 def test_a_config_has_no_say(acting):
     config = layer("writes", on_unsafe="ignore").get_config()

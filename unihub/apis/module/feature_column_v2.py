@@ -19,9 +19,7 @@ from unihub.apis.module.column_errors import (
     OutputNotSingle,
     StateManagerTooOld,
 )
-from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.errors import listed, nearest
-from unihub.handles import resolving
 
 
 def text_embedding_column_v2(
@@ -95,9 +93,10 @@ class TextEmbeddingColumnV2(Column, DenseColumn):  # type: ignore[misc]
 
     def create_state(self, state_manager: Any) -> None:
         # A DenseFeatures layer is one of Keras 2 or tf_keras, as tensorflow_hub's KerasLayer is.
-        model = self.module_path
-        layer = import_tensorflow_hub("a column").KerasLayer(
-            resolving.resolve(model) if isinstance(model, str) else model,
+        from unihub.apis.keras2.layer import KerasLayer
+
+        layer = KerasLayer(
+            self.module_path,
             output_key=self.output_key,
             trainable=self.trainable and state_manager._trainable,
         )
