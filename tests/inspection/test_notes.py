@@ -84,3 +84,12 @@ def test_a_cache_that_cannot_be_written_to_has_none(tmp_path, searched):
         check(str(MODELS / "tf2_text"))
         assert not notes.is_there("a" * 64)
     assert settings.current().cache != str(in_the_way / "cache")
+
+
+def test_the_same_graph_in_another_format_is_searched(cache, searched, tmp_path):
+    path = shutil.copytree(str(MODELS / "tf1_hub_text"), str(tmp_path / "model"))
+    check(path)
+    # Other loaders give other paths to a graph.
+    os.remove(os.path.join(path, "tfhub_module.pb"))
+    check(path)
+    assert searched == [path, path]

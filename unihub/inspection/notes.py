@@ -14,17 +14,19 @@ from unihub import __version__, settings
 from unihub.errors import UnihubError
 from unihub.formats.message import Data
 from unihub.handles.cache import storage
+from unihub.matrix.values import Format
 
 _FOLDER = "searched"
 
 
-def name_of(content: Data) -> str:
+def name_of(content: Data, format: Format) -> str:
     """The name of the note on a graph.
 
     Args:
         content: of saved_model.pb or saved_model.pbtxt.
+        format: of the model, which says who loads it, and so what is given to the graph.
     """
-    found = hashlib.sha256(f"unihub {__version__}\n".encode())
+    found = hashlib.sha256(f"unihub {__version__} {format.value}\n".encode())
     found.update(content)
     return found.hexdigest()
 

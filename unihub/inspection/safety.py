@@ -6,7 +6,7 @@ import os
 from typing import Any, Dict, Optional, Set, Tuple
 
 from unihub.errors import UnihubError, check_choice, in_template, warn
-from unihub.formats.files import PB_FILE, PBTXT_FILE
+from unihub.formats.files import HUB_FILE, PB_FILE, PBTXT_FILE
 from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
 from unihub.inspection.dangers import Severity
@@ -20,7 +20,7 @@ from unihub.inspection.security import (
 
 WARN, REFUSE, IGNORE = CHOICES = ("warn", "refuse", "ignore")
 _MOST_SHOWN = 5
-_FILES = (PB_FILE, PBTXT_FILE, "keras_metadata.pb")
+_FILES = (PB_FILE, PBTXT_FILE, HUB_FILE, "keras_metadata.pb")
 
 _remembered: Dict[str, Tuple[object, Tuple[Finding, ...]]] = {}
 # Who was warned of a model is not warned of it again, as long as it stays the same.
@@ -116,7 +116,7 @@ def _by_note(model: SavedModel) -> Tuple[Finding, ...]:
     from unihub.inspection import notes
 
     with saved_model_file(model.path) as file:
-        name = notes.name_of(file.content)
+        name = notes.name_of(file.content, model.format)
         if notes.is_there(name):
             return ()
         findings = grave_findings(model)
