@@ -349,8 +349,12 @@ class LeveledCall(LeveledFunction):
         for route in routes:
             if route is not None and route.wrapper not in self._traced:
                 args, kwargs = route.example
-                at_top_level(functools.partial(own.get_concrete_function, *args, **kwargs))
                 self._traced.add(route.wrapper)
+                try:
+                    at_top_level(functools.partial(own.get_concrete_function, *args, **kwargs))
+                except Exception as error:
+                    # That call failed, and its caller was told.
+                    _log.debug("no trace for an earlier call: %s", error)
 
     def captures(self) -> Captures:
         return self._direct.captures

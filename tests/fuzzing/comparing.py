@@ -1,0 +1,213 @@
+"""Runs a program on three loads of its model: two full ones tell what is determined."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import types
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Sequence
+
+import numpy as np
+import tensorflow as tf
+from fuzzing.programs import Program
+
+import unihub
+from unihub.apis.lean.lean import Lean
+
+_NAME = "model_of_program"
+X = [[0.5, -1.0, 2.0, 0.25], [1.5, 0.75, -0.5, 1.0]]
+
+
+@dataclass
+class Count:
+    """What was compared.
+
+    Attributes:
+        models: that were written.
+        refused: models that TensorFlow does not write.
+        results: of lines, that were compared.
+        begun_lean: of those, in sessions that began with a lean object.
+        lean: of those, from an object that was still lean.
+        undetermined: in which two full loads differ.
+    """
+
+    models: int = 0
+    refused: int = 0
+    results: int = 0
+    begun_lean: int = 0
+    lean: int = 0
+    undetermined: int = 0
+
+
+@dataclass
+class Line:
+    """What one line of a session gave: results, or the class of an error."""
+
+    was_lean: bool
+    results: List[Any] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def given(self) -> Any:
+        return self.results, self.error
+
+
+def is_lean(loaded: Any) -> bool:
+    """Whether an object is one that has not loaded the full one."""
+    return (
+        issubclass(type(loaded), Lean)
+        and not object.__getattribute__(loaded, "_lean_model").is_full
+    )
+
+
+def frozen(value: Any) -> Any:
+    """A nest of results as values that are equal where the results are, bit for bit."""
+    if isinstance(value, dict):
+        return type(value).__name__, [(key, frozen(value[key])) for key in sorted(value)]
+    if isinstance(value, (list, tuple)):
+        return type(value).__name__, [frozen(part) for part in value]
+    if isinstance(value, tf.IndexedSlices):
+        return "slices", frozen([value.values, value.indices])
+    if isinstance(value, (tf.Tensor, tf.Variable)) and not hasattr(value, "numpy"):
+        return "symbolic", value.dtype.name, value.shape.rank
+    if isinstance(value, (tf.Tensor, tf.Variable, np.ndarray, np.generic)):
+        array = np.asarray(value)
+        bits = array.tolist() if array.dtype == object else array.tobytes()
+        return "tensor", str(array.dtype), array.shape, bits
+    return type(value).__name__, repr(value)
+
+
+def total(nest: Any) -> Any:
+    """One number of all that a call gives."""
+    leaves = [leaf for leaf in tf.nest.flatten(nest) if leaf.dtype.is_floating]
+    return tf.add_n([tf.reduce_sum(leaf * leaf) for leaf in leaves])
+
+
+def variables(loaded: Any) -> List[Any]:
+    """The variables among an object's attributes, by the names of those."""
+    found: List[Any] = []
+    for name in sorted(vars_of(loaded)):
+        value = getattr(loaded, name)
+        found += [one for one in tf.nest.flatten(value) if isinstance(one, tf.Variable)]
+    return found
+
+
+def vars_of(loaded: Any) -> List[str]:
+    return [name for name in dir(loaded) if not name.startswith("_") and name != "signatures"]
+
+
+def in_threads(action: Callable[[], Any]) -> List[Any]:
+    """What an action gives in each of two threads, one after the other begun."""
+    results: Dict[int, Any] = {}
+
+    def run(place: int) -> None:
+        try:
+            results[place] = action()
+        except Exception as error:
+            results[place] = type(error).__name__
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [results[place] for place in range(2)]
+
+
+def written(program: Program, folder: Path) -> bool:
+    """Whether TensorFlow writes the program's model."""
+    # AutoGraph reads the source of what it rewrites, and asks for its module.
+    module = sys.modules[_NAME] = types.ModuleType(_NAME)
+    module.__file__ = str(folder / f"{_NAME}.py")
+    Path(module.__file__).write_text(program.model)
+    linecache.checkcache()
+    vars(module)["PATH"] = str(folder / "model")
+    tf.random.set_seed(1)
+    try:
+        exec(compile(program.model, module.__file__, "exec"), vars(module))
+    # Of what is put together at random, TensorFlow refuses some.
+    except Exception:
+        return False
+    finally:
+        tf.keras.backend.clear_session()
+    return True
+
+
+def ran(session: Sequence[str], folder: Path, fast: bool) -> List[Line]:
+    """What the lines of a session give, on a load of its own."""
+    back = os.getcwd()
+    results: List[Any] = []
+    scope = {
+        "COPY": tempfile.mkdtemp(dir=str(folder)),
+        "ELSEWHERE": str(folder),
+        "X": tf.constant(X),
+        "X2": tf.constant(X * 2 + X[:1]),
+        "T": tf.constant([["two words"], ["others"]]),
+        "in_threads": in_threads,
+        "names": lambda m: [one.name for one in variables(m)],
+        "np": np,
+        "os": os,
+        "out": lambda value: results.append(frozen(value)),
+        "plain": tf.autograph.experimental.do_not_convert,
+        "tf": tf,
+        "total": total,
+        "unihub": unihub,
+        "variables": variables,
+    }
+    tf.random.set_seed(2)
+    scope["m"] = unihub.load(str(folder / "model"), fast=fast)
+    lines = []
+    for code in session:
+        results.clear()
+        line = Line(is_lean(scope["m"]))
+        try:
+            exec(compile(code, "<session>", "exec"), scope)
+        except Exception as error:
+            line.error = type(error).__name__
+        finally:
+            os.chdir(back)
+        line.results = list(results)
+        lines.append(line)
+    return lines
+
+
+def differences(program: Program, count: Count) -> List[str]:
+    """The lines in which the lean load differs, where two full ones do not."""
+    folder = Path(tempfile.mkdtemp())
+    found = []
+    try:
+        if not written(program, folder):
+            count.refused += 1
+            return []
+        count.models += 1
+        for session in program.sessions:
+            found += _differences(session, folder, count)
+    finally:
+        shutil.rmtree(str(folder), ignore_errors=True)
+    return found
+
+
+def _differences(session: Sequence[str], folder: Path, count: Count) -> List[str]:
+    full, lean = (ran(session, folder, fast) for fast in (False, True))
+    for place, (code, one, other) in enumerate(zip(session, full, lean)):
+        count.results += 1
+        count.begun_lean += lean[0].was_lean
+        count.lean += other.was_lean
+        if one.given == other.given:
+            continue
+        # Is it determined at all? What comes after may depend on it.
+        if any(one.given != ran(session, folder, False)[place].given for _ in range(2)):
+            count.undetermined += 1
+            return []
+        return [f"{code}\n  full: {shown(one)}\n  lean: {shown(other)}"]
+    return []
+
+
+def shown(line: Line) -> str:
+    return line.error or str(line.results)[:300]

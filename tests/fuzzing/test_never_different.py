@@ -1,0 +1,46 @@
+"""Random programs on random models give by default what they give with fast=False."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, example, given, note, settings
+
+from unihub import runtime
+from unihub.matrix import Runtime
+
+if runtime.current_runtime() is not Runtime.TF2:
+    pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
+
+from fuzzing.comparing import Count, differences
+from fuzzing.programs import HEAD, Program, programs
+
+# These same ones in each run of the tests; `nox -s fuzz` has others, and more.
+EXAMPLES = 500 if os.environ.get("UNIHUB_FUZZ") else 25
+COUNT = Count()
+
+AFTER_A_FAILED_CALL = f"""{HEAD}
+model = tf.Module()
+model.v = tf.Variable(tf.ones([4, 4]))
+model.__call__ = tf.function(lambda x: x @ model.v)
+model.__call__.get_concrete_function(tf.TensorSpec(None))
+tf.saved_model.save(model, PATH)
+"""
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@given(programs())
+@example(Program(AFTER_A_FAILED_CALL, (("m(1.5)", "out(tf.function(plain(lambda: m(X)))())"),)))
+def test_a_program_gives_the_same(program: Program) -> None:
+    note(str(program))
+    assert differences(program, COUNT) == []
+
+
+def test_what_was_compared(record_property) -> None:
+    """Most of it was lean, or the test above says little."""
+    record_property("compared", str(COUNT))
+    print(COUNT)
+    if COUNT.models:
+        assert COUNT.lean > COUNT.results / 4
+        assert COUNT.refused < COUNT.models / 4
