@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import unihub
 from benchmarks.measuring import Case
-from unihub.apis.keras.in_use import keras_module
+from unihub.apis.keras.kerases import keras_module
 
 MODULE = Path(__file__).resolve().parent.parent / "examples" / "tf1_image_module"
 SIZE, FEATURES, CLASSES = 16, 12, 3

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import unihub
 from benchmarks.measuring import TIME, Case
-from unihub.apis.keras.in_use import keras_module
+from unihub.apis.keras.kerases import keras_module
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
 from unihub.runtime.installed import Keras, current_keras
 

@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 import unihub
-from unihub.apis.keras.in_use import keras_module
+from unihub.apis.keras.kerases import keras_module
 
 MODULE = Path(__file__).parent / "tf1_image_module"
 SIZE = 16
