@@ -58,6 +58,13 @@ def test_the_picture_names_every_room():
     assert set(picture()) == rooms
 
 
+def test_the_files_that_are_named_are_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+/[\w.]+\.(?:py|md))`", text)
+    assert named
+    assert [n for n in named if not (ROOT / n).exists() and not (PACKAGE / n).exists()] == []
+
+
 # Who imports by name, which no contract sees: what others wrote, or what Python is asked for.
 IMPORT_BY_NAME = {
     "apis/keras/kerases.py",
