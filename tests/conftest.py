@@ -75,3 +75,16 @@ def pytest_report_header() -> str:
     here = environment()
     hub = here.hub.version if here.hub else "none"
     return f"tensorflow {here.tensorflow}, tf.keras is {here.keras.value}, tensorflow_hub {hub}"
+
+
+def pytest_terminal_summary(terminalreporter: object) -> None:
+    import do_lines
+
+    if not do_lines.RUN:
+        return
+    counts = [
+        sum(map(len, lines.values())) for lines in (do_lines.RUN, do_lines.READ, do_lines.TOLD)
+    ]
+    terminalreporter.write_line(  # type: ignore[attr-defined]
+        "do: {} lines run, {} read by the shell, {} in words".format(*counts)
+    )

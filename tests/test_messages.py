@@ -204,7 +204,13 @@ def test_save_failed(tmp_path):
     root.call = tf.function(lambda: untracked[0] + 1.0, input_signature=[])
     error = raised(lambda: unihub.save(root, tmp_path / "m"))
     error = type(error)(**{**error.facts, "reason": "…"})
-    check(error, (RuntimeError, ValueError), path=tmp_path / "m")
+    check_golden(
+        error.code,
+        str(error),
+        {"obj": root, "v": untracked[0]},
+        tensorflow=tf.__version__,
+        path=tmp_path / "m",
+    )
 
 
 def test_tensorflow_missing(tmp_path):

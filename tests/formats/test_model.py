@@ -187,13 +187,13 @@ SPARSE = [(4, [(1, "v:0"), (2, "i:0"), (3, "s:0")]), (2, 1), (3, shape(-1, 4))]
         ),
         (
             [(1, "x:0"), (2, 101)],
-            TensorInfo("x:0", "float32_ref", (), "dense", ("x:0",)),
-            "float32_ref[]",
+            TensorInfo("x:0", "float32_ref", None, "dense", ("x:0",)),
+            "float32_ref[...]",
         ),
         (
             [(1, "x:0"), (2, 99)],
-            TensorInfo("x:0", "unknown (99)", (), "dense", ("x:0",)),
-            "unknown (99)[]",
+            TensorInfo("x:0", "unknown (99)", None, "dense", ("x:0",)),
+            "unknown (99)[...]",
         ),
         (
             SPARSE,
@@ -217,7 +217,7 @@ SPARSE = [(4, [(1, "v:0"), (2, "i:0"), (3, "s:0")]), (2, 1), (3, shape(-1, 4))]
             TensorInfo("o:0", "invalid", None, "composite", ("o:0",), "OptionalSpec"),
             "OptionalSpec invalid[...]",
         ),
-        ([], TensorInfo("", "invalid", (), "dense", ("",)), "invalid[]"),
+        ([], TensorInfo("", "invalid", None, "dense", ("",)), "invalid[...]"),
     ],
     ids=[
         "dense",

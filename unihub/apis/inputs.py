@@ -227,16 +227,16 @@ def leaf_mismatch(leaf: Leaf, accepted: Any, call: Call) -> Optional[WrongInputs
     if shape.is_compatible_with(sizes):
         return None
     changed = reshaped(x, shape, sizes, call)
-    fix = f"{line(x)} with {x} as {about['accepted']}" if changed is None else line(changed)
+    fix = f"{line(x)}  # with {x} as {about['accepted']}" if changed is None else line(changed)
     if shape.rank is not None and shape.rank < sizes.rank:
-        fix += ", if the batch is missing"
+        fix += "  # if the batch is missing"
     return WrongInputShape(fix=fix + declared, **about)
 
 
 def wrong_value(leaf: Leaf, accepted: Any, call: Call, error: Exception) -> WrongInputValue:
     """The error for an input that is no tensor and cannot be made one."""
     x, shown = leaf.variable, described(leaf.spec)
-    fix = f"{call.line(accepted)} with {x} as {shown}"
+    fix = f"{call.line(accepted)}  # with {x} as {shown}"
     if isinstance(leaf.value, (list, tuple)):
         fix = call.line(accepted, {x: f"tf.ragged.constant({x}).to_tensor()"})
     return WrongInputValue(

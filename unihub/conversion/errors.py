@@ -203,6 +203,6 @@ class ConversionMismatch(UnihubError, AssertionError, RuntimeError):
     what = "the model converted from {handle} does not equal the original; it was removed."
     why = "compared on the same inputs after reloading: {failed}"
     do = (
-        "please report it with the model's name and this text; "
-        "with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning') works in TF1 mode"
+        "with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode; "
+        "or report it with the model's name and this text"
     )

@@ -47,7 +47,12 @@ def example_inputs(
         if set(given) != set(structure.input_specs):
             accepted = listed(structure.input_specs)
             raise errors.WrongExampleInputs(given=listed(sorted(given)), accepted=accepted, **facts)
-        candidates = [("those given", _converted(given, structure))]
+        try:
+            candidates = [("those given", _converted(given, structure))]
+        except (TypeError, ValueError) as error:
+            shown = f"no tensors: {first_line(error)}"
+            accepted = listed(f"{name}: {spec}" for name, spec in structure.input_specs.items())
+            raise errors.WrongExampleInputs(given=shown, accepted=accepted, **facts) from error
     else:
         candidates = list(_candidates(structure, variant))
     reason = tried = ""

@@ -712,13 +712,19 @@ BUILTINS = (ValueError, TypeError, RuntimeError, FileNotFoundError)
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refusals(models, case):
+def test_refusals(models, case, tmp_path):
     with pytest.raises(UnihubError) as refused:
         REFUSED[case](models)
     assert isinstance(refused.value, UnihubError)
     assert isinstance(refused.value, BUILTINS)
     assert case.startswith(refused.value.code)
-    check_golden(case, str(refused.value), models=models, keras=keras.__version__)
+    at_hand = {"handle": str(models / "tf2_reusable"), "left": X, "right": X}
+    if case == "wrong-input-shape-of-layer":
+        at_hand["x"] = X
+    if case == "keras-layer-safe-mode":
+        at_hand["path"] = str(tmp_path / "model.keras")
+        keras.Sequential([keras.Input((3,)), reusable(models)]).save(at_hand["path"])
+    check_golden(case, str(refused.value), at_hand, models=models, keras=keras.__version__)
 
 
 def test_every_error_is_provoked():

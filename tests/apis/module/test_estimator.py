@@ -177,7 +177,7 @@ def test_name_taken(graph):
     with pytest.raises(exporting.ExportNameTaken) as raised:
         exporting.register_module_for_export(module, "encoder")
     assert isinstance(raised.value, ValueError)
-    check_golden("export-name-taken", str(raised.value))
+    check_golden("export-name-taken", str(raised.value), {"m": module})
 
 
 @needs_estimator
@@ -197,16 +197,24 @@ def test_is_an_exporter():
 
 
 @needs_none
-def test_no_estimator():
+def test_no_estimator(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(NotImplementedError) as raised:
         exporting.LatestModuleExporter("modules", serving_input_fn)
     assert isinstance(raised.value, UnihubError)
-    check_golden("estimator-gone", str(raised.value), version=tf.__version__)
+    with tf.Graph().as_default(), v1.Session() as session:
+        at_hand = {"m": unihub.Module(unihub.create_module_spec(module_fn)), "session": session}
+        unihub.initialize(session)
+        check_golden("estimator-gone", str(raised.value), at_hand, version=tf.__version__)
 
 
 @needs_none
-def test_nothing_to_register_for(graph):
+def test_nothing_to_register_for(graph, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     module = unihub.Module(unihub.create_module_spec(module_fn))
     with pytest.raises(exporting.EstimatorGone) as raised:
         exporting.register_module_for_export(module, "encoder")
-    check_golden("estimator-gone-register", str(raised.value), version=tf.__version__)
+    with v1.Session() as session:
+        unihub.initialize(session)
+        at_hand = {"m": module, "session": session}
+        check_golden("estimator-gone-register", str(raised.value), at_hand, version=tf.__version__)

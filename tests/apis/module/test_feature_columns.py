@@ -438,7 +438,7 @@ def test_v2_takes_nothing_else(case):
     with pytest.raises(ValueError, match="column-model-not-understood") as raised:
         unihub.text_embedding_column_v2("feature", given)
     name = raised.value.code
-    check_golden(name if case == "spec" else f"{name}-{case}", str(raised.value))
+    check_golden(name if case == "spec" else f"{name}-{case}", str(raised.value), {"spec": given})
 
 
 NUMBERS = functools.partial(
@@ -469,21 +469,22 @@ def test_module_does_not_fit(case, make, module_fn):
     with pytest.raises(ValueError) as raised:
         make("feature", spec_of(module_fn))
     assert isinstance(raised.value, UnihubError)
-    check_golden(case, str(raised.value))
+    check_golden(case, str(raised.value), {"spec": spec_of(module_fn)})
 
 
 def test_image_size_unknown():
     with pytest.raises(column_errors.ColumnImageSizeUnknown) as raised:
         columns.image_embedding_column("feature", spec_of(image_fn, None, None))
     assert isinstance(raised.value, ValueError)
-    check_golden("column-image-size-unknown", str(raised.value))
+    spec = spec_of(image_fn, None, None)
+    check_golden("column-image-size-unknown", str(raised.value), {"spec": spec})
 
 
 def test_combiner_unknown():
     with pytest.raises(column_errors.CombinerUnknown) as raised:
         columns.sparse_text_embedding_column("feature", spec_of(text_fn), "sqrt", "")
     assert isinstance(raised.value, ValueError)
-    check_golden("column-combiner-unknown", str(raised.value))
+    check_golden("column-combiner-unknown", str(raised.value), {"spec": spec_of(text_fn)})
 
 
 def test_no_config_of_a_spec():
@@ -516,7 +517,8 @@ def test_v2_not_built(models):
     with pytest.raises(column_errors.ColumnNotBuilt) as raised:
         _ = column.variable_shape
     assert isinstance(raised.value, AttributeError)
-    check_golden("column-not-built", str(raised.value))
+    at_hand = {"layer": dense_features()([column]), "texts": tf.constant([["so easy"]])}
+    check_golden("column-not-built", str(raised.value), at_hand)
 
 
 @needs_tf1

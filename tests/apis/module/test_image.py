@@ -191,7 +191,11 @@ def test_open_shape(case, ask, shape):
     with pytest.raises(ValueError) as raised:
         ask(spec_of(shape))
     assert isinstance(raised.value, UnihubError)
-    check_golden(case, str(raised.value))
+    with tf.Graph().as_default():
+        at_hand = {"m": Module(spec_of(shape)), "images": tf.zeros([1, 4, 5, 3])}
+        if "channels" in case:
+            at_hand["images"] = tf.zeros([1, 4, 5, 1])
+        check_golden(case, str(raised.value), at_hand)
 
 
 @pytest.mark.parametrize("ask", [get_expected_image_size, get_num_image_channels])
@@ -199,7 +203,8 @@ def test_no_such_input(ask):
     with pytest.raises(ValueError) as raised:
         ask(spec_of([None, 4, 5, 3]), input_name="image")
     assert isinstance(raised.value, UnihubError)
-    check_golden("image-no-such-input", str(raised.value))
+    spec = spec_of([None, 4, 5, 3])
+    check_golden("image-no-such-input", str(raised.value), {"spec": spec})
 
 
 def test_no_such_signature():

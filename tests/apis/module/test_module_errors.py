@@ -6,6 +6,7 @@ import functools
 from pathlib import Path
 from typing import Any, Callable, Dict, Tuple
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from apis.module import module_fns as fns
@@ -353,8 +354,38 @@ CASES: Dict[str, Case] = {
 }
 
 
+def at_hand(name: str) -> Dict[str, Any]:
+    """What a user has at hand, by the names in the line that an error offers."""
+    values: Dict[str, Callable[[], Dict[str, Any]]] = {
+        "module-without-signatures": lambda: {"x": tf.constant(1.0), "y": tf.constant(2.0)},
+        "module-attachment-key": lambda: {"message": tf.train.BytesList()},
+        "module-evaluation-over": lambda: {"spec": scale_spec(), "inputs": 3.0},
+        "module-in-another-graph": lambda: {"spec": scale_spec(), "graph": tf.Graph(), "x": 1.0},
+        "module-input-not-accepted-slices": lambda: {
+            "x": tf.IndexedSlices(tf.constant([1.0]), tf.constant([0]), tf.constant([1]))
+        },
+        "module-input-not-accepted-value": lambda: {"x": np.array(3.0)},
+        "module-marker-missing-tf2-parts": lambda: {"inputs": tf.constant([[1.0, 2.0, 3.0]])},
+        "module-marker-missing-tf1-saved-model": lambda: {"inputs": tf.constant(["the"])},
+        "module-marker-missing-tf2": lambda: {"inputs": tf.constant(["so easy"])},
+        "module-of-tf2-variables": lambda: {"inputs": tf.constant([[1.0, 2.0, 3.0]])},
+        "module-signature-types": lambda: {"y": 3.0},
+        "module-spec-not-understood-function": lambda: {
+            "module_fn": functools.partial(fns.scale, hub)
+        },
+        "module-spec-not-understood-module": lambda: {"m": signatures(), "inputs": [[1.0, 2.0]]},
+        "module-tags-repeated": lambda: {"module_fn": lambda is_training=False: fns.scale(hub)},
+    }
+    if name == "module-export-without-checkpoint":
+        for file in (exported(Path("trained")) / "variables").iterdir():
+            Path("path/to").mkdir(parents=True, exist_ok=True)
+            file.rename(file.name.replace("variables", "path/to/model.ckpt"))
+    return values.get(name, dict)()
+
+
 @pytest.mark.parametrize("name", sorted(CASES))
-def test_says(name: str, graph: tf.Graph, tmp_path: Path) -> None:
+def test_says(name: str, graph: tf.Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = Path.cwd()
     builtins, action = CASES[name]
     with pytest.raises(UnihubError) as caught:
         action(tmp_path / "m")
@@ -364,13 +395,15 @@ def test_says(name: str, graph: tf.Graph, tmp_path: Path) -> None:
     assert name.startswith(error.code)
     # What protobuf and TensorFlow say differs by release.
     said = error.facts.get("cause") or "nothing"
+    monkeypatch.chdir(tmp_path)
     check_golden(
         name,
         str(error),
+        at_hand(name),
         folder=tmp_path,
         tensorflow=tf.__version__,
         number=".".join(tf.__version__.split(".")[:2]),
-        here=Path.cwd(),
+        here=here,
         cause=said,
         models=MODELS,
     )

@@ -31,7 +31,7 @@ class GraphModeNotSupported(UnihubError, RuntimeError):
         "(tf.executing_eagerly() is False)"
     )
     do = (
-        'unihub.load(handle, api="load") works in a graph; or set the environment '
+        'unihub.load(handle, api="load")  # works in a graph; or set the environment '
         "variable TF_USE_LEGACY_KERAS=1 and pip install tf_keras, which has a graph mode."
     )
 
@@ -96,7 +96,7 @@ class LoadedHandleTakesNoLoadArguments(UnihubError, ValueError):
         "{argument}= says how to load a SavedModel, and this handle is an object "
         "that is loaded already."
     )
-    do = "tf.saved_model.load(path, ...) takes it; or give KerasLayer the path as a string."
+    do = "unihub.KerasLayer(path, {argument}={argument})  # the path of the model, as text"
 
 
 class SignatureRequired(UnihubError, ValueError):
@@ -129,7 +129,7 @@ class OutputKeyWithoutDict(UnihubError, ValueError):
     code = "keras-layer-output-key-without-dict"
     what = "output_key={output_key!r} picks from a dict, and {handle} returns none."
     why = "it returned: {found}."
-    do = "leave output_key= out: unihub.KerasLayer(handle)"
+    do = "unihub.KerasLayer(handle)  # without output_key="
 
 
 class UnknownOutputShape(UnihubError, ValueError, NotImplementedError):
@@ -141,7 +141,7 @@ class UnknownOutputShape(UnihubError, ValueError, NotImplementedError):
     code = "keras-layer-unknown-output-shape"
     what = "the output shape of {handle} is not known, and Keras needs its rank."
     why = "tracing the model gives an output without a shape. (output: {found})"
-    do = "unihub.KerasLayer(handle, output_shape=[20]) for outputs of shape [batch_size, 20]"
+    do = "unihub.KerasLayer(handle, output_shape=[20])  # for outputs of shape [batch_size, 20]"
 
 
 class TF1HubNotTrainable(UnihubError, ValueError):
@@ -209,7 +209,7 @@ class BadOutputShape(UnihubError, TypeError):
         "it must be a list of int or None without the batch size, or a dict or list of "
         "such lists, one for each output."
     )
-    do = "unihub.KerasLayer(handle, output_shape=[20]) for outputs of shape [batch_size, 20]"
+    do = "unihub.KerasLayer(handle, output_shape=[20])  # for outputs of shape [batch_size, 20]"
 
 
 class OtherKeras(UnihubError, ValueError, TypeError):

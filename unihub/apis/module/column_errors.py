@@ -14,7 +14,10 @@ class NotATextEmbedding(UnihubError, ValueError):
         'its signature "default" must take one string Tensor of shape [None] and return a '
         'float32 Tensor "default" of shape [None, size]. (found: {found})'
     )
-    do = "call another signature yourself: unihub.Module(spec)(texts, signature=...)"
+    do = (
+        "spec.get_signature_names()  # one of them may do, called without a column: "
+        "unihub.Module(spec)(texts, signature=name)"
+    )
 
 
 class NotAnImageEmbedding(UnihubError, ValueError):
@@ -26,7 +29,10 @@ class NotAnImageEmbedding(UnihubError, ValueError):
         'its signature "default" must take one float32 Tensor "images" and return a '
         'float32 Tensor "default" of shape [batch, size]. (found: {found})'
     )
-    do = "call another signature yourself: unihub.Module(spec)(images, signature=...)"
+    do = (
+        "spec.get_signature_names()  # one of them may do, called without a column: "
+        "unihub.Module(spec)(images, signature=name)"
+    )
 
 
 class ColumnImageSizeUnknown(UnihubError, ValueError):
@@ -56,7 +62,7 @@ class ColumnWithoutConfig(UnihubError, NotImplementedError):
     code = "column-without-config"
     what = "the column of the feature {key} has no config."
     why = "a config names the module by a handle, and this column has a {kind}."
-    do = "unihub.{maker}({key}, 'path/to/module')"
+    do = "unihub.{maker}({key}, 'path/to/module'{further})"
 
 
 class ColumnNeedsGraph(UnihubError, RuntimeError):
@@ -66,7 +72,7 @@ class ColumnNeedsGraph(UnihubError, RuntimeError):
     what = "the column of the feature {key} cannot be used in eager execution."
     why = "it instantiates a Module, whose variables and tables live in a tf.Graph."
     do = (
-        "call tf.compat.v1.disable_v2_behavior() first; or, for texts, "
+        "tf.compat.v1.disable_v2_behavior()  # first of all; or "
         "unihub.text_embedding_column_v2({key}, 'path/to/tf2_saved_model')"
     )
 
@@ -104,4 +110,4 @@ class ColumnNotBuilt(UnihubError, AttributeError):
     code = "column-not-built"
     what = "the size of the column of the feature {key} is not known yet."
     why = "the model tells it, and is loaded when a DenseFeatures layer is built."
-    do = "call the layer first: layer({{{key}: texts}}); layer.compute_output_shape(shape)"
+    do = "layer({{{key}: texts}})  # the DenseFeatures layer of the column: afterwards it knows"

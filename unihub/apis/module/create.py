@@ -35,7 +35,7 @@ class NoSignatures(UnihubError, ValueError):
     code = "module-without-signatures"
     what = "module_fn declared no signature."
     why = "a module is used through its signatures alone. (tags: {tags})"
-    do = "call unihub.add_signature(inputs=x, outputs=y) inside module_fn"
+    do = "unihub.add_signature(inputs=x, outputs=y)  # inside module_fn"
 
 
 class SignatureTypes(UnihubError, ValueError, AttributeError):

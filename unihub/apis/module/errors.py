@@ -87,7 +87,7 @@ class OtherGraph(UnihubError, RuntimeError):
     code = "module-in-another-graph"
     what = "the module cannot be {action} here."
     why = "its variables live in the graph where it was instantiated, and {which} is another one."
-    do = "with graph.as_default(): m = unihub.Module(spec); y = m(x); m.export(path, session)"
+    do = "with graph.as_default(): m = unihub.Module(spec); y = m(x)"
 
 
 class NoDefaultOutput(UnihubError, TypeError):
@@ -205,7 +205,7 @@ class CollectionsNotSupported(UnihubError, ValueError):
     what = "the graph has collections that a module cannot carry: {collections}."
     why = "what they mean is known only to the code that filled them."
     do = (
-        "unihub.create_module_spec(module_fn, drop_collections={choice}), or likewise "
+        "unihub.create_module_spec(module_fn, drop_collections={choice}); or "
         "unihub.create_module_spec_from_saved_model(path, drop_collections={choice})"
     )
 

@@ -88,6 +88,7 @@ class TextEmbeddingColumnV2(Column, DenseColumn):  # type: ignore[misc]
                 key=repr(self.key),
                 kind=type(self.module_path).__name__,
                 maker="text_embedding_column_v2",
+                further="",
             )
         return super().get_config()
 

@@ -231,7 +231,10 @@ class _ModuleColumn(Column, _DenseColumn, DenseColumn):  # type: ignore[misc]
     def get_config(self) -> Dict[str, Any]:
         if not isinstance(self.module_spec_path, str):
             raise ColumnWithoutConfig(
-                key=repr(self.key), kind=type(self.module_spec_path).__name__, maker=self._MAKER
+                key=repr(self.key),
+                kind=type(self.module_spec_path).__name__,
+                maker=self._MAKER,
+                further=self._options,
             )
         return super().get_config()
 

@@ -149,4 +149,4 @@ class IncompleteBuild(UnihubError, OSError):
     code = "incomplete-build"
     what = "{handle} was fetched, but its files on disk are not what was written."
     why = "{damage}. Nothing of it is used."
-    do = "fetch it again: unihub fetch {quoted_handle}; if it stays so, check the disk of {root}"
+    do = "fetch it again: unihub fetch {quoted_handle}  # if it stays so, check the disk of {root}"

@@ -235,7 +235,7 @@ def _refuse_hash(handle: Union[LocalFolder, GcsFolder, GfileFolder]) -> NoReturn
     raise HashOfFolder(
         handle=handle.shown,
         found=handle.kind,
-        remedy=f"unihub.load({handle.shown!r}) without sha256=; or load the archive it came in",
+        remedy=f"unihub.load({handle.shown!r})  # without sha256=; or load the archive it came in",
     )
 
 
