@@ -8,6 +8,7 @@ import re
 import pytest
 from click.testing import CliRunner
 
+import unihub
 from unihub.cli import main
 
 SCRIPT = """import tensorflow_hub as hub  # the hub
@@ -107,6 +108,14 @@ def test_doctor():
     assert "Python" in printed.output
     broken = any(problem["severity"] == "error" for problem in report["problems"])
     assert printed.exit_code == int(broken)
+
+
+def test_doctor_says_what_can_be_done_with_a_model(models):
+    path = str(models / "tf2_reusable")
+    told = run("doctor", path).output
+    for use in unihub.inspect(path).uses:
+        assert all(f"{api}: {line}" in told for api, line in use.code)
+    assert run("doctor", "--json", path).exit_code == 2
 
 
 def test_doctor_runs_the_cells():

@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import shutil
 import sys
+from typing import Optional
 
 import click
 
 from unihub.doctor import diagnose, render
+from unihub.inspection import inspector, plain
+from unihub.inspection.model_info import ModelInfo
+from unihub.matrix.values import Status
 
 
 @click.command()
+@click.argument("handle", required=False)
 @click.option("--run", is_flag=True, help="Run the matrix's cells too, as `unihub demo` does.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def doctor(run: bool, as_json: bool) -> None:
+def doctor(handle: Optional[str], run: bool, as_json: bool) -> None:
     """Says what is installed, what of it quarrels, and what mends it.
 
     Looks at packages, settings, the cache, proxies, and at what each cell of
-    the matrix will do here. TensorFlow is not imported without --run.
+    the matrix will do here; with HANDLE also at what can be done with that model.
+    TensorFlow is not imported without --run.
 
-    Exits with 1 when something is broken.
+    Exits with 1 when something is broken, or the model cannot be used here.
 
     \b
     Examples:
       unihub doctor
       unihub doctor --run
+      unihub doctor path/to/model
     """
+    if as_json and handle is not None:
+        raise click.UsageError(
+            f"as JSON it says nothing of a model: unihub inspect --json {handle}"
+        )
     outcomes = None
     if run:
         # Imports TensorFlow.
@@ -40,4 +51,16 @@ def doctor(run: bool, as_json: bool) -> None:
         click.echo(render.as_text(diagnosis, color=True, width=width), nl=False)
     else:
         click.echo(render.as_text(diagnosis), nl=False)
-    sys.exit(diagnosis.exit_code)
+    works = handle is None or _says_of_model(handle)
+    sys.exit(diagnosis.exit_code or int(not works))
+
+
+def _says_of_model(handle: str) -> bool:
+    """Prints what can be done with a model; returns whether it can be used here."""
+    info = inspector.inspect(handle)
+    if not isinstance(info, ModelInfo):
+        click.echo(plain.remote_text(info))
+        return True
+    click.echo(plain.uses_text(info))
+    here = [use.status for use in info.uses if use.runtime is info.runtime]
+    return any(status is not Status.REFUSED for status in here)

@@ -14,6 +14,7 @@ from unihub.inspection.uses import Use
 from unihub.inspection.variables import Variable
 from unihub.matrix.values import Runtime
 
+USES = "What can be done with it"
 NEXT = "What the model is shows when it is downloaded:"
 
 _MOST_NAMES = 12
@@ -30,6 +31,12 @@ def as_text(info: ModelFacts, variables: bool = False) -> str:
         variables: each of them by name too, however many there are.
     """
     lines = [line for section in sections(info, variables) for line in _lines(section, 0)]
+    return printable("\n".join(lines), keep="\n")
+
+
+def uses_text(info: ModelFacts) -> str:
+    """What can be done with a model, alone."""
+    lines = _lines((f"{USES}: {info.handle}", list(_of_uses(info))), 0)
     return printable("\n".join(lines), keep="\n")
 
 
@@ -106,7 +113,7 @@ def sections(info: ModelFacts, variables: bool = False) -> Iterator[Section]:
     yield f"{info.handle}: {summary(info)}", list(facts(info))
     for graph in info.meta_graphs:
         yield f"MetaGraph with tags {list(graph.tags)}", list(_of_graph(graph, variables))
-    yield "What can be done with it", list(_of_uses(info))
+    yield USES, list(_of_uses(info))
     findings = [str(finding) for finding in info.findings] or ["nothing found"]
     yield "Outside of its graph", [*findings, ADVICE]
 

@@ -712,7 +712,8 @@ BUILTINS = (ValueError, TypeError, RuntimeError, FileNotFoundError)
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_refusals(models, case, tmp_path):
+def test_refusals(models, case, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(UnihubError) as refused:
         REFUSED[case](models)
     assert isinstance(refused.value, UnihubError)
