@@ -27,11 +27,17 @@ model.__call__ = tf.function(lambda x: x @ model.v)
 model.__call__.get_concrete_function(tf.TensorSpec(None))
 tf.saved_model.save(model, PATH)
 """
+CLASS_OF_SIGNATURES = f"""{HEAD}
+model = tf.Module()
+f = tf.function(lambda x: {{"y": x * 2.0}}).get_concrete_function(tf.TensorSpec([None, 4]))
+tf.saved_model.save(model, PATH, signatures=f)
+"""
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(programs())
 @example(Program(AFTER_A_FAILED_CALL, (("m(1.5)", "out(tf.function(plain(lambda: m(X)))())"),)))
+@example(Program(CLASS_OF_SIGNATURES, (("out(m(X))", "out(m.__class__.__name__)"),)))
 def test_a_program_gives_the_same(program: Program) -> None:
     note(str(program))
     assert differences(program, COUNT) == []

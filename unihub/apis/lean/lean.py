@@ -233,13 +233,17 @@ class LeanObject(Lean):
 
     # AutoGraph leaves alone what bears this mark.
     autograph_info__: ClassVar[Dict[str, Any]] = {}
-    _lean_claims: ClassVar[type] = AutoTrackable
     _lean_absent: ClassVar[FrozenSet[str]] = ABSENT
 
     def __init__(self, model: Model, signatures: Optional[LeanSignatures]) -> None:
         set_own = functools.partial(object.__setattr__, self)
         set_own("_lean_model", model)
         set_own("_lean_signatures", signatures)
+
+    @property
+    def _lean_claims(self) -> type:
+        """The class of the full object: graphs without objects are given a plain one."""
+        return _UserObject if self._lean_model.has_objects else AutoTrackable
 
     def _maybe_initialize_trackable(self) -> None:
         """TensorFlow's way to prepare what it tracks: the full object does so itself."""
@@ -367,7 +371,6 @@ class LeanCallableObject(LeanObject):
     """
 
     __slots__ = ("_lean_call", "_lean_handle")
-    _lean_claims = _UserObject
     __signature__: ClassVar[inspect.Signature] = ANY_ARGUMENTS
 
     __call__ = _OwnCall()
