@@ -13,6 +13,8 @@ from golden import check_golden
 import unihub
 from unihub.apis.module.compat import SavedModel
 from unihub.errors import UnihubError
+from unihub.formats import read_saved_model, selection
+from unihub.inspection.judge import unconvertible
 
 if not tf.executing_eagerly():
     pytest.skip(f"TensorFlow {tf.__version__} has no eager execution", allow_module_level=True)
@@ -28,6 +30,7 @@ from conversion.published import (
 )
 
 KEYS = v1.GraphKeys
+FORETOLD = ("convert-python-function", "convert-tpu-only", "convert-state-not-supported")
 
 
 def refused(code, handle, tmp_path, **arguments):
@@ -39,6 +42,13 @@ def refused(code, handle, tmp_path, **arguments):
     text = re.sub(r"difference [\d.e+-]+|difference inf", "difference <number>", str(caught.value))
     check_golden(code, text, handle=handle, target=target, models=MODELS, tensorflow=tf.__version__)
     assert caught.value.code == code
+    if code in FORETOLD:
+        # By the judge, from the files alone.
+        model = read_saved_model(handle)
+        told = unconvertible(handle, model, selection.evident_meta_graph(model))
+        assert str(told) == str(caught.value)
+        offers = [use.note for use in unihub.inspect(handle).uses if "convert" in use.note]
+        assert offers == []
     return caught.value
 
 

@@ -23,6 +23,7 @@ import unihub
 from unihub.errors import UnihubError
 from unihub.formats import read_saved_model, selection
 from unihub.inspection.graph_facts import read_graph_facts
+from unihub.inspection.judge import unconvertible
 from unihub.matrix import Format, Operation, Runtime, Status
 from unihub.runtime import current_runtime
 
@@ -185,6 +186,9 @@ def of_conversion(path, info, folder):
         yield f"convert is offered, and refuses: {error}"
     model = read_saved_model(path)
     facts = read_graph_facts(model, selection.evident_meta_graph(model))
+    known = unconvertible(path, model, selection.evident_meta_graph(model))
+    if known is not None and str(known) != str(error):
+        yield f"the judge says {known}, and convert {error}"
     if error is None and not facts.converts:
         yield "convert works, and the judge doubts it"
 

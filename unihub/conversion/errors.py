@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from unihub.errors import UnihubError
+from unihub.inspection.convertible import PythonFunction as PythonFunction
+from unihub.inspection.convertible import StateNotSupported as StateNotSupported
+from unihub.inspection.convertible import TPUOnly as TPUOnly
 
 
 class ConversionNeedsTF2(UnihubError, NotImplementedError):
@@ -79,27 +82,6 @@ class PartitionsNotJoined(UnihubError, ValueError, NotImplementedError):
     do = "with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode"
 
 
-class PythonFunction(UnihubError, NotImplementedError):
-    """The graph calls Python code that is not in it."""
-
-    code = "convert-python-function"
-    what = "{handle} calls Python functions, which a SavedModel does not hold."
-    why = (
-        "tf.py_func works only in the process that built the graph. (signature "
-        "{signature!r}: {ops})"
-    )
-    do = "ask the publisher for a version without tf.py_func"
-
-
-class TPUOnly(UnihubError, NotImplementedError):
-    """The graph is one for TPUs."""
-
-    code = "convert-tpu-only"
-    what = "the MetaGraph {tags} of {handle} runs on TPUs only."
-    why = "it is made of TPU ops. (signature {signature!r}: {ops})"
-    do = "unihub.convert({handle!r}, path, tags={example})"
-
-
 class UpdateOpInputs(UnihubError, ValueError, NotImplementedError):
     """An update op needs what the signature is not given."""
 
@@ -134,18 +116,6 @@ class LossInputs(UnihubError, ValueError, NotImplementedError):
         "{placeholders})"
     )
     do = "with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode"
-
-
-class StateNotSupported(UnihubError, NotImplementedError):
-    """The graph has state of a kind that does not travel."""
-
-    code = "convert-state-not-supported"
-    what = "{handle} keeps state that is neither a variable nor a constant table."
-    why = (
-        "queues, iterators and mutable tables have no content in a SavedModel that could be "
-        "taken along. (signature {signature!r}: {ops})"
-    )
-    do = "with tf.Graph().as_default(): unihub.load({handle!r})  # in TF1 mode"
 
 
 class VariableWithoutValue(UnihubError, ValueError):

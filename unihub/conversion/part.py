@@ -19,6 +19,7 @@ from unihub.conversion.partitions import Slice, read_as_slices
 from unihub.conversion.references import on_resource_variables
 from unihub.conversion.variant import Variant
 from unihub.errors import listed
+from unihub.inspection.convertible import refused_ops
 from unihub.runtime.tensorflow import op_definition
 
 TABLES = ("HashTableV2",)
@@ -26,8 +27,6 @@ _VARIABLES = ("VarHandleOp", *REFERENCE_VARIABLES)
 
 # These make their own content wherever they are, out of their attributes.
 _SELF_CONTAINED = ("SentencepieceOp",)
-_PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
-_TPU = "TPU"
 _RANDOM = ("Random", "Multinomial", "ParameterizedTruncatedNormal", "TruncatedNormal", "Stateful")
 _SAMPLER = "CandidateSampler"
 _WRITES = ("Assign", "Scatter", "ResourceScatter", "Apply", "ResourceApply")
@@ -184,12 +183,9 @@ def missing_inputs(variant: Variant, roots: Iterable[str], fed: Set[str]) -> Dic
 def _check_ops(variant: Variant, nodes: Sequence[Any], place: Place) -> None:
     used = list(op_types(nodes, variant.library))
     facts = {"handle": place.handle, "signature": place.signature}
-    python = [f"{where} ({op})" for op, where in used if op in _PYTHON]
-    if python:
-        raise errors.PythonFunction(ops=listed(python), **facts)
-    tpu = [f"{where} ({op})" for op, where in used if op.startswith(_TPU)]
-    if tpu:
-        raise errors.TPUOnly(ops=listed(tpu), tags=list(variant.tags), example=["serve"], **facts)
+    refusal = refused_ops(place.handle, place.signature, variant.tags, used)
+    if refusal is not None:
+        raise refusal
     state = [f"{node.name} ({node.op})" for node in nodes if _is_other_state(node)]
     if state:
         raise errors.StateNotSupported(ops=listed(state), **facts)

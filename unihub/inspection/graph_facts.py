@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Dict, FrozenSet, Iterable, Iterator, List, Mapping, NamedTuple, Set, Tuple
+from typing import (
+    Dict,
+    FrozenSet,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Sequence,
+    Set,
+    Tuple,
+)
 
 from unihub.formats.model import DENSE, MetaGraph, SavedModel, TensorInfo
 from unihub.formats.saved_model import saved_model_file
 from unihub.formats.schema import dtype_name
+from unihub.inspection.convertible import NOT_CONVERTED
 from unihub.inspection.dangers import CONTROL_FLOW_V1
 from unihub.inspection.graph import Graph, Node, node_of
 
@@ -18,21 +30,6 @@ _CONDS = frozenset((*_SWITCHES, "Merge", "RefMerge"))
 # What a predicate that no input decides is made of.
 _CONSTANT = frozenset(
     ("Const", "PlaceholderWithDefault", "Identity", "LogicalAnd", "LogicalNot", "LogicalOr", "Cast")
-)
-# What a function of TF2 does not take over: code of another process, other devices, and
-# state without content.
-_NOT_CONVERTED = (
-    "PyFunc",
-    "EagerPyFunc",
-    "TPU",
-    "FIFOQueue",
-    "PaddingFIFOQueue",
-    "PriorityQueue",
-    "RandomShuffleQueue",
-    "Iterator",
-    "OneShotIterator",
-    "MutableHashTable",
-    "MutableDenseHashTable",
 )
 
 
@@ -58,6 +55,7 @@ class GraphFacts(NamedTuple):
         ops: names of all ops, of the functions too.
         mistyped: by signature, an input of which it tells another dtype than the graph.
         references: by signature, an output that is a variable and not its value.
+        unconverted: by signature, the ops that no conversion takes over, with their nodes.
         converts: whether nothing is in it that keeps `unihub.convert` from converting it;
             where it is False, that may do so or not.
     """
@@ -65,6 +63,7 @@ class GraphFacts(NamedTuple):
     ops: FrozenSet[str]
     mistyped: Mapping[str, Mistyped]
     references: Mapping[str, Tuple[str, TensorInfo]]
+    unconverted: Mapping[str, Sequence[Tuple[str, str]]]
     converts: bool
 
 
@@ -93,10 +92,11 @@ def graph_facts(graph: Graph, meta_graph: MetaGraph) -> GraphFacts:
     ops = graph.ops()
     if meta_graph.object_graph is not None:
         # The functions say what they take, and no SignatureDef.
-        return GraphFacts(ops, {}, {}, converts=False)
+        return GraphFacts(ops, {}, {}, {}, converts=False)
     mistyped, references = _mistyped(graph, meta_graph), _references(meta_graph)
-    converts = not mistyped and not references and _converts(graph, meta_graph)
-    return GraphFacts(ops, mistyped, references, converts)
+    unconverted = _unconverted(graph, meta_graph)
+    converts = not (mistyped or references or unconverted) and _converts(graph, meta_graph)
+    return GraphFacts(ops, mistyped, references, unconverted, converts)
 
 
 def _mistyped(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Mistyped]:
@@ -126,8 +126,23 @@ def _dense_tensors(meta_graph: MetaGraph) -> Iterator[Tuple[str, str, str, Tenso
                     yield name, kind, key, info
 
 
+def _unconverted(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Sequence[Tuple[str, str]]]:
+    """By signature the ops that no conversion takes over, if it depends on any."""
+    found: Dict[str, Sequence[Tuple[str, str]]] = {}
+    if not any(op.startswith(NOT_CONVERTED) for op in graph.ops()):
+        return found
+    for name, signature in meta_graph.signatures.items():
+        fed = [node_of(part) for info in signature.inputs.values() for part in info.components]
+        wanted = [node_of(part) for info in signature.outputs.values() for part in info.components]
+        nodes = _reached(graph, wanted, fed)
+        used = [(node.op, node.name) for node in nodes if node.op.startswith(NOT_CONVERTED)]
+        if used:
+            found[name] = used
+    return found
+
+
 def _converts(graph: Graph, meta_graph: MetaGraph) -> bool:
-    if any(op.startswith(_NOT_CONVERTED) for op in graph.ops()):
+    if any(op.startswith(NOT_CONVERTED) for op in graph.ops()):
         return False
     if graph.ops().isdisjoint(CONTROL_FLOW_V1):
         return True

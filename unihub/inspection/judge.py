@@ -16,6 +16,7 @@ from unihub import runtime as installation
 from unihub.errors import MatrixRefusal, Message, UnihubError, listed
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, Signature
+from unihub.inspection.convertible import refused_ops
 from unihub.inspection.graph_facts import GraphFacts, read_graph_facts
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Cell, Format, Operation, Route, Runtime, Status
@@ -23,10 +24,13 @@ from unihub.matrix.values import Cell, Format, Operation, Route, Runtime, Status
 Code = Tuple[Tuple[str, str], ...]
 
 # In the place of a conversion that may be refused.
-_FINE_TUNE_IN_GRAPH_MODE = (
+_IN_GRAPH_MODE = (
     "with tf.Graph().as_default(): m = unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode; "
-    "or print(unihub.convert({handle!r}, 'converted', dry_run=True))  # whether it converts; or "
-    "use a TF2 version of the model."
+    "or use a TF2 version of the model."
+)
+_MAY_CONVERT = (
+    "print(unihub.convert({handle!r}, 'converted', dry_run=True))  # whether it converts; "
+    f"or {_IN_GRAPH_MODE}"
 )
 _SAVE_IT_CALLABLE = (
     "save the model with a @tf.function __call__ and its variables: "
@@ -152,9 +156,9 @@ def unloadable(
 def unconvertible(handle: str, model: SavedModel, graph: MetaGraph) -> Optional[UnihubError]:
     """Why a MetaGraph in a TF1 format cannot be converted; None where that is yet to be seen.
 
-    It reads the graph.
+    It reads the graph. What gradients and values the graph has, only a conversion tells.
     """
-    return _any_mistyped(_read_case(handle, model, graph, Runtime.TF2))
+    return _unconvertible(_read_case(handle, model, graph, Runtime.TF2))
 
 
 def mistyped_signatures(
@@ -251,7 +255,8 @@ def _untrainable(case: _Case) -> Optional[UnihubError]:
         return None
     facts = case.facts or read_graph_facts(case.model, case.graph)
     if not facts.converts:
-        refusal = replace(refusal, do=_FINE_TUNE_IN_GRAPH_MODE)
+        known = _unconvertible(replace(case, facts=facts))
+        refusal = replace(refusal, do=_MAY_CONVERT if known is None else _IN_GRAPH_MODE)
     return _refused(case, refusal)
 
 
@@ -293,6 +298,15 @@ def _unusable(case: _Case) -> Optional[UnihubError]:
 def _any_mistyped(case: _Case) -> Optional[MistypedSignature]:
     names = case.facts.mistyped if case.facts is not None else ()
     return next((_mistyped(case, name) for name in names), None)
+
+
+def _unconvertible(case: _Case) -> Optional[UnihubError]:
+    assert case.facts is not None
+    for name, used in case.facts.unconverted.items():
+        error = refused_ops(case.handle, name, case.graph.tags, used)
+        if error is not None:
+            return error
+    return _any_mistyped(case)
 
 
 def _mistyped(case: _Case, name: str) -> MistypedSignature:
