@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from typing import Optional
@@ -12,6 +13,7 @@ from unihub.doctor import diagnose, render
 from unihub.inspection import inspector, plain
 from unihub.inspection.model_info import ModelInfo
 from unihub.matrix.values import Status
+from unihub.redaction import redacted
 
 
 @click.command()
@@ -34,9 +36,8 @@ def doctor(handle: Optional[str], run: bool, as_json: bool) -> None:
       unihub doctor path/to/model
     """
     if as_json and handle is not None:
-        raise click.UsageError(
-            f"as JSON it says nothing of a model: unihub inspect --json {handle}"
-        )
+        shown = shlex.quote(redacted(handle))
+        raise click.UsageError(f"as JSON it says nothing of a model: unihub inspect {shown} --json")
     outcomes = None
     if run:
         # Imports TensorFlow.
