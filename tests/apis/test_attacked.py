@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 import tensorflow as tf
-from apis.attack import LOADS, MODELS, converted, mutated, strange
+from apis.attack import LOADS, MODELS, converted, mutated, strange, validated
 
 import unihub
 
@@ -105,3 +105,15 @@ def test_links_that_lead_nowhere_or_round(path, load):
         with pytest.raises(unihub.UnihubError):
             load(path)
         shutil.rmtree(path)
+
+
+@pytest.mark.skipif(validated not in LOADS, reason="TensorFlow 1.15 validates no model")
+@pytest.mark.parametrize("name", ["variables", "trainable_variables", "regularization_losses"])
+def test_functions_under_the_names_of_lists(path, name):
+    root = tf.train.Checkpoint(**{name: tf.function(lambda: 1.0, input_signature=[])})
+    root.__call__ = tf.function(lambda x: x, input_signature=[tf.TensorSpec([None])])
+    tf.saved_model.save(root, path)
+    broken = [point.name for point in unihub.validate(path).points if point.kept is False]
+    assert name in broken
+    with pytest.raises(unihub.UnihubError):
+        unihub.KerasLayer(path)

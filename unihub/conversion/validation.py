@@ -141,7 +141,7 @@ def _trainable_variables(loaded: Any) -> Point:
         return Point(_TRAINABLE, None, f"{len(variables) or 'none'} listed; {_NO_CALL}")
     if not variables:
         return Point(_TRAINABLE, None, "none: there is nothing to fine-tune")
-    known = {id(one) for one in getattr(loaded, _VARIABLES, ())}
+    known = {id(one) for one in _list_of_variables(loaded, _VARIABLES)[0]}
     strange = [one.name for one in variables if id(one) not in known]
     if strange:
         return Point(_TRAINABLE, False, f"not among variables: {listed(strange)}")
@@ -150,6 +150,8 @@ def _trainable_variables(loaded: Any) -> Point:
 
 def _losses(loaded: Any) -> Point:
     losses = getattr(loaded, _LOSSES, ())
+    if not isinstance(losses, (list, tuple)):
+        return Point(_LOSSES, False, "not a list of functions")
     if not losses:
         return Point(_LOSSES, None, "none")
     for place, loss in enumerate(losses):
@@ -195,9 +197,9 @@ def _uses(
 
 
 def _list_of_variables(loaded: Any, name: str) -> Tuple[List[Any], str]:
-    found = list(getattr(loaded, name, ()))
-    if all(isinstance(one, tf.Variable) for one in found):
-        return found, ""
+    found = getattr(loaded, name, ())
+    if isinstance(found, (list, tuple)) and all(isinstance(one, tf.Variable) for one in found):
+        return list(found), ""
     return [], "not a list of tf.Variable"
 
 

@@ -624,6 +624,14 @@ def with_bad_losses():
     return KerasLayer(module)
 
 
+def with_bad_variables():
+    def kept(x):
+        return x
+
+    kept.variables = [3.0]
+    return KerasLayer(kept)
+
+
 def in_a_graph(models):
     with tf.Graph().as_default():
         return reusable(models)
@@ -668,6 +676,7 @@ REFUSED = {
     ),
     "keras-layer-argument": lambda models: reusable(models, trainble=True),
     "keras-layer-regularization-losses": lambda models: with_bad_losses(),
+    "keras-layer-variables": lambda models: with_bad_variables(),
     "keras-layer-config-handle": lambda models: KerasLayer(Scaled()).get_config(),
     "keras-layer-config-argument": lambda models: reusable(
         models, arguments={"table": object()}

@@ -179,6 +179,15 @@ class BadRegularizationLosses(UnihubError, ValueError):
     do = "obj.regularization_losses = [lambda: 1e-4 * tf.reduce_sum(obj.kernel ** 2)]"
 
 
+class BadVariables(UnihubError, ValueError):
+    """variables or trainable_variables is not a list of variables."""
+
+    code = "keras-layer-variables"
+    what = "the {name} of {handle} cannot be used."
+    why = "a Keras layer tracks each of them, so that they have to be variables. (found: {found})"
+    do = "obj.{name} = [obj.kernel]"
+
+
 class ConfigNeedsTextHandle(UnihubError, NotImplementedError):
     """A layer around an object cannot be written as a config."""
 

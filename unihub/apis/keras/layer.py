@@ -8,12 +8,14 @@ import inspect
 import logging
 import os
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
 from unihub.apis.keras.errors import (
     BadOutputShape,
+    BadRegularizationLosses,
+    BadVariables,
     SavedModelMoved,
     SignatureOutputNotChosen,
     TF1HubNotTrainable,
@@ -267,6 +269,31 @@ def say_once_that_dtypes_stay(policy: str, dtype: str) -> None:
             policy,
             dtype,
         )
+
+
+def lists_of(loaded: Any, handle: Any) -> Tuple[Callable[[], Any], ...]:
+    """The regularization losses of an object, of which the variables are found to be some.
+
+    Raises:
+        BadVariables, BadRegularizationLosses: a model may have anything under any name.
+    """
+    for name in ("variables", "trainable_variables"):
+        found = getattr(loaded, name, ())
+        strange = _first_strange(found, lambda one: hasattr(one, "dtype"))
+        if strange is not None:
+            raise BadVariables(handle=handle, name=name, found=strange)
+    losses = getattr(loaded, "regularization_losses", ())
+    strange = _first_strange(losses, callable)
+    if strange is not None:
+        raise BadRegularizationLosses(handle=handle, found=strange)
+    return tuple(losses)
+
+
+def _first_strange(found: Any, is_wanted: Callable[[Any], bool]) -> Optional[str]:
+    """The type of what is no list, or of the first in it that is not wanted."""
+    if callable(found) or not isinstance(found, Iterable):
+        return type(found).__name__
+    return next((type(one).__name__ for one in found if not is_wanted(one)), None)
 
 
 def nest_of_shapes(shapes: Any) -> Any:

@@ -18,6 +18,7 @@ from unihub.apis.keras.layer import (
     CommonLayer,
     check_output_choice,
     check_training,
+    lists_of,
     nest_of_shapes,
     nest_of_specs,
     of_config,
@@ -111,6 +112,7 @@ class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
 
     def _setup_layer(self, trainable: bool = False, **kwargs: Any) -> None:
         # tensorflow_hub calls this between loading the model and making the layer.
+        lists_of(self._func, self._handle)
         specs = traces.accepted_inputs(self._callable)
         dtype = traces.natural_dtype(specs)
         policy = _policy_name(kwargs.get("dtype"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -14,6 +14,7 @@ from unihub.apis.keras.layer import (
     LAYER_CALL,
     Arguments,
     check_output_choice,
+    lists_of,
     nest_of_shapes,
 )
 from unihub.apis.keras3.inputs import Inputs, inputs_of
@@ -69,7 +70,7 @@ def callee_of(loaded: Any, handle: str, given: Arguments) -> Callee:
         outputs_as_dict=outputs_as_dict,
         output_shape=None if given.output_shape is None else nest_of_shapes(given.output_shape),
         is_tf1_hub=is_tf1_hub,
-        regularization_losses=_regularization_losses(loaded, handle),
+        regularization_losses=lists_of(loaded, handle),
     )
 
 
@@ -78,7 +79,7 @@ def _function(loaded: Any, handle: str, signature: str | None) -> Callable[..., 
     if callable(loaded) and not signature:
         function = loaded
         return function
-    signatures = getattr(loaded, "signatures", {})
+    signatures = _signatures(loaded)
     names = sorted(signatures)
     if signature in names:
         function = signatures[signature]
@@ -91,9 +92,15 @@ def _function(loaded: Any, handle: str, signature: str | None) -> Callable[..., 
         raise errors.SignatureRequired(
             handle=handle, choices=listed(names), nearest=nearest("serving_default", names)
         )
-    parts = sorted(p for p, value in vars(loaded).items() if callable(value) and p[0] != "_")
+    parts = sorted(p for p, value in vars(loaded).items() if callable(value) and p[:1] != "_")
     line = f"unihub.KerasLayer(unihub.load({handle!r}).{parts[0]})" if parts else ""
     raise selection.nothing_to_call(handle, parts, line)
+
+
+def _signatures(loaded: Any) -> Mapping[str, Any]:
+    found = getattr(loaded, "signatures", {})
+    # A model may have anything under any name.
+    return found if isinstance(found, Mapping) else {}
 
 
 def _check_output_choice(
@@ -109,7 +116,7 @@ def _check_output_choice(
     if signature:
         check_output_choice(handle, signature, outputs_as_dict, output_key, names)
     if not signature and outputs_as_dict:
-        signatures = sorted(getattr(loaded, "signatures", {}))
+        signatures = sorted(_signatures(loaded))
         remedy = f"{LAYER_CALL})"
         if signatures:
             named = nearest("serving_default", signatures)
@@ -153,14 +160,6 @@ def _takes_training(function: Callable[..., Any]) -> bool:
     except TypeError:
         return False
     return "training" in spec.args or "training" in spec.kwonlyargs
-
-
-def _regularization_losses(loaded: Any, handle: str) -> tuple[Callable[[], tf.Tensor], ...]:
-    losses = getattr(loaded, "regularization_losses", ())
-    for loss in losses:
-        if not callable(loss):
-            raise errors.BadRegularizationLosses(handle=handle, found=type(loss).__name__)
-    return tuple(losses)
 
 
 def handle_text(handle: Any) -> str:
