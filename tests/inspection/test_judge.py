@@ -75,6 +75,41 @@ def full_verdict(path, runtime=None, operation=Operation.INFERENCE):
     return use
 
 
+class Calls(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None]), tf.TensorSpec([None])])
+    def two(self, first, second):
+        return first + second
+
+    @tf.function(input_signature=[])
+    def none(self):
+        return tf.constant(1.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None])])
+    def one(self, x=1.0):
+        return x
+
+
+@pytest.mark.parametrize(
+    ("name", "call", "apis"),
+    [
+        ("two", "m(first, second)", ["load"]),
+        ("none", "m()", ["load"]),
+        ("one", "m(inputs)", ["load", "keras"]),
+    ],
+)
+def test_a_call_is_written_with_the_inputs_that_it_takes(name, call, apis, tmp_path, eager):
+    obj = Calls()
+    obj.__call__ = getattr(obj, name)
+    path = str(tmp_path / "model")
+    tf.saved_model.save(obj, path, signatures={})
+    use = full_verdict(path)
+    assert [api for api, _ in use.code] == apis
+    assert use.code[0][1] == f"m = unihub.load({path!r}); {call}"
+    given = dict.fromkeys(("first", "second", "inputs"), tf.ones([2]))
+    for _, line in use.code:
+        exec(line, {"unihub": unihub, **given})
+
+
 def test_a_signature_of_another_dtype_than_its_graph(tmp_path, eager):
     path = judged_models.mistyped(tmp_path / "model")
     use = full_verdict(path)

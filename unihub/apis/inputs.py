@@ -238,7 +238,10 @@ def wrong_value(leaf: Leaf, accepted: Any, call: Call, error: Exception) -> Wron
     x, shown = leaf.variable, described(leaf.spec)
     fix = f"{call.line(accepted)}  # with {x} as {shown}"
     if isinstance(leaf.value, (list, tuple)):
-        fix = call.line(accepted, {x: f"tf.ragged.constant({x}).to_tensor()"})
+        made = f"tf.ragged.constant({x}).to_tensor()"
+        if isinstance(leaf.spec, tf.RaggedTensorSpec):
+            made = f"tf.ragged.constant({x}, tf.{dtype_of(leaf.spec).name})"
+        fix = call.line(accepted, {x: made})
     return WrongInputValue(
         name=leaf.name, model=call.model, accepted=shown, reason=first_line(error), fix=fix
     )

@@ -10,18 +10,23 @@ from typing import (
     List,
     Mapping,
     NamedTuple,
+    Optional,
     Sequence,
     Set,
     Tuple,
 )
 
+from unihub.formats.message import Message
 from unihub.formats.model import DENSE, MetaGraph, SavedModel, TensorInfo
 from unihub.formats.saved_model import saved_model_file
 from unihub.formats.schema import dtype_name
+from unihub.inspection.callables import read_callables
 from unihub.inspection.convertible import NOT_CONVERTED
 from unihub.inspection.dangers import CONTROL_FLOW_V1
 from unihub.inspection.graph import Graph, Node, node_of
 
+# Arguments of a __call__ that say how, not what.
+_NO_INPUTS = frozenset(("training", "mask"))
 _REFERENCE = "_ref"
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 _SWITCHES = ("Switch", "RefSwitch")
@@ -58,6 +63,8 @@ class GraphFacts(NamedTuple):
         unconverted: by signature, the ops that no conversion takes over, with their nodes.
         converts: whether nothing is in it that keeps `unihub.convert` from converting it;
             where it is False, that may do so or not.
+        inputs: names of the arguments that the model's own ``__call__`` needs, or else of the
+            first that it takes; None where that is not told.
     """
 
     ops: FrozenSet[str]
@@ -65,6 +72,7 @@ class GraphFacts(NamedTuple):
     references: Mapping[str, Tuple[str, TensorInfo]]
     unconverted: Mapping[str, Sequence[Tuple[str, str]]]
     converts: bool
+    inputs: Optional[Sequence[str]] = None
 
 
 def read_graph_facts(model: SavedModel, meta_graph: MetaGraph) -> GraphFacts:
@@ -79,24 +87,38 @@ def read_graph_facts(model: SavedModel, meta_graph: MetaGraph) -> GraphFacts:
             for message, graph in zip(file.meta_graphs, model.meta_graphs)
             if graph is meta_graph or graph == meta_graph
         )
-        return graph_facts(Graph(message.message("graph_def")), meta_graph)
+        objects = message.message("object_graph_def")
+        return graph_facts(Graph(message.message("graph_def")), meta_graph, objects)
 
 
-def graph_facts(graph: Graph, meta_graph: MetaGraph) -> GraphFacts:
+def graph_facts(graph: Graph, meta_graph: MetaGraph, objects: Message) -> GraphFacts:
     """The facts of a graph.
 
     Args:
         graph: its nodes and functions.
         meta_graph: that it belongs to.
+        objects: its SavedObjectGraph, which may be empty.
     """
     ops = graph.ops()
     if meta_graph.object_graph is not None:
         # The functions say what they take, and no SignatureDef.
-        return GraphFacts(ops, {}, {}, {}, converts=False)
+        return GraphFacts(ops, {}, {}, {}, False, _inputs(meta_graph, objects))
     mistyped, references = _mistyped(graph, meta_graph), _references(meta_graph)
     unconverted = _unconverted(graph, meta_graph)
     converts = not (mistyped or references or unconverted) and _converts(graph, meta_graph)
     return GraphFacts(ops, mistyped, references, unconverted, converts)
+
+
+def _inputs(meta_graph: MetaGraph, objects: Message) -> Optional[Sequence[str]]:
+    assert meta_graph.object_graph is not None
+    if not meta_graph.object_graph.callable:
+        return None
+    (call, *_) = read_callables(objects, meta_graph.object_graph.children_by_name())
+    taken = [argument for argument in call.arguments if argument.name not in _NO_INPUTS]
+    if not taken:
+        # Keras names none of what it passes on.
+        return None if any(accepted.arguments for accepted in call.accepted) else ()
+    return [one.name for one in taken if one.default is None] or [taken[0].name]
 
 
 def _mistyped(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Mistyped]:

@@ -119,7 +119,10 @@ def inspect(
             uses=uses_of(
                 text,
                 model,
-                [graph_facts(scan.graph, graph) for scan, graph in zip(scans, model.meta_graphs)],
+                [
+                    graph_facts(scan.graph, graph, scan.meta_graph.message("object_graph_def"))
+                    for scan, graph in zip(scans, model.meta_graphs)
+                ],
             ),
             runtime=present_runtime(),
             findings=security.findings_of(

@@ -197,6 +197,12 @@ class _Case:
     def best_part(self) -> str:
         return self.graph.object_graph.best_callable if self.graph.object_graph else ""
 
+    @property
+    def own_inputs(self) -> Tuple[str, ...]:
+        """What the model's own ``__call__`` is given."""
+        names = self.facts.inputs if self.facts is not None else None
+        return ("inputs",) if names is None or len(names) == 1 else tuple(names)
+
     def chosen(self) -> Optional[Signature]:
         """The signature that a call runs, where there is one; of several the first."""
         try:
@@ -365,7 +371,8 @@ def _code(case: _Case, cell: Cell) -> Code:
 def _serves(case: _Case, route: Route) -> bool:
     """Whether a route of the matrix is one for this model: a layer takes inputs."""
     chosen = case.chosen()
-    return route.api != "keras" or chosen is None or bool(chosen.inputs)
+    takes_one = len(case.own_inputs) == 1 if chosen is None else bool(chosen.inputs)
+    return route.api != "keras" or takes_one
 
 
 def _line(case: _Case, route: Route) -> str:
@@ -376,11 +383,12 @@ def _line(case: _Case, route: Route) -> str:
         line = line.replace("m(inputs, training=is_training)", "m(inputs)")
     if ("train",) not in case.model.tags:
         line = line.replace(', tags={"train"} if is_training else None', "")
+    own = ", ".join(case.own_inputs)
     if case.operation is Operation.FINE_TUNING:
-        return line
+        return line.replace("m(inputs", f"m({own}").replace("m(, ", "m(")
     chosen = case.chosen()
     named = "" if chosen is None or _is_evident(case) else f", signature={chosen.name!r}"
-    call = "m(inputs)" if chosen is None or chosen.inputs else "m()"
+    call = f"m({own})" if chosen is None else "m(inputs)" if chosen.inputs else "m()"
     if route.api == "keras":
         return f'unihub.load({case.handle!r}, api="keras"{named})'
     if "unihub.Module(" in line and chosen is not None:
