@@ -80,6 +80,15 @@ BENCHMARKS = (
         newest_only=True,
     ),
     Benchmark(
+        "frozen",
+        "A layer that is not trained",
+        "Each in a process of its own: the layer is made, `predict` run on two rows, and a Dense "
+        "head on the layer trained for a step. The peer is `hub.KerasLayer` in Keras 2; in Keras "
+        "3, which refuses it, the layer of what `tf.saved_model.load` gives.",
+        "frozen",
+        (stack.not_tf2, stack.no_hub_in_keras2),
+    ),
+    Benchmark(
         "process",
         "Whole process",
         "From `python -c` to its end: imports, load, one call on zeros. The peer is `hub.load` "
@@ -161,6 +170,13 @@ WANTED: Dict[Tuple[str, str, str, str], str] = {
     ("load", "transformer_110m", "unihub.load, mapped", "memory"): "≤ 60 MiB",
     ("load", "efficientnet_b4", "unihub.load", "memory"): "≥ 2×",
     ("load", "tiny", "unihub.load", "steady call"): "≥ 2×",
+    **{("frozen", name, "unihub.KerasLayer", "load"): "≥ 12×" for name in _SIGNATURES[1:]},
+    **{
+        ("frozen", name, "unihub.KerasLayer", "load + first predict"): "≥ 4×"
+        for name in _SIGNATURES[1:]
+    },
+    ("frozen", "transformer_110m", "unihub.KerasLayer", "load"): "≥ 4×",
+    ("frozen", "transformer_110m", "unihub.KerasLayer", "load + first predict"): "≥ 2×",
     ("call", "a signature", "unihub.load", "time"): "≥ 2×",
     ("train", ANY, "unihub.KerasLayer", "time"): "1×",
 }
