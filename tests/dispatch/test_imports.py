@@ -15,14 +15,16 @@ from conftest import MODELS, ROOT
 # Bringing a model here, and what stores it.
 FETCHING = ("handles.sources", "handles.download", "handles.archive", "handles.cache")
 TOOLS = ("conversion", "checking", "doctor", "demo", "cli", "dropin.shim", "dropin.running")
+OF_LAYERS = ("apis.keras", "apis.lean.frozen", "apis.lean.in_graphs", "apis.lean.tracing")
 EAGER = "import tensorflow as tf, unihub; tf.compat.v1.enable_v2_behavior()"
 GRAPH = "import tensorflow as tf, unihub; tf.compat.v1.disable_v2_behavior()"
 
 # What is run, and the rooms of unihub that it has no business in.
 LOADS = {
     "in full": (EAGER, "unihub.load({tf2!r}, fast=False)", ("apis.lean", "apis.module")),
-    "by default": (EAGER, "unihub.load({tf2!r})", ("apis.module",)),
-    "a layer": (EAGER, "unihub.load({tf2!r}, api='keras')", ("apis.lean", "apis.module")),
+    "by default": (EAGER, "unihub.load({tf2!r})", ("apis.module", *OF_LAYERS)),
+    "a layer": (EAGER, "unihub.load({tf2!r}, api='keras')", ("apis.module",)),
+    "training": (EAGER, "unihub.load({tf2!r}, op='fine_tuning')", ("apis.lean", "apis.module")),
     "a module": (GRAPH, "unihub.load({tf1!r})", ("apis.lean", "apis.keras")),
     "initialize": (GRAPH, "unihub.initialize", ("apis.module.module", "apis.module.spec")),
     "inspect": (EAGER, "unihub.inspect({tf2!r})", ("apis", "dispatch")),

@@ -41,6 +41,7 @@ def load_keras_layer(request: Request) -> Any:
             trainable=request.fine_tuning,
             # The load has looked at it.
             on_unsafe="ignore",
+            fast=request.fast,
             **keywords,
         )
 

@@ -68,6 +68,30 @@ def load_saved_model(request: Request) -> Any:
     return CallableObject(loaded, _call_of(request, loaded))
 
 
+def load_frozen(request: Request) -> Optional[Any]:
+    """What passes for the loaded object to a layer that is not trained; None where nothing does.
+
+    Args:
+        request: with a signature, if the layer calls one.
+    """
+    graph, handle, model = request.meta_graph, request.handle, request.model
+    if model.format is not Format.TF2_SAVED_MODEL or not selection.is_callable(graph):
+        return None
+    if request.signature is not None and request.signature not in graph.signatures:
+        return None
+    from unihub.apis.lean.capability import is_tested, may_be_lean
+
+    # The trial of another TensorFlow has no layers in it.
+    if not (is_tested() and may_be_lean(request)):
+        return None
+    from unihub.apis.lean import frozen
+
+    refuse_escaping_assets(handle, model)
+    load_full = functools.partial(load_meta_graph, handle, model, graph, request.options)
+    with explained(handle, graph, model):
+        return frozen.load(request, load_full)
+
+
 def load_meta_graph(
     handle: str,
     model: SavedModel,

@@ -73,6 +73,7 @@ class Arguments:
     output_shape: Any
     load_options: Any
     on_unsafe: Optional[str]
+    is_frozen: bool
 
 
 class CommonLayer:
@@ -94,6 +95,7 @@ class CommonLayer:
         output_shape: Any = None,
         load_options: Any = None,
         on_unsafe: Optional[str] = None,
+        fast: bool = True,
         **kwargs: Any,
     ) -> None:
         """Makes a layer, as tensorflow_hub's constructor does.
@@ -115,6 +117,9 @@ class CommonLayer:
             load_options: tf.saved_model.LoadOptions.
             on_unsafe: "warn", "refuse" or "ignore": what to do about a model that acts
                 outside of its graph; see `unihub.load`. It is in no config.
+            fast: False to load the whole model at once. By default, a layer that is not
+                trained loads what its call needs, where the answers are proven equal; the
+                rest follows when it is asked for. It is in no config.
             **kwargs: for Keras' Layer: name, dtype, input_shape. The dtype is by
                 default that of the callable's inputs, whatever Keras' dtype policy
                 says: a SavedModel's dtypes are fixed when it is saved.
@@ -134,6 +139,7 @@ class CommonLayer:
             output_shape=output_shape,
             load_options=load_options,
             on_unsafe=on_unsafe,
+            is_frozen=fast and not trainable,
         )
         # Only Keras knows what it takes, and it does not say.
         strange = [name for name in kwargs if name not in _OF_KERAS]
@@ -182,6 +188,11 @@ def of_config(handle: Any) -> Iterator[None]:
         yield
     except ModelNotFound as error:
         raise SavedModelMoved(handle=str(handle), found=f"{error.what} {error.why}") from None
+
+
+def full_object(loaded: Any) -> Any:
+    """The full object, where another passes for it to a layer that is not trained."""
+    return loaded._lean_full() if getattr(type(loaded), "is_for_layers", False) else loaded
 
 
 def check_training(handle: str, model: SavedModel, graph: MetaGraph, given: Arguments) -> None:

@@ -18,15 +18,17 @@ from unihub.apis.keras.layer import (
     CommonLayer,
     check_output_choice,
     check_training,
+    full_object,
     lists_of,
     nest_of_shapes,
     nest_of_specs,
     of_config,
     say_once_that_dtypes_stay,
 )
-from unihub.apis.loading import load_meta_graph
+from unihub.apis.loading import load_frozen, load_meta_graph
 from unihub.apis.proxy import CallableObject, NotCopied
 from unihub.apis.refused import why_refused
+from unihub.apis.request import Request
 from unihub.apis.signature import size_test
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
@@ -103,12 +105,18 @@ class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         keep_while_traced(self)
         if isinstance(source, CallableObject):
             self._func = source.__wrapped__
+        self._load_options = given.load_options
         # What a config needs, on this machine and others.
         self._handle = given.handle
         if self._signature:
             # tensorflow_hub 0.12 asks the whole object whether it takes `training`,
             # and then passes it to the signature, which does not.
             self._has_training_argument = False
+
+    @property
+    def resolved_object(self) -> Any:
+        """The callable or loaded object that ``handle`` stands for."""
+        return full_object(self._func)
 
     def _setup_layer(self, trainable: bool = False, **kwargs: Any) -> None:
         # tensorflow_hub calls this between loading the model and making the layer.
@@ -172,7 +180,11 @@ class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         if declared is not None:
             batch = tf.nest.flatten(shapes)[0][:1]
             return tf.nest.map_structure(batch.concatenate, declared)
-        function = tf.function(lambda inputs: self.call(inputs, training=False), autograph=False)
+
+        def shapes_of_keras_layer(inputs: Any) -> Any:
+            return self.call(inputs, training=False)
+
+        function = tf.function(shapes_of_keras_layer, autograph=False)
         accepted = traces.accepted_inputs(self._callable)
         if self._signature:
             accepted += [nest[min(nest)] for nest in accepted if len(nest) == 1]
@@ -274,6 +286,11 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags], Any]:
         loaded = load_meta_graph(handle, model, meta_graph, options, signature=signature)
         # tensorflow_hub takes no other loaded objects than those that can be called.
         return CallableObject(loaded, loaded.signatures[signature]), None, None
+    if given.is_frozen:
+        request = Request(handle, model, meta_graph, signature=given.signature, options=options)
+        frozen = load_frozen(request)
+        if frozen is not None:
+            return frozen, None, None
     if tags is None and len(model.meta_graphs) > 1:
         return folder, meta_graph.tags, options
     return folder, tags, options

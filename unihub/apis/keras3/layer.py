@@ -16,6 +16,7 @@ from unihub.apis.keras.layer import (
     Arguments,
     CommonLayer,
     check_training,
+    full_object,
     nest_of_shapes,
     of_config,
     say_once_that_dtypes_stay,
@@ -27,7 +28,8 @@ from unihub.apis.keras3.callee import (
     unknown_output_key,
 )
 from unihub.apis.keras3.variables import SharedVariable, follow_layers, shared_variable
-from unihub.apis.loading import load_meta_graph
+from unihub.apis.loading import load_frozen, load_meta_graph
+from unihub.apis.request import Request
 from unihub.errors.guard import guarded
 from unihub.formats import selection
 from unihub.formats.model import open_saved_model
@@ -131,7 +133,7 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
     @property
     def resolved_object(self) -> Any:
         """The callable or loaded object that ``handle`` stands for."""
-        return self._loaded
+        return full_object(self._loaded)
 
     @property
     def trainable(self) -> bool:
@@ -149,7 +151,7 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
     def __getattr__(self, name: str) -> Any:
         callee = vars(self).get("_callee")
         if callee is not None and name in _AS_IN_TENSORFLOW_HUB:
-            value = getattr(callee, _AS_IN_TENSORFLOW_HUB[name])
+            value = full_object(getattr(callee, _AS_IN_TENSORFLOW_HUB[name]))
             # tensorflow_hub's has none where no shape was given.
             if name != "_output_shape" or value is not None:
                 return value
@@ -184,7 +186,11 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
     def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
         """The nest of KerasTensor that the layer gives for ``inputs``, found by tracing."""
         specs = tf.nest.map_structure(_type_spec, inputs)
-        function = tf.function(lambda traced: self.call(traced, training), autograph=False)
+
+        def shapes_of_keras_layer(traced: Any) -> Any:
+            return self.call(traced, training)
+
+        function = tf.function(shapes_of_keras_layer, autograph=False)
         outputs = function.get_concrete_function(specs).structured_outputs
         return tf.nest.map_structure(self._keras_tensor, outputs)
 
@@ -349,9 +355,13 @@ def _load_object(handle: str, given: Arguments) -> Any:
     with open_saved_model(resolving.resolve(handle)) as (model, _):
         safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
         meta_graph = selection.choose_meta_graph(model, handle, tags=given.tags)
-        return load_meta_graph(
-            handle, model, meta_graph, given.load_options, signature=given.signature
-        )
+        options, signature = given.load_options, given.signature
+        if given.is_frozen:
+            request = Request(handle, model, meta_graph, signature=signature, options=options)
+            frozen = load_frozen(request)
+            if frozen is not None:
+                return frozen
+        return load_meta_graph(handle, model, meta_graph, options, signature=signature)
 
 
 def _set_shapes(inputs: Any, outputs: Any, shapes: Any) -> None:

@@ -42,6 +42,11 @@ def may_be_lean(request: Request) -> bool:
     return is_capable()
 
 
+def is_tested() -> bool:
+    """Whether the tests of unihub run on this TensorFlow."""
+    return ".".join(tf.__version__.split(".")[:2]) in _TESTED
+
+
 @functools.lru_cache(maxsize=None)
 def is_capable() -> bool:
     """Whether this TensorFlow has what the fast way needs, and it works there.
@@ -54,7 +59,7 @@ def is_capable() -> bool:
     except (ImportError, AttributeError) as error:
         _log.debug("TensorFlow %s lacks what the fast way needs: %s", tf.__version__, error)
         return False
-    if ".".join(tf.__version__.split(".")[:2]) in _TESTED:
+    if is_tested():
         return True
     from unihub.apis.lean.trial import trial_failure
 

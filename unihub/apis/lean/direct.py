@@ -29,12 +29,17 @@ class DirectFunction:
         names = [function.signature.name for function in plan.functions]
         weakref.finalize(self, remove_functions, runtime, names).atexit = False
         self.name = plan.name
+        self.names = names
+        self.is_stateful = plan.functions[0].signature.is_stateful
+        self.outputs = plan.outputs
+        self.shapes = plan.shapes
         self.captures = plan.captures
         self.result = plan.result
         # The name of the input that can be given by position.
         self.sole_input = plan.inputs[0].name if plan.positional == len(plan.inputs) == 1 else None
         self._places = {name: plan.outputs.index(name) for name in plan.result}
         self._run = caller(runtime, plan.name, len(plan.outputs))
+        self.inputs = plan.inputs
         self._inputs = [
             (given.name, tf.as_dtype(given.dtype), _fixed_sizes(given.shape), _rank(given.shape))
             for given in plan.inputs
@@ -120,6 +125,7 @@ class DirectCall:
         self._runtime = add_functions(plan.functions)
         names = [function.signature.name for function in plan.functions]
         weakref.finalize(self, remove_functions, self._runtime, names).atexit = False
+        self.names = names
         self.arguments = plan.arguments
         self.traces = plan.traces
         # Objects of the same files share them, though not which of them serves a call.

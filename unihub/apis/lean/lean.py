@@ -366,7 +366,7 @@ class LeanCallableObject(LeanObject):
     Args:
         model: that is called.
         signatures: its signatures; None where the full object is to give them.
-        function: the __call__.
+        function: the __call__; None where the full object is to give it.
         handle: of the model.
     """
 
@@ -379,11 +379,12 @@ class LeanCallableObject(LeanObject):
         self,
         model: Model,
         signatures: Optional[LeanSignatures],
-        function: LeveledCall,
+        function: Optional[LeveledCall],
         handle: str,
     ) -> None:
         super().__init__(model, signatures)
-        object.__setattr__(self, "_lean_call", LeanCall(function))
+        call = None if function is None else LeanCall(function)
+        object.__setattr__(self, "_lean_call", call)
         object.__setattr__(self, "_lean_handle", handle)
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ import logging
 import threading
 import weakref
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -57,6 +57,9 @@ class Model:
     then on they are tf.Variables, the same ones for all functions and the full object.
     """
 
+    # What a signature and what a __call__ is made.
+    _kinds: Callable[[], Tuple[Any, Any]] = staticmethod(lambda: (LeveledSignature, LeveledCall))
+
     def __init__(self, source: Source) -> None:
         self._source = source
         # They hold the model: the other way round they would outlive their last user.
@@ -82,11 +85,8 @@ class Model:
             if meta_graph is None:
                 self._check_files()
             direct = self._source.store.function(signature, meta_graph)
-            kind = LeveledCall if signature is None else LeveledSignature
-            function = kind(self, signature, direct)
-            captures = function.captures()
-            tensors = self._source.store.tensors([some or () for some in captures])
-            function.tensors = self._with_variables(captures, tensors)
+            function: LeveledFunction = self._kinds()[signature is None](self, signature, direct)
+            function.tensors = self._tensors(function.captures())
             self._functions.add(function)
             return function
 
@@ -174,6 +174,10 @@ class Model:
         for place, variable in known.items():
             variable.assign(values[place])
         return loaded["root"]
+
+    def _tensors(self, captures: Captures) -> Tensors:
+        tensors = self._source.store.tensors([some or () for some in captures])
+        return self._with_variables(captures, tensors)
 
     def _variables(self) -> Dict[int, Any]:
         return {place: v for pruned in self._pruned for place, v in pruned.variables.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import itertools
 import os
-from typing import Any, Dict, Iterable, Tuple
+from typing import Any, Dict, Iterable, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -224,6 +224,7 @@ def plan_signature(meta_graph: Any, signature: str, prefix: str, suffix: str) ->
         result=tuple(concrete.output_signature.dict_value.fields),
         captures=captures,
         positional=bare.allowed_positional_arguments,
+        shapes=_shapes(concrete, outputs),
     )
 
 
@@ -287,6 +288,11 @@ def _outputs(concrete: Any, results: Any) -> Tuple[str, ...]:
     for name, result in zip(names, results):
         _check_tensor(fields[name], result, f"output {name}")
     return tuple(names)
+
+
+def _shapes(concrete: Any, outputs: Sequence[str]) -> Tuple[Shape, ...]:
+    fields = concrete.output_signature.dict_value.fields
+    return tuple(shape_of(fields[name].tensor_spec_value.shape) for name in outputs)
 
 
 def _check_tensor(value: Any, argument: Any, what: str) -> None:

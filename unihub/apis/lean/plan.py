@@ -89,6 +89,7 @@ class Plan:
         result: the same names, in the order of the dict that is returned.
         captures: what the function takes after the inputs.
         positional: how many of the inputs can be given by position.
+        shapes: of the outputs, where they are written down.
     """
 
     name: str
@@ -98,6 +99,7 @@ class Plan:
     result: Tuple[str, ...]
     captures: Tuple[Capture, ...]
     positional: int = 0
+    shapes: Tuple[Shape, ...] = ()
 
 
 @dataclass(frozen=True)

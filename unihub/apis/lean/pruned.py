@@ -167,6 +167,15 @@ def _captured(objects: Any, names: Sequence[str]) -> List[int]:
     return sorted(places)
 
 
+def check_paths(objects: Any, wanted: Iterable[int]) -> None:
+    """Checks that variables are reached from the root by plain names.
+
+    Raises:
+        Declined: one is not.
+    """
+    _paths(objects, wanted)
+
+
 def _paths(objects: Any, wanted: Iterable[int]) -> Dict[int, str]:
     """The shortest path from the root to each of some places."""
     paths = {0: "root"}

@@ -12,12 +12,14 @@ import tensorflow as tf
 
 from unihub.apis.lean.calls import Trace
 from unihub.apis.lean.direct import DirectCall, Wrapper
-from unihub.apis.lean.structures import Fit, Literal, Tensor, converted, fits, tensors
+from unihub.apis.lean.structures import Fit, Literal, Tensor, converted, covers, fits, tensors
 from unihub.apis.lean.wrappers import Given
 
 Arguments = Tuple[Sequence[Any], Mapping[str, Any]]
 
 _EAGER_TENSOR = type(tf.constant(0))
+# Of a graph that is traced.
+_SYMBOLIC_TENSOR = tf.__internal__.SymbolicTensor
 _VALUES = frozenset((bool, bytes, float, int, str, np.ndarray))
 _LITERALS = frozenset((bool, float, int, str, type(None)))
 _MOST_OF_VALUES = 32
@@ -35,11 +37,13 @@ class Route:
 
     Attributes:
         wrapper: what is called for them.
+        bound: the arguments of the first such call, by position and by name.
         order: places, in the call, of the tensors that it takes; None for as they are.
         example: arguments that TensorFlow traces for as for those of the first such call.
     """
 
     wrapper: Wrapper
+    bound: Any
     order: Optional[Tuple[Any, ...]]
     example: Arguments
 
@@ -66,6 +70,8 @@ class Routes:
         self._of_values: Dict[Any, Route] = {}
         # By what is bound to the arguments, however it was given.
         self._by_binding: Dict[Any, Route] = {}
+        # Of tensors of unknown sizes, which TensorFlow takes for those of known ones too.
+        self._general: List[Route] = []
         self._lock = threading.Lock()
 
     def find(
@@ -76,12 +82,19 @@ class Routes:
         Returns:
             None where TensorFlow may do something else than call one of the functions.
         """
+        for convert in (_as_they_are, self._as_tensors):
+            try:
+                return self._find(*convert(args, kwargs))
+            except _Unusual:
+                pass
+        return None
+
+    def find_traced(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Optional[Tuple[Route, List[Any]]]:
+        """The same for a call in a graph, where no argument may become a tensor."""
         try:
             return self._find(args, kwargs)
-        except _Unusual:
-            pass
-        try:
-            return self._find(*self._as_tensors(args, kwargs))
         except _Unusual:
             return None
 
@@ -145,8 +158,14 @@ class Routes:
         )
         if bound is None:
             return None
+        places = [tensor.place for tensor in tensors(bound)]
         binding = _binding(bound)
         first = self._by_binding.get(binding)
+        if first is None:
+            covering = [route for route in self._general if covers(route.bound, bound)]
+            if len(covering) > 1:
+                return None
+            (first,) = covering or (None,)
         if first is None:
             function = self._wrapper(bound)
             if function is None:
@@ -154,10 +173,12 @@ class Routes:
             named = {name: _spec(value) for name, value in kwargs.items()}
             example: Arguments = (tuple(map(_spec, args)), named)
         else:
-            function, example = first.wrapper, first.example
-        places = [tensor.place for tensor in tensors(bound)]
+            function, example, bound = first.wrapper, first.example, first.bound
         order = None if places == list(range(len(places))) else tuple(places)
-        return self._keep(key, binding, Route(function, order, example))
+        route = Route(function, bound, order, example)
+        if first is None and _is_general(bound):
+            self._general.append(route)
+        return self._keep(key, binding, route)
 
     def _wrapper(self, bound: Any) -> Optional[Wrapper]:
         """What serves a call of a new kind; None where TensorFlow is to find out.
@@ -211,6 +232,10 @@ class Routes:
         return route
 
 
+def _is_general(bound: Any) -> bool:
+    return any(size is None for tensor in tensors(bound) for size in tensor.shape or ())
+
+
 def _as_they_are(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
     return args, kwargs
 
@@ -230,7 +255,7 @@ def _described(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tuple[Tuple[An
 def _describe(value: Any, given: List[Any], kind: List[Any]) -> None:
     """Adds the tensors in an argument, and what tells whether another is of its kind."""
     its = type(value)
-    if its is _EAGER_TENSOR:
+    if its is _EAGER_TENSOR or (its is _SYMBOLIC_TENSOR and _is_usual(value)):
         given.append(value)
         kind.append(value.dtype)
         kind.append(value.shape)
@@ -249,6 +274,11 @@ def _describe(value: Any, given: List[Any], kind: List[Any]) -> None:
             _describe(part, given, kind)
     else:
         raise _Unusual
+
+
+def _is_usual(tensor: Any) -> bool:
+    """Whether a tensor of a graph is given in a graph, and known well enough."""
+    return tensor.shape.rank is not None and not tf.executing_eagerly()
 
 
 def _arrays(value: Any) -> Any:
@@ -286,7 +316,7 @@ def _tensor(value: Any, dtype: Optional[tf.DType] = None) -> Any:
 
 def _structure(value: Any, count: Any) -> Any:
     its = type(value)
-    if its is _EAGER_TENSOR:
+    if its is _EAGER_TENSOR or its is _SYMBOLIC_TENSOR:
         return Tensor(value.dtype.as_datatype_enum, tuple(value.shape.as_list()), next(count))
     if its is dict:
         return {name: _structure(part, count) for name, part in value.items()}
@@ -298,7 +328,7 @@ def _structure(value: Any, count: Any) -> Any:
 def _spec(value: Any) -> Any:
     """An argument with the specs of tensors in their place."""
     its = type(value)
-    if its is _EAGER_TENSOR:
+    if its is _EAGER_TENSOR or its is _SYMBOLIC_TENSOR:
         return tf.TensorSpec(value.shape, value.dtype)
     if its is dict:
         return {name: _spec(part) for name, part in value.items()}

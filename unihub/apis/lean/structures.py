@@ -122,6 +122,23 @@ def fits(given: Any, expected: Any) -> Fit:
     return Fit.YES if type(given.value) is type(expected.value) else Fit.UNSURE
 
 
+def covers(wider: Any, given: Any) -> bool:
+    """Whether a function that was traced for some inputs takes others, of known sizes too."""
+    if isinstance(wider, _CONTAINERS):
+        return _are_alike(given, wider) and all(map(covers, parts(wider), parts(given)))
+    if isinstance(wider, Literal):
+        return isinstance(given, Literal) and wider.value == given.value
+    if not isinstance(given, Tensor) or given.dtype != wider.dtype:
+        return False
+    return _is_part(given.shape, wider.shape)
+
+
+def _is_part(shape: Shape, of: Shape) -> bool:
+    if of is None or shape is None:
+        return of is None
+    return len(shape) == len(of) and all(b is None or a == b for a, b in zip(shape, of))
+
+
 def converted(given: Any, expected: Any) -> Tuple[Fit, List[Any]]:
     """Whether a function takes the inputs of a call once they are made tensors.
 
