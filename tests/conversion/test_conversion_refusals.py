@@ -114,7 +114,11 @@ def test_python_function(tmp_path):
         y = v1.py_func(lambda value: value, [x], tf.float32, name="python")
         hub.add_signature(inputs=x, outputs=y * variable("scale"))
 
-    refused("convert-python-function", published(tmp_path, calls_python), tmp_path)
+    handle = published(tmp_path, calls_python)
+    refused("convert-python-function", handle, tmp_path)
+    info = unihub.inspect(handle)
+    assert [signature.example for signature in info.meta_graphs[0].signatures] == [""]
+    assert info.uses[0].note.startswith("It calls Python functions")
 
 
 def test_tpu_graph(tmp_path):

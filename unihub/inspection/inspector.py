@@ -14,6 +14,7 @@ from unihub.inspection import security
 from unihub.inspection.attachments import read_attachments
 from unihub.inspection.callables import Callable, read_callables
 from unihub.inspection.checkpoint import Checkpoint, read_checkpoint
+from unihub.inspection.convertible import PYTHON
 from unihub.inspection.dangers import control_flow_v1, unknown_ops
 from unihub.inspection.examples import callable_example, signature_example
 from unihub.inspection.facts import (
@@ -154,14 +155,21 @@ def _meta_graph(
     else:
         variables = variables_of_collections(collections, checkpoint, file)
     parsed = ParsedInputs(scan.graph)
+    # It calls what only the process has that made it: no example would run.
+    is_run = not any(op.startswith(PYTHON) for op in ops)
     return MetaGraphInfo(
         tags=graph.tags,
         tensorflow_version=graph.tensorflow_version,
         signatures=tuple(
-            SignatureInfo(s.name, s.inputs, s.outputs, signature_example(handle, s, tags, parsed))
+            SignatureInfo(
+                s.name,
+                s.inputs,
+                s.outputs,
+                signature_example(handle, s, tags, parsed) if is_run else "",
+            )
             for s in graph.signatures.values()
         ),
-        callables=tuple(_callables(handle, read_callables(objects, children), parsed))
+        callables=tuple(_callables(handle, read_callables(objects, children), parsed, is_run))
         if is_tf2
         else (),
         sub_objects=graph.object_graph.callables if graph.object_graph else (),
@@ -177,10 +185,10 @@ def _meta_graph(
 
 
 def _callables(
-    handle: str, found: Iterable[Callable], parsed: ParsedInputs
+    handle: str, found: Iterable[Callable], parsed: ParsedInputs, is_run: bool
 ) -> Iterator[CallableInfo]:
     for one in found:
-        example = callable_example(handle, one, parsed)
+        example = callable_example(handle, one, parsed) if is_run else ""
         yield CallableInfo(one.path, one.arguments, one.accepted, example)
 
 

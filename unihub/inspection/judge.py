@@ -16,7 +16,7 @@ from unihub import runtime as installation
 from unihub.errors import MatrixRefusal, Message, UnihubError, listed
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, Signature
-from unihub.inspection.convertible import refused_ops
+from unihub.inspection.convertible import PYTHON, refused_ops
 from unihub.inspection.graph_facts import GraphFacts, read_graph_facts
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Cell, Format, Operation, Route, Runtime, Status
@@ -31,6 +31,10 @@ _IN_GRAPH_MODE = (
 _MAY_CONVERT = (
     "print(unihub.convert({handle!r}, 'converted', dry_run=True))  # whether it converts; "
     f"or {_IN_GRAPH_MODE}"
+)
+_PYTHON_NOT_HELD = (
+    "It calls Python functions, which it does not hold: what needs them fails, but in the "
+    "process that made it."
 )
 _SAVE_IT_CALLABLE = (
     "save the model with a @tf.function __call__ and its variables: "
@@ -340,6 +344,9 @@ def _limited(case: _Case, verdict: Verdict) -> Verdict:
     """A verdict with the limits that the model sets."""
     if case.facts is not None and case.facts.mistyped:
         verdict = _of_some_signatures(case, verdict)
+    if case.facts is not None and any(op.startswith(PYTHON) for op in case.facts.ops):
+        note = f"{_PYTHON_NOT_HELD} {verdict.note}".strip()
+        verdict = replace(verdict, status=Status.LIMITED, note=note)
     if case.facts is not None and case.facts.references:
         # Out of a graph, api="load" fails as in TF2.
         code = tuple((api, line) for api, line in verdict.code if api == "module")

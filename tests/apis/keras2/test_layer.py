@@ -194,3 +194,14 @@ def test_what_cannot_be_called_is_told_as_in_keras_3(models, name, code):
     with pytest.raises(ValueError, match="has no __call__") as refused:
         KerasLayer(str(models / name))
     assert refused.value.code == code
+
+
+def test_a_module_without_a_default_signature_asks_for_one(tmp_path):
+    def module_fn():
+        x = tf.compat.v1.placeholder(tf.float32, [None])
+        unihub.add_signature("twice", x, x * 2.0)
+
+    with tf.Graph().as_default():
+        unihub.save(module_fn, tmp_path / "m")
+        with pytest.raises(errors.SignatureRequired, match="signatures: 'twice'"):
+            unihub.KerasLayer(str(tmp_path / "m"))

@@ -63,3 +63,15 @@ def test_inputs_are_passed_by_keyword_as_to_other_models(models, graph):
         unihub.load(models / "tf1_hub_image", signature="default"),
     ):
         assert m(images=images).shape.as_list() == m({"images": images}).shape.as_list()
+
+
+def test_a_module_without_variables_has_their_folder_as_of_tensorflow_hub(tmp_path, graph):
+    def module_fn():
+        x = tf.compat.v1.placeholder(tf.float32, [None])
+        unihub.add_signature(inputs=x, outputs=x * 2.0)
+
+    m = unihub.Module(unihub.create_module_spec(module_fn))
+    with tf.compat.v1.Session() as session:
+        m.export(str(tmp_path / "m"), session)
+    assert (tmp_path / "m" / "variables").is_dir()
+    assert (tmp_path / "m" / "assets").is_dir()

@@ -265,7 +265,8 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags], Any]:
             )
         if given.trainable:
             check_training(handle, model, meta_graph, given)
-        if not given.signature and model.format is not Format.TF1_HUB:
+        has_default = model.format is Format.TF1_HUB and "default" in meta_graph.signatures
+        if not given.signature and not has_default:
             _check_callable(handle, meta_graph)
         safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
         check_fork(handle)
