@@ -86,9 +86,11 @@ def _check_usable(purpose: str) -> None:
         why += f"{runtime.tensorflow_version()}."
     has_keras_2 = installed.current_keras() is installed.Keras.KERAS2
     if release is None or not release.fits_tensorflow:
-        requirements.append(f'"tensorflow-hub{"" if has_keras_2 else ">=0.16.1"}"')
+        # From 0.16 on it brings tf-keras, whose releases each bring a TensorFlow.
+        requirements.append(f'"tensorflow-hub{"<0.16" if has_keras_2 else ">=0.16.1"}"')
     if not has_keras_2 and find_spec("tf_keras") is None:
-        requirements.append("tf-keras")
+        minor = ".".join(runtime.tensorflow_version().split(".")[:2])
+        requirements.append(f'"tf-keras~={minor}.0"')
     raise TensorFlowHubUnusable(purpose=purpose, why=why, requirements=" ".join(requirements))
 
 

@@ -98,7 +98,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
             "hub-without-distutils",
             "`import tensorflow_hub` raises ModuleNotFoundError: No module named 'distutils'.",
             "tensorflow_hub {tensorflow_hub} imports it, and Python {python} does not have it.",
-            "pip install --upgrade tensorflow-hub",
+            'pip install --upgrade tensorflow-hub "tf-keras~={tensorflow_minor}.0"',
         ),
         {"tensorflow-hub": "<0.13", "setuptools": ABSENT},
         Severity.ERROR,
@@ -111,7 +111,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
             "`import tensorflow_hub` raises AttributeError: no attribute 'estimator'.",
             "tensorflow_hub {tensorflow_hub} reads tf.compat.v1.estimator, which left TensorFlow "
             "with 2.16. (found: TensorFlow {tensorflow}) unihub has hub.Module of its own.",
-            'pip install "tensorflow-hub>=0.16.1"',
+            'pip install "tensorflow-hub>=0.16.1" "tf-keras~={tensorflow_minor}.0"',
         ),
         {"tensorflow-hub": "<0.16", "tensorflow": ">=2.16.dev0"},
         Severity.ERROR,

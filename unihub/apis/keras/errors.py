@@ -32,7 +32,8 @@ class GraphModeNotSupported(UnihubError, RuntimeError):
     )
     do = (
         'unihub.load(handle, api="load")  # works in a graph; or set the environment '
-        "variable TF_USE_LEGACY_KERAS=1 and pip install tf_keras, which has a graph mode."
+        'variable TF_USE_LEGACY_KERAS=1 and pip install "tf-keras~={minor}.0", '
+        "which has a graph mode."
     )
 
 

@@ -98,7 +98,8 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         text = handle_text(handle)
         check_backend(keras.config.backend(), text)
         if not tf.executing_eagerly() and not tf.inside_function():
-            raise errors.GraphModeNotSupported(handle=text)
+            minor = ".".join(tf.__version__.split(".")[:2])
+            raise errors.GraphModeNotSupported(handle=text, minor=minor)
         loaded = _load(handle, given)
         if given.trainable and isinstance(handle, str):
             _check_training(given)
