@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import shutil
@@ -21,6 +22,7 @@ import unihub
 from unihub.apis.lean.lean import Lean
 
 _NAME = "model_of_program"
+KERAS_LAYER: Any = tf.keras.layers.Layer
 X = [[0.5, -1.0, 2.0, 0.25], [1.5, 0.75, -0.5, 1.0]]
 
 
@@ -60,10 +62,34 @@ class Line:
 
 def is_lean(loaded: Any) -> bool:
     """Whether an object is one that has not loaded the full one."""
-    return (
-        issubclass(type(loaded), Lean)
-        and not object.__getattribute__(loaded, "_lean_model").is_full
-    )
+    # A layer of Keras 3, or of Keras 2, and what it holds.
+    attributes = getattr(loaded, "__dict__", {}) if isinstance(loaded, KERAS_LAYER) else {}
+    loaded = attributes.get("_loaded", attributes.get("_func", loaded))
+    if not issubclass(type(loaded), Lean):
+        return False
+    return not object.__getattribute__(loaded, "_lean_model").is_full
+
+
+def layer(path: str, fast: bool) -> Any:
+    """A layer that is not trained; with the full object in it where it is not to be fast."""
+    if fast:
+        return unihub.KerasLayer(path)
+    # Whoever changes the variables that are made is given all of them.
+    with tf.variable_creator_scope(lambda make, **choices: make(**choices)):
+        return unihub.KerasLayer(path)
+
+
+def stacked(layer: Any, head: bool = False) -> Any:
+    """A Keras model of a layer, and a layer after it that is trained."""
+    tf.keras.utils.set_random_seed(3)
+    layers = [tf.keras.layers.Dense(1)] if head else []
+    return tf.keras.Sequential([tf.keras.Input([4]), layer, *layers])
+
+
+def fitted(model: Any) -> Any:
+    """The losses of two epochs."""
+    model.compile("sgd", "mse")
+    return model.fit(np.array(X), np.ones([2, 1]), epochs=2, verbose=0).history["loss"]
 
 
 def frozen(value: Any) -> Any:
@@ -146,22 +172,28 @@ def ran(session: Sequence[str], folder: Path, fast: bool) -> List[Line]:
     scope = {
         "COPY": tempfile.mkdtemp(dir=str(folder)),
         "ELSEWHERE": str(folder),
+        "PATH": str(folder / "model"),
         "X": tf.constant(X),
         "X2": tf.constant(X * 2 + X[:1]),
         "T": tf.constant([["two words"], ["others"]]),
+        "fitted": fitted,
         "in_threads": in_threads,
+        "layer": functools.partial(layer, fast=fast),
+        "load": functools.partial(unihub.load, fast=fast),
         "names": lambda m: [one.name for one in variables(m)],
         "np": np,
         "os": os,
         "out": lambda value: results.append(frozen(value)),
         "plain": tf.autograph.experimental.do_not_convert,
+        "stacked": stacked,
         "tf": tf,
         "total": total,
         "unihub": unihub,
         "variables": variables,
     }
     tf.random.set_seed(2)
-    scope["m"] = unihub.load(str(folder / "model"), fast=fast)
+    # None is there before the first line.
+    scope["m"] = None
     lines = []
     for code in session:
         results.clear()
@@ -195,9 +227,11 @@ def differences(program: Program, count: Count) -> List[str]:
 
 def _differences(session: Sequence[str], folder: Path, count: Count) -> List[str]:
     full, lean = (ran(session, folder, fast) for fast in (False, True))
+    # The first line loads.
+    begun = lean[1].was_lean
     for place, (code, one, other) in enumerate(zip(session, full, lean)):
         count.results += 1
-        count.begun_lean += lean[0].was_lean
+        count.begun_lean += begun
         count.lean += other.was_lean
         if one.given == other.given:
             continue

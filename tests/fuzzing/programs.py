@@ -177,8 +177,8 @@ class Program:
 
     Attributes:
         model: source that writes it to PATH.
-        sessions: of each the lines, each on `m`, which is loaded anew for it; `out` takes what
-            is to be compared.
+        sessions: of each the lines, of which the first loads `m` anew; `out` takes what is to
+            be compared.
     """
 
     model: str
@@ -187,7 +187,7 @@ class Program:
     def __str__(self) -> str:
         lines = [f"PATH = 'model'\n{self.model}"]
         for session in self.sessions:
-            lines += ["m = unihub.load(PATH)", *session, ""]
+            lines += [*session, ""]
         return "\n".join(lines)
 
 
@@ -327,6 +327,34 @@ DEEDS = (
 )
 
 
+# What is done with a layer that is not trained.
+LAYER_DEEDS = (
+    "out(m(X))",
+    "out(m(X, training=True))",
+    "out(m(tf.Variable(X)))",
+    "out(m(np.ones([3, 4], 'f4')))",
+    "out(m(X[0]))",
+    "out(tf.function(plain(lambda X: m(X)))(X))",
+    "out(list(tf.data.Dataset.from_tensors(X).map(plain(lambda X: m(X)))))",
+    "with tf.GradientTape() as t: t.watch(X); y = total(m(X))\nout(t.gradient(y, X))",
+    "with tf.GradientTape() as t: y = total(m(X))\nout(t.gradient(y, m.weights))",
+    "s = stacked(m); out(s.predict(np.array(X), verbose=0))",
+    "s = stacked(m); out(s(X)); out(len(s.weights)); out(s.output_shape)",
+    "s = stacked(m, head=True); out(fitted(s)); out(s.predict(np.array(X), verbose=0))",
+    "s = stacked(m, head=True); fitted(s); out([w.numpy() for w in s.weights])",
+    "out([w.numpy() for w in m.weights]); out(len(m.trainable_weights)); out(len(m.losses))",
+    "m.trainable = True; out(len(m.trainable_weights)); s = stacked(m, head=True); out(fitted(s))",
+    "m.trainable = False; out(len(m.trainable_weights))",
+    "w = m.weights[0]; w.assign(w * 0.5); out(m(X))",
+    "out(m.resolved_object.variables[0].numpy()); out(m(X))",
+    "out(sorted(m.resolved_object.signatures))",
+    "s = stacked(m); s.save(COPY + '/s.keras'); out(len(s.weights))",
+    "tf.saved_model.save(m, COPY); out(unihub.load(COPY, fast=False)(X))",
+    "m = type(m).from_config(m.get_config()); out(m(X))",
+    "out(m.compute_output_shape((2, 4)))",
+)
+
+
 @st.composite
 def programs(draw: Any) -> Program:
     """A model, and what is done with it."""
@@ -334,7 +362,11 @@ def programs(draw: Any) -> Program:
     source, calls = draw(kind())
     sessions = []
     for length in draw(st.lists(st.integers(3, 16), min_size=1, max_size=6)):
-        session = []
+        if "v1." not in source and draw(st.integers(0, 3)) == 3:
+            deeds = draw(st.lists(st.sampled_from(LAYER_DEEDS), min_size=3, max_size=10))
+            sessions.append(("m = layer(PATH)", *deeds))
+            continue
+        session = ["m = load(PATH)"]
         for _ in range(length):
             # Most of what people do is to call it.
             deed = "out({call})" if draw(st.booleans()) else draw(st.sampled_from(DEEDS))

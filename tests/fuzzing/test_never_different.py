@@ -36,8 +36,15 @@ tf.saved_model.save(model, PATH, signatures=f)
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(programs())
-@example(Program(AFTER_A_FAILED_CALL, (("m(1.5)", "out(tf.function(plain(lambda: m(X)))())"),)))
-@example(Program(CLASS_OF_SIGNATURES, (("out(m(X))", "out(m.__class__.__name__)"),)))
+@example(
+    Program(
+        AFTER_A_FAILED_CALL,
+        (("m = load(PATH)", "m(1.5)", "out(tf.function(plain(lambda: m(X)))())"),),
+    )
+)
+@example(
+    Program(CLASS_OF_SIGNATURES, (("m = load(PATH)", "out(m(X))", "out(m.__class__.__name__)"),))
+)
 def test_a_program_gives_the_same(program: Program) -> None:
     note(str(program))
     assert differences(program, COUNT) == []
