@@ -12,7 +12,7 @@ import threading
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, List, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -129,21 +129,21 @@ def vars_of(loaded: Any) -> List[str]:
 
 
 def in_threads(action: Callable[[], Any]) -> List[Any]:
-    """What an action gives in each of two threads, one after the other begun."""
-    results: Dict[int, Any] = {}
+    """What an action gives in each of two threads, the second after the first."""
+    results: List[Any] = []
 
-    def run(place: int) -> None:
+    def run() -> None:
         try:
-            results[place] = action()
+            results.append(action())
         except Exception as error:
-            results[place] = type(error).__name__
+            results.append(type(error).__name__)
 
-    threads = [threading.Thread(target=run, args=(place,)) for place in range(2)]
-    for thread in threads:
+    # At the same time, what counts or draws numbers would give one or the other first.
+    for _ in range(2):
+        thread = threading.Thread(target=run)
         thread.start()
-    for thread in threads:
         thread.join()
-    return [results[place] for place in range(2)]
+    return results
 
 
 def written(program: Program, folder: Path) -> bool:
