@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+if tf.__version__.startswith("1."):
+    pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
+
 import unihub
 from unihub.apis.keras.kerases import keras_module
 from unihub.apis.lean.frozen import FrozenObject

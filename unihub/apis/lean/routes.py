@@ -18,8 +18,8 @@ from unihub.apis.lean.wrappers import Given
 Arguments = Tuple[Sequence[Any], Mapping[str, Any]]
 
 _EAGER_TENSOR = type(tf.constant(0))
-# Of a graph that is traced.
-_SYMBOLIC_TENSOR = tf.__internal__.SymbolicTensor
+# Of a graph that is traced; older releases have no class of their own for these.
+_SYMBOLIC_TENSOR = getattr(tf.__internal__, "SymbolicTensor", None)
 _VALUES = frozenset((bool, bytes, float, int, str, np.ndarray))
 _LITERALS = frozenset((bool, float, int, str, type(None)))
 _MOST_OF_VALUES = 32
