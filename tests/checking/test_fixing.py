@@ -97,6 +97,7 @@ LEFT_ALONE = [
         "in graph mode it takes .signatures",
     ),
     ("from tensorflow_hub import *", "`import *` would bring other names"),
+    (HUB + "x = " + "'a' " * 9000 + "\nhub.load(h)", "libcst does not read this source"),
     (
         "from tensorflow_hub import keras_layer",
         "it imports a submodule of tensorflow_hub by `from`",
@@ -105,7 +106,7 @@ LEFT_ALONE = [
 
 
 @needs_libcst
-@pytest.mark.parametrize(("text", "obstacle"), LEFT_ALONE, ids=[case[0] for case in LEFT_ALONE])
+@pytest.mark.parametrize(("text", "obstacle"), LEFT_ALONE, ids=[case[1] for case in LEFT_ALONE])
 def test_left_alone_where_it_may_matter(text, obstacle):
     after, obstacles = fixed(text)
     assert after == text

@@ -17,7 +17,10 @@ def rewrite(text: str, plan: Plan) -> str:
     Raises:
         ValueError: when libcst cannot give the source back as it is.
     """
-    module = cst.parse_module(text)
+    try:
+        module = cst.parse_module(text)
+    except cst.ParserSyntaxError as error:
+        raise ValueError(f"libcst does not read this source: {error.message}") from error
     if module.code != text:
         raise ValueError("libcst does not give this source back unchanged")
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
