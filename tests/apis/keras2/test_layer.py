@@ -21,6 +21,7 @@ from unihub.apis.keras.kerases import keras_module
 from unihub.apis.keras2.layer import KerasLayer
 from unihub.apis.layers import keras_layer_class
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
+from unihub.errors import UnihubError
 from unihub.formats.not_there import UnknownSignature
 from unihub.runtime.installed import hub_release
 
@@ -205,3 +206,10 @@ def test_a_module_without_a_default_signature_asks_for_one(tmp_path):
         unihub.save(module_fn, tmp_path / "m")
         with pytest.raises(errors.SignatureRequired, match="signatures: 'twice'"):
             unihub.KerasLayer(str(tmp_path / "m"))
+
+
+def test_what_signature_outputs_are_asked_of_is_said(models):
+    with pytest.raises(UnihubError, match="output-key-without-signature"):
+        KerasLayer(str(models / "tf2_reusable"), signature_outputs_as_dict=True)
+    with pytest.raises(errors.SignatureOutputNotChosen, match="needs one of output_key="):
+        KerasLayer(str(models / "tf2_reusable"), signature="serving_default")

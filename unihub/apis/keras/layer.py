@@ -24,6 +24,7 @@ from unihub.apis.keras.errors import (
 from unihub.apis.keras.kerases import told_apart
 from unihub.apis.traces import dtype_of, same_structure
 from unihub.errors import UnihubError, listed, nearest, path_text, warn
+from unihub.formats import not_there
 from unihub.formats.model import MetaGraph, SavedModel
 from unihub.formats.not_a_model import ModelNotFound
 from unihub.inspection import safety
@@ -249,6 +250,20 @@ def check_output_choice(
             as_dict=outputs_as_dict,
             nearest=nearest(output_key or "default", names),
         )
+
+
+def outputs_of_callable(handle: str, signatures: Sequence[str]) -> not_there.OutputOfCallable:
+    """The error for all outputs of a signature where none is named."""
+    remedy = f"{LAYER_CALL})"
+    if signatures:
+        named = nearest("serving_default", signatures)
+        remedy = f"{LAYER_CALL}, signature={named!r}{ALL_OUTPUTS})"
+    return not_there.OutputOfCallable(
+        argument="signature_outputs_as_dict",
+        handle=handle,
+        found=listed(signatures),
+        remedy=remedy,
+    )
 
 
 def _unknown_argument(handle: str, name: str, value: Any) -> UnknownLayerArgument:

@@ -23,6 +23,7 @@ from unihub.apis.keras.layer import (
     nest_of_shapes,
     nest_of_specs,
     of_config,
+    outputs_of_callable,
     say_once_that_dtypes_stay,
 )
 from unihub.apis.loading import load_frozen, load_meta_graph
@@ -275,6 +276,8 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags], Any]:
         register_ops(handle, ops, meta_graph.tensorflow_version)
         # TensorFlow reads the file by itself.
         file.check_unchanged()
+    if given.signature_outputs_as_dict and not (given.signature or has_default):
+        raise outputs_of_callable(handle, sorted(meta_graph.signatures))
     if given.signature:
         as_dict, key = given.signature_outputs_as_dict, given.output_key
         if model.format is Format.TF1_HUB and not as_dict:

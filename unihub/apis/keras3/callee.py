@@ -16,6 +16,7 @@ from unihub.apis.keras.layer import (
     check_output_choice,
     lists_of,
     nest_of_shapes,
+    outputs_of_callable,
 )
 from unihub.apis.keras3.inputs import Inputs, inputs_of
 from unihub.errors import listed, nearest
@@ -115,18 +116,8 @@ def _check_output_choice(
     names = sorted(declared) if isinstance(declared, dict) else []
     if signature:
         check_output_choice(handle, signature, outputs_as_dict, output_key, names)
-    if not signature and outputs_as_dict:
-        signatures = sorted(_signatures(loaded))
-        remedy = f"{LAYER_CALL})"
-        if signatures:
-            named = nearest("serving_default", signatures)
-            remedy = f"{LAYER_CALL}, signature={named!r}{ALL_OUTPUTS})"
-        raise not_there.OutputOfCallable(
-            argument="signature_outputs_as_dict",
-            handle=handle,
-            found=listed(signatures),
-            remedy=remedy,
-        )
+    elif outputs_as_dict:
+        raise outputs_of_callable(handle, sorted(_signatures(loaded)))
     if output_key and names and output_key not in names:
         raise unknown_output_key(handle, signature, output_key, names)
 
