@@ -731,6 +731,8 @@ def test_refusals(models, case, tmp_path, monkeypatch):
     at_hand = {"handle": str(models / "tf2_reusable"), "left": X, "right": X}
     if case == "wrong-input-shape-of-layer":
         at_hand["x"] = X
+    if case == "keras-layer-variables":
+        at_hand["obj"] = tf.train.Checkpoint(kernel=tf.Variable(X))
     if case == "keras-layer-safe-mode":
         at_hand["path"] = str(tmp_path / "model.keras")
         keras.Sequential([keras.Input((3,)), reusable(models)]).save(at_hand["path"])
