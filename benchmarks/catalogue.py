@@ -86,7 +86,7 @@ BENCHMARKS = (
         "head on the layer trained for a step. The peer is `hub.KerasLayer` in Keras 2; in Keras "
         "3, which refuses it, the layer of what `tf.saved_model.load` gives.",
         "frozen",
-        (stack.not_tf2, stack.no_hub_in_keras2),
+        (stack.not_tf2,),
     ),
     Benchmark(
         "process",

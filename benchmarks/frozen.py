@@ -89,9 +89,10 @@ def _maker(arm: str, path: str) -> Callable[[], Any]:
     import unihub
 
     if arm == HUB:
-        import tensorflow_hub
+        from unihub.apis.tensorflow_hub import import_tensorflow_hub
 
-        return lambda: tensorflow_hub.KerasLayer(path)
+        peer: Any = import_tensorflow_hub("a KerasLayer").KerasLayer
+        return lambda: peer(path)
     layer: Any = unihub.KerasLayer
     return (lambda: layer(path)) if arm == FROZEN else lambda: layer(tf.saved_model.load(path))
 

@@ -46,10 +46,6 @@ def no_hub() -> Optional[str]:
     return "its peer, tensorflow_hub, cannot be imported here"
 
 
-def no_hub_in_keras2() -> Optional[str]:
-    return no_hub() if not_keras3() else None
-
-
 def no_hub_module() -> Optional[str]:
     release = installed.hub_release()
     if release and release.has_module:
