@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -219,7 +220,9 @@ def _in_shell(case: str, line: str) -> None:
 
 def _set_by_shell(line: str) -> None:
     """Sets environment variables as a shell does, and reads the settings that they make."""
-    line = line.replace("export ", "").replace(" ", "\n")
+    # What comes after them in the same line is a command, which may download.
+    words = line.replace("export ", "").split(" ")
+    line = "\n".join(itertools.takewhile(lambda word: re.match(r"\w+=", word), words))
     shows = "import json, os; print(json.dumps(dict(os.environ)))"
     command = f"set -a\n{line}\nset +a\n{sys.executable} -S -c '{shows}'"
     shown = subprocess.check_output(["bash", "-c", command], universal_newlines=True)

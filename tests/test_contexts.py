@@ -18,6 +18,7 @@ import pytest
 import tensorflow as tf
 from conftest import MODELS, ROOT
 from golden import check_golden
+from spawned import answer
 
 import unihub
 
@@ -187,18 +188,11 @@ def test_after_a_fork():
         check_golden("forked-after-use", refusal, models=MODELS)
 
 
-def answer():
-    """What a child process says of a model."""
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        outputs = unihub.load(str(MODELS / "tf1_hub_scalar"))(X[:, 0])
-        unihub.initialize(session)
-        return session.run(outputs).tolist()
-
-
 def test_in_a_spawned_process():
     if IN_TF1 and tf.executing_eagerly():
         pytest.skip("the child does not behave as TensorFlow 2, though this process does")
     # Unlike a bare Process, it tells when the child dies; and the child where it crashed.
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn, faulthandler.enable) as pool:
-        same(pool.submit(answer).result(), answer())
+        given = str(MODELS / "tf1_hub_scalar"), X[:, 0]
+        same(pool.submit(answer, *given).result(), answer(*given))

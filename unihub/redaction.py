@@ -24,7 +24,7 @@ _STRANGE_PORT = re.compile(r"(?:\[[^\]/]*\])?[^/?#\s\[\]]*:(?!\d*(?:[,/?#]|$))")
 _WORD = re.compile(r"(\S+?)(['\")\]>}.,;:]*)(?=\s|$)")
 # In text of our own a ? or @ may be anything, and a drive of Windows has one letter.
 _MAYBE_URL = re.compile(
-    r"://|[A-Za-z][A-Za-z0-9+.-]+:[/\\]|(?:^|['\"(])[/\\]{2}|:(?![/\\]).*@|[?&#][\w.%-]+=",
+    r"://|[A-Za-z][A-Za-z0-9+.-]+:[/\\]|(?:^|['\"(])[/\\]{2}|:(?![/\\]).+@|[?&#][\w.%-]+=",
     re.DOTALL,
 )
 _WORTH_A_LOOK = re.compile(r"[A-Za-z]:[/\\]|\?.|[:/?#\\].*@", re.DOTALL)

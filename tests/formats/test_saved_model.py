@@ -26,7 +26,13 @@ import unihub
 models, ways = sys.argv[1], eval(sys.argv[2])
 for name, choices in ways:
     opened.clear()
-    unihub.load(os.path.join(models, name), **choices)
+    path = os.path.join(models, name)
+    if choices == "spec":
+        unihub.load_module_spec(path)
+    elif choices == "saved model":
+        unihub.create_module_spec_from_saved_model(path)
+    else:
+        unihub.load(path, **choices)
     print(list(opened.values()), name, choices)
 """
 WAYS = (
@@ -36,6 +42,8 @@ WAYS = (
     ("tf2_reusable", {"op": "fine_tuning", "api": "load"}),
     ("tf2_reusable", {"api": "keras"}),
     ("tf1_hub_text", {}),
+    ("tf1_hub_text", "spec"),
+    ("tf1_saved_model_pb", "saved model"),
 )
 
 

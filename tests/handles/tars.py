@@ -260,7 +260,7 @@ GZIPS: Dict[str, Refused] = {
     "gzip-of-nothing": Refused(compressed(b""), "empty-archive", "0 bytes"),
     "gzip-of-text": Refused(compressed(b"hello"), "not-an-archive", "b'hello': no tar archive"),
     "gzip-in-crumbs": _damaged(compressed(b"") * 1100, "1001 streams"),
-    "gzip-of-zip": Refused(compressed(zipped()), "not-an-archive", "b'PK"),
+    "gzip-of-zip": Refused(compressed(zipped()), "not-an-archive", "PK\\x03\\x04"),
     "gzip-tar-after-end": _damaged(compressed(_WHOLE) + compressed(_WHOLE), "end-of-archive"),
 }
 

@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from unihub import settings
@@ -69,8 +69,9 @@ _PROXY_SCHEME = Message(
     "proxy-without-scheme",
     "{variable}={value!r} has no scheme.",
     "the libraries that read it disagree on what that means.",
-    "export {variable}=http://{url}",
+    "export {variable}=http://{value}",
 )
+_PROXY_SCHEME_AND_USER = replace(_PROXY_SCHEME, do="export {variable}=http://USER:PASSWORD@{value}")
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,5 @@ def _network_problems() -> Iterator[Problem]:
     for variable, value in _variables():
         if "://" not in value and variable.lower() != "no_proxy":
             host = redacted(value)
-            url = host if host == value else f"USER:PASSWORD@{host}"
-            facts = {"variable": variable, "value": host, "url": url}
-            yield _problem(_PROXY_SCHEME, Severity.WARNING, **facts)
+            problem = _PROXY_SCHEME if host == value else _PROXY_SCHEME_AND_USER
+            yield _problem(problem, Severity.WARNING, variable=variable, value=host)

@@ -50,7 +50,8 @@ from unihub.apis.module.tensors import TensorInfo, infos_of
 from unihub.apis.module.variant import GraphVariant, tags_text
 from unihub.errors import UnihubError, listed, nearest, path_text
 from unihub.errors.guard import guarded
-from unihub.formats.model import read_saved_model
+from unihub.formats.model import FormatError, read_saved_model
+from unihub.formats.saved_model import saved_model_file
 from unihub.handles import parsing, resolving
 from unihub.inspection import safety
 
@@ -346,7 +347,8 @@ def load_module_spec(
     safety.check_reaction(on_unsafe, call, path)
     folder = _local_folder(path)
     check_marker(folder, parsing.shown(path_text(path)))
-    return _checked(saved_model_proto(folder), path, folder, on_unsafe, call)
+    with _held(folder):
+        return _checked(saved_model_proto(folder), path, folder, on_unsafe, call)
 
 
 @guarded("reading the module")
@@ -389,14 +391,25 @@ def create_module_spec_from_saved_model(
     call = "unihub.create_module_spec_from_saved_model"
     safety.check_reaction(on_unsafe, call, saved_model_path)
     folder = _local_folder(saved_model_path)
-    saved_model = saved_model_proto(folder)
-    for meta_graph in saved_model.meta_graphs:
-        if any(node.HasField("variable") for node in meta_graph.object_graph_def.nodes):
-            raise of_tf2_variables(folder, parsing.shown(os.fsdecode(saved_model_path)))
-        for key in {*_SERVING_COLLECTIONS, *(drop_collections or ())}:
-            if key in meta_graph.collection_def:
-                del meta_graph.collection_def[key]
-    return _checked(saved_model, saved_model_path, folder, on_unsafe, call)
+    with _held(folder):
+        saved_model = saved_model_proto(folder)
+        for meta_graph in saved_model.meta_graphs:
+            if any(node.HasField("variable") for node in meta_graph.object_graph_def.nodes):
+                raise of_tf2_variables(folder, parsing.shown(os.fsdecode(saved_model_path)))
+            for key in {*_SERVING_COLLECTIONS, *(drop_collections or ())}:
+                if key in meta_graph.collection_def:
+                    del meta_graph.collection_def[key]
+        return _checked(saved_model, saved_model_path, folder, on_unsafe, call)
+
+
+@contextlib.contextmanager
+def _held(folder: str) -> Iterator[None]:
+    """Keeps the model's file open, so that what is searched is what becomes the module."""
+    with contextlib.ExitStack() as held:
+        # What is no model is told in the words of modules, by whoever reads it.
+        with contextlib.suppress(FormatError):
+            held.enter_context(saved_model_file(folder))
+        yield
 
 
 def _checked(
