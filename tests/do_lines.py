@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import itertools
 import json
 import os
 import re
@@ -79,6 +78,7 @@ _SHELL = re.compile(
 )
 # These only look.
 _LOOKS = ("df ", "find ", "ls ", "ps ", "unihub inspect", "unihub doctor")
+_ASSIGNMENTS = re.compile(r"""(?:\w+=(?:"[^"]*"|'[^']*'|[^\s"'])*\s*)+""")
 _SETS = re.compile(r"(export )?[A-Z_]+=")
 # Their advice is about scripts and environments, which tests of their own see to.
 OF_TOOLS = ("check-", "doctor-", "inspect/", "checking/")
@@ -221,8 +221,9 @@ def _in_shell(case: str, line: str) -> None:
 def _set_by_shell(line: str) -> None:
     """Sets environment variables as a shell does, and reads the settings that they make."""
     # What comes after them in the same line is a command, which may download.
-    words = line.replace("export ", "").split(" ")
-    line = "\n".join(itertools.takewhile(lambda word: re.match(r"\w+=", word), words))
+    assignments = _ASSIGNMENTS.match(line.replace("export ", ""))
+    assert assignments is not None
+    line = assignments.group()
     shows = "import json, os; print(json.dumps(dict(os.environ)))"
     command = f"set -a\n{line}\nset +a\n{sys.executable} -S -c '{shows}'"
     shown = subprocess.check_output(["bash", "-c", command], universal_newlines=True)
