@@ -28,7 +28,7 @@ from unihub.conversion.state import file_names
 from unihub.conversion.variant import Variant
 from unihub.errors import UnihubError, first_line
 from unihub.formats import selection
-from unihub.formats.model import MetaGraph, SavedModel, read_ops, read_saved_model
+from unihub.formats.model import MetaGraph, SavedModel, open_saved_model, read_ops
 from unihub.handles import resolving
 from unihub.inspection import safety
 from unihub.inspection.judge import unconvertible
@@ -59,32 +59,33 @@ def convert(
     check_runtime("unihub.convert", f"unihub.convert({handle!r}, {path!r})")
     if not dry_run:
         files.check_target(handle, path, overwrite)
-    model = read_saved_model(resolving.resolve(handle))
-    if model.format is Format.TF2_SAVED_MODEL:
-        raise errors.AlreadyTF2(handle=handle, evidence=model.evidence)
-    # It is run, to be compared with what is made of it.
-    safety.check(handle, model, on_unsafe, call="")
-    quoted = repr(path).replace("{", "{{").replace("}", "}}")
-    call = call or f"unihub.convert({{handle!r}}, {quoted}, "
-    source = _source(handle, model, tags, signature, call)
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            converted = build(source, _attached_messages(source, scratch))
-            examples = {
-                name: example_inputs(source.inference, name, handle, inputs.get(name))
-                for name in source.inference.signatures
-            }
-            if dry_run:
-                folder = os.path.join(scratch, "model")
-                return _written(source, model, converted, examples, folder, None)
-            with files.folder_beside(path) as beside:
-                folder = os.path.join(beside, "model")
-                report = _written(source, model, converted, examples, folder, path)
-                files.publish(folder, path)
-                return report
-    finally:
-        for variant in source.variants:
-            variant.original.close()
+    # Open until it is written: what is searched is what is converted.
+    with open_saved_model(resolving.resolve(handle)) as (model, _):
+        if model.format is Format.TF2_SAVED_MODEL:
+            raise errors.AlreadyTF2(handle=handle, evidence=model.evidence)
+        # It is run, to be compared with what is made of it.
+        safety.check(handle, model, on_unsafe, call="")
+        quoted = repr(path).replace("{", "{{").replace("}", "}}")
+        call = call or f"unihub.convert({{handle!r}}, {quoted}, "
+        source = _source(handle, model, tags, signature, call)
+        try:
+            with tempfile.TemporaryDirectory() as scratch:
+                converted = build(source, _attached_messages(source, scratch))
+                examples = {
+                    name: example_inputs(source.inference, name, handle, inputs.get(name))
+                    for name in source.inference.signatures
+                }
+                if dry_run:
+                    folder = os.path.join(scratch, "model")
+                    return _written(source, model, converted, examples, folder, None)
+                with files.folder_beside(path) as beside:
+                    folder = os.path.join(beside, "model")
+                    report = _written(source, model, converted, examples, folder, path)
+                    files.publish(folder, path)
+                    return report
+        finally:
+            for variant in source.variants:
+                variant.original.close()
 
 
 def convert_once(

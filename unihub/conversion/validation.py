@@ -12,7 +12,7 @@ from unihub.conversion.conversion import check_runtime
 from unihub.conversion.report import FINE_TUNING, Point, ValidationReport
 from unihub.errors import first_line, listed
 from unihub.formats import selection
-from unihub.formats.model import MetaGraph, SavedModel, read_saved_model
+from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
 from unihub.handles import resolving
 from unihub.inspection import safety
 from unihub.inspection.graph_facts import read_graph_facts
@@ -28,22 +28,23 @@ _NO_CALL = "there is no __call__"
 def validate(handle: str) -> ValidationReport:
     """Does what `unihub.validate` says."""
     check_runtime("unihub.validate", f"print(unihub.validate({handle!r}))")
-    model = read_saved_model(resolving.resolve(handle))
-    if model.format is not Format.TF2_SAVED_MODEL:
-        return _of_tf1_format(handle, model)
-    safety.check(handle, model, call="")
-    graph = selection.choose_meta_graph(model, handle)
-    loaded = load_meta_graph(handle, model, graph, None)
-    points = [
-        Point(_FORMAT, True, model.evidence),
-        _call(loaded, graph),
-        _training_argument(loaded, graph),
-        _variables(loaded),
-        _trainable_variables(loaded),
-        _losses(loaded),
-        _assets(model, graph),
-    ]
-    return ValidationReport(handle, tuple(points), _uses(handle, model, points, graph, loaded))
+    # Open until all is said: what is searched is what is run.
+    with open_saved_model(resolving.resolve(handle)) as (model, _):
+        if model.format is not Format.TF2_SAVED_MODEL:
+            return _of_tf1_format(handle, model)
+        safety.check(handle, model, call="")
+        graph = selection.choose_meta_graph(model, handle)
+        loaded = load_meta_graph(handle, model, graph, None)
+        points = [
+            Point(_FORMAT, True, model.evidence),
+            _call(loaded, graph),
+            _training_argument(loaded, graph),
+            _variables(loaded),
+            _trainable_variables(loaded),
+            _losses(loaded),
+            _assets(model, graph),
+        ]
+        return ValidationReport(handle, tuple(points), _uses(handle, model, points, graph, loaded))
 
 
 def _of_tf1_format(handle: str, model: SavedModel) -> ValidationReport:

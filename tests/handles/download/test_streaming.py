@@ -149,6 +149,29 @@ def test_the_end_is_seen_only_after_verification(server, partial):
     assert seen in ([], [TAR_OLD])
 
 
+def test_a_file_that_is_emptied_has_no_end_before_its_reader_is_stopped(tmp_path):
+    path = tmp_path / "part"
+    path.write_bytes(b"void")
+    file, seen = StreamedFile(), []
+
+    def read():
+        try:
+            seen.append(file.read(4))
+        except ReadingStopped:
+            seen.append("stopped")
+
+    file.extend(str(path), 4)
+    path.write_bytes(b"")
+    reader = threading.Thread(target=read)
+    reader.start()
+    reader.join(0.05)
+    assert seen == []
+    file.stop()
+    reader.join()
+    assert seen == ["stopped"]
+    file.close()
+
+
 # The download fails
 
 

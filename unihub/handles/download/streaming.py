@@ -88,6 +88,8 @@ class StreamedFile(io.RawIOBase):
         while size > 0 and self._file is not None:
             piece = self._file.read(min(size, self._size - self._at))
             if not piece:
+                # It was emptied: its bytes are void, which its writer is about to say.
+                self._wait_for(None)
                 break
             pieces.append(piece)
             self._at += len(piece)
