@@ -123,7 +123,7 @@ def keras2(session: nox.Session) -> None:
     _install(session, *NEWEST)
     # What has nothing to do with Keras was tested in these very packages by keras3.
     rooms = ["handles", "checking", "formats", "cli", "inspection", "apis/module", "apis/lean"]
-    rooms += ["conversion", "test_reliability.py", "test_redaction.py"]
+    rooms += ["conversion", "test_reliability.py", "errors/test_redaction.py"]
     _run_tests(session, *_but(*rooms), TF_USE_LEGACY_KERAS="1")
 
 

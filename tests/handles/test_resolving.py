@@ -116,7 +116,13 @@ FEW = [
     "handles.resolving",
 ]
 # What tells the kinds of handles from one another.
-KINDS = ["handles.kinds", "handles.located", "handles.parsing", "handles.resolvers", "redaction"]
+KINDS = [
+    "handles.kinds",
+    "handles.located",
+    "handles.parsing",
+    "handles.resolvers",
+    "errors.redaction",
+]
 
 
 @pytest.mark.parametrize(

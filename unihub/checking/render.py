@@ -9,7 +9,7 @@ from typing import Any, Dict
 from unihub.checking.findings import Finding, Report
 from unihub.checking.rules import Level
 from unihub.errors import counted, printable
-from unihub.redaction import without_secrets
+from unihub.errors.redaction import without_secrets
 
 _COLORS = {Level.ERROR: "red", Level.WARNING: "yellow", Level.NOTE: "cyan"}
 

@@ -13,7 +13,7 @@ from unihub.checking.run import NothingToCheck, UnknownRule
 from unihub.checking.scripts import STDIN
 from unihub.checking.targets import UnknownTarget
 from unihub.errors import printable
-from unihub.redaction import without_secrets
+from unihub.errors.redaction import without_secrets
 
 _FORMATS = {"json": checking.as_json, "sarif": checking.as_sarif}
 _WRONG_USAGE = (NothingToCheck, UnknownRule, UnknownTarget)

@@ -10,10 +10,10 @@ from typing import Optional
 import click
 
 from unihub.doctor import diagnose, render
+from unihub.errors.redaction import redacted
 from unihub.inspection import inspector, plain
 from unihub.inspection.model_info import ModelInfo
 from unihub.matrix.values import Status
-from unihub.redaction import redacted
 
 
 @click.command()

@@ -13,10 +13,10 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from unihub import settings
 from unihub.doctor.problem import Problem, Severity
 from unihub.errors import Message, UnihubError, counted, size
+from unihub.errors.redaction import redacted
 from unihub.handles.cache import housekeeping
 from unihub.handles.cache.cache import Cache
 from unihub.handles.sources.legacy import looks_complete
-from unihub.redaction import redacted
 
 _CACHING = "https://www.tensorflow.org/hub/caching"
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")

@@ -231,7 +231,7 @@ def in_template(handle: Any) -> str:
     if isinstance(handle, (str, os.PathLike)):
         handle = path_text(handle)
         if _SURELY_A_PATH.fullmatch(handle) is None:
-            from unihub.redaction import shown
+            from unihub.errors.redaction import shown
 
             handle = shown(handle)
     return repr(handle).replace("{", "{{").replace("}", "}}")
@@ -241,7 +241,7 @@ def _without_secrets(fact: Any, handle: Any = None) -> Any:
     if not isinstance(fact, str):
         return fact
     # Most processes end without an error.
-    from unihub.redaction import shown, without_secrets
+    from unihub.errors.redaction import shown, without_secrets
 
     if isinstance(handle, str):
         # In a sentence nothing tells where a URL with white space in it ends.

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Optional, Union
 
-from unihub.redaction import redacted, shown
+from unihub.errors.redaction import redacted, shown
 
 
 class _Remote:

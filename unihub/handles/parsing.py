@@ -15,6 +15,8 @@ from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Tuple, U
 from urllib.parse import unquote, urlsplit
 
 from unihub.errors import UnihubError, nearest, path_text
+from unihub.errors.redaction import scrubbed
+from unihub.errors.redaction import shown as shown
 from unihub.handles.kinds import (
     CustomHandle,
     GcsArchive,
@@ -29,8 +31,6 @@ from unihub.handles.kinds import (
     TfhubModel,
 )
 from unihub.handles.resolvers import OWN_SCHEMES, resolver_of
-from unihub.redaction import scrubbed
-from unihub.redaction import shown as shown
 
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
 

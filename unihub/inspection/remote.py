@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from unihub import settings
 from unihub.errors import path_text
+from unihub.errors.redaction import redacted
 from unihub.handles import parsing
 from unihub.handles.cache.cache import Cache
 from unihub.handles.download.transfer_errors import TransferError
@@ -29,7 +30,6 @@ from unihub.handles.sources.asking import Answer, ask, probe
 from unihub.handles.sources.context import Context
 from unihub.handles.sources.tfhub import asking_for
 from unihub.inspection.model_info import RemoteInfo
-from unihub.redaction import redacted
 
 _KAGGLE = "https://www.kaggle.com"
 _FOUND = (200, 206)

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Dict, Mapping, Optional, Tuple, Type
 
 from unihub.errors import UnihubError, listed, nearest
-from unihub.redaction import redacted, scrubbed
+from unihub.errors.redaction import redacted, scrubbed
 from unihub.settings.options import GIB as GIB
 from unihub.settings.options import OPTIONS as OPTIONS
 from unihub.settings.options import SECONDS, Kind, Option

@@ -24,6 +24,7 @@ from dataclasses import replace
 from typing import Callable, Optional, Tuple
 
 from unihub.errors import UnihubError, listed
+from unihub.errors.redaction import redacted
 from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.handles.cache import staging, storage
 from unihub.handles.cache.cache_errors import DamagedEntry, IncompleteBuild, NoModelFile
@@ -42,7 +43,6 @@ from unihub.handles.cache.manifest import (
 )
 from unihub.handles.cache.staging import StagingDirectory
 from unihub.handles.cache.storage import objection, require_private
-from unihub.redaction import redacted
 
 MODELS = "models"
 QUARANTINE = "quarantine"

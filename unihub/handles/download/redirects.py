@@ -16,6 +16,7 @@ import urllib3
 from requests.utils import default_user_agent, get_netrc_auth
 
 from unihub.errors import printable, warn
+from unihub.errors.redaction import redacted, scrubbed
 from unihub.handles.download.retrying import Failed, Failure, Limits
 from unihub.handles.download.transfer_errors import (
     CertificateRejected,
@@ -25,7 +26,6 @@ from unihub.handles.download.transfer_errors import (
     UnsafeRedirect,
     UrlNotUsable,
 )
-from unihub.redaction import redacted, scrubbed
 
 _PORTS = {"http": 80, "https": 443}
 # Raised for status lines and headers; RemoteDisconnected, an answer that did not come, is a

@@ -9,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from itertools import groupby
 from typing import Any, Callable, List, Mapping, Optional, Type, TypeVar, Union
 
+from unihub.errors.redaction import redacted
 from unihub.handles.download.transfer_errors import TransferError
-from unihub.redaction import redacted
 
 T = TypeVar("T")
 

@@ -15,6 +15,7 @@ from typing import Any, Mapping, Optional, Tuple, Union
 
 import requests
 
+from unihub.errors.redaction import redacted, scrubbed_logs
 from unihub.handles.download import redirects
 from unihub.handles.download.callbacks import Callbacks
 from unihub.handles.download.digests import Digest, promised
@@ -40,7 +41,6 @@ from unihub.handles.download.transfer_errors import (
     TransferFailed,
     TransferStalled,
 )
-from unihub.redaction import redacted, scrubbed_logs
 
 __all__ = ["Limits", "Transferred", "download", "remove_partial"]
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, BinaryIO, Callable, List, Mapping, Optional, Sequence, Tuple
 
 from unihub.errors import UnihubError
+from unihub.errors.redaction import redacted
 from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.formats.message import UnreadableFile, in_words
 from unihub.handles.archive.extract import ExtractedFile, extract
@@ -16,7 +17,6 @@ from unihub.handles.cache.manifest import Facts
 from unihub.handles.cache.staging import StagingDirectory
 from unihub.handles.kinds import HttpArchive, LocalArchive
 from unihub.handles.sources.context import Context
-from unihub.redaction import redacted
 
 _BLOCK = 1 << 20
 # What macOS adds to archives.

@@ -6,11 +6,11 @@ import contextlib
 from dataclasses import dataclass
 from typing import Mapping, Optional, Union
 
+from unihub.errors.redaction import scrubbed_logs
 from unihub.handles.download import redirects
 from unihub.handles.download.retrying import Failed, Failure, retried, seconds_of_retry_after
 from unihub.handles.download.transfer_errors import TransferFailed
 from unihub.handles.sources.context import Context
-from unihub.redaction import scrubbed_logs
 
 _MOST = 1 << 20
 _MAY_PASS = (408, 429)

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 from urllib.parse import quote, urlencode
 
 from unihub.errors import UnihubError, first_line
+from unihub.errors.redaction import redacted
 from unihub.handles.archive.members import Destination, check_members
 from unihub.handles.cache.manifest import Facts
 from unihub.handles.cache.staging import StagingDirectory
@@ -25,7 +26,6 @@ from unihub.handles.kinds import GcsArchive, GcsFolder, GfileArchive, GfileFolde
 from unihub.handles.sources import gfile
 from unihub.handles.sources.archives import downloaded
 from unihub.handles.sources.context import Context
-from unihub.redaction import redacted
 
 _log = logging.getLogger("unihub")
 

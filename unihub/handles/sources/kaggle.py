@@ -17,12 +17,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 from unihub.errors import UnihubError, first_line, listed, nearest
+from unihub.errors.redaction import scrubbed, scrubbed_logs
 from unihub.handles.cache.manifest import Facts
 from unihub.handles.cache.staging import StagingDirectory
 from unihub.handles.kinds import KaggleModel
 from unihub.handles.sources.archives import downloaded
 from unihub.handles.sources.context import Context
-from unihub.redaction import scrubbed, scrubbed_logs
 
 _PAGE = "https://www.kaggle.com/models/"
 _TRUE = ("true", "1", "t")

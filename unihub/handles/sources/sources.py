@@ -10,6 +10,7 @@ import time
 from typing import Any, Callable, NoReturn, Optional, Union
 
 from unihub.errors import UnihubError, warn
+from unihub.errors.redaction import redacted, scrubbed
 from unihub.formats.not_a_model import require_folder
 from unihub.handles import parsing, resolvers
 from unihub.handles.cache.cache import Cache
@@ -32,7 +33,6 @@ from unihub.handles.kinds import (
 )
 from unihub.handles.sources import legacy
 from unihub.handles.sources.context import Context, HashOfFolder
-from unihub.redaction import redacted, scrubbed
 from unihub.settings import Settings
 
 _MOST_STEPS = 10

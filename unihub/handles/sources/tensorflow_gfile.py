@@ -7,7 +7,7 @@ from typing import Callable, Iterator, List, Tuple, TypeVar
 import tensorflow as tf
 
 from unihub.errors import UnihubError, first_line
-from unihub.redaction import redacted, scrubbed
+from unihub.errors.redaction import redacted, scrubbed
 
 _BLOCK = 1 << 20
 _Read = TypeVar("_Read")

@@ -9,6 +9,7 @@ from typing import Optional
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from unihub.errors import UnihubError
+from unihub.errors.redaction import redacted
 from unihub.handles import parsing
 from unihub.handles.archive.extract_errors import NotAnArchive
 from unihub.handles.cache.manifest import Facts
@@ -19,7 +20,6 @@ from unihub.handles.sources import gcs
 from unihub.handles.sources.archives import downloaded
 from unihub.handles.sources.asking import Answer, ask
 from unihub.handles.sources.context import Context, HashOfFolder
-from unihub.redaction import redacted
 
 _QUERY = "tf-hub-format"
 _PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<")

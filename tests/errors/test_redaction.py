@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unihub.redaction import redacted, scrubbed, scrubbed_logs
+from unihub.errors.redaction import redacted, scrubbed, scrubbed_logs
 
 
 @pytest.mark.parametrize(
