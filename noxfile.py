@@ -185,7 +185,7 @@ def fuzz(session: nox.Session) -> None:
     """The property tests, with examples that no run before had, and more of them."""
     _install(session, *(TF215 if session.python == "3.11" else NEWEST))
     files = session.run("git", "grep", "-lF", "@given(", "--", "tests", silent=True, external=True)
-    env = {**QUIET, "UNIHUB_FUZZ": "1"}
+    env = {**QUIET, "UNIHUB_FUZZ": "500"}
     session.run("pytest", *PARALLEL, *(session.posargs or str(files).split()), env=env)
     if session.python == "3.12":
         env["TF_USE_LEGACY_KERAS"] = "1"

@@ -28,7 +28,7 @@ TREES = {
 }
 
 # The faces: public names, and commands, are imported when they are used.
-FACES = {"__init__.py", "cli/__init__.py", "apis/module/__init__.py"}
+FACES = {"__init__.py", "cli/commands.py", "apis/module/__init__.py"}
 _BY_NAME = ("importlib", "importlib.machinery", "importlib.util", "imp", "pkgutil", "runpy")
 _HARMLESS = {"importlib.metadata", "importlib.util.find_spec", "importlib.machinery.ModuleSpec"}
 _TARGET = re.compile(r"unihub(\.\w+)*(\.|:\w+)?")

@@ -1,3 +1,3 @@
 from unihub.cli import main
 
-main(prog_name="unihub")
+main()

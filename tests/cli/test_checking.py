@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 import unihub
-from unihub.cli import main
+from unihub.cli.commands import main
 
 SCRIPT = """import tensorflow_hub as hub  # the hub
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from conftest import MODELS
 
 import unihub
-from unihub.cli import main
+from unihub.cli.commands import main
 from unihub.matrix import Runtime
 
 SCALAR = str(MODELS / "tf1_hub_scalar")

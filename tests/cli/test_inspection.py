@@ -15,7 +15,7 @@ from handles.places import cache
 from handles.server import Reply, Server
 
 import unihub
-from unihub.cli import main
+from unihub.cli.commands import main
 
 pytestmark = pytest.mark.usefixtures("cache")
 __all__ = ["cache"]

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from handles.places import FILES, cache, tar_gz, write
 from handles.server import Reply, Server
 
-from unihub.cli import main
+from unihub.cli.commands import main
 
 pytestmark = pytest.mark.usefixtures("cache")
 __all__ = ["cache"]

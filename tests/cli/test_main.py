@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 import unihub
-from unihub.cli import main
+from unihub.cli.commands import main
 
 
 def run(*arguments):

@@ -12,7 +12,7 @@ from handles.places import FILES, cache, tar_gz, tree
 from handles.server import Reply, Server
 
 import unihub
-from unihub.cli import main
+from unihub.cli.commands import main
 from unihub.matrix import Runtime
 from unihub.runtime import current_runtime
 

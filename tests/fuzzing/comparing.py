@@ -33,27 +33,30 @@ class Count:
     Attributes:
         models: that were written.
         refused: models that TensorFlow does not write.
-        results: of lines, that were compared.
+        lines: whose results were compared.
         begun_lean: of those, in sessions that began with a lean object.
         lean: of those, from an object that was still lean.
+        values: the tensors, texts and errors that the lines of begun_lean gave.
         undetermined: in which two full loads differ.
     """
 
     models: int = 0
     refused: int = 0
-    results: int = 0
+    lines: int = 0
     begun_lean: int = 0
     lean: int = 0
+    values: int = 0
     undetermined: int = 0
 
 
 @dataclass
 class Line:
-    """What one line of a session gave: results, or the class of an error."""
+    """What one line of a session gave: results, and the class of an error."""
 
     was_lean: bool
     results: List[Any] = field(default_factory=list)
     error: str = ""
+    values: int = 0
 
     @property
     def given(self) -> Any:
@@ -169,6 +172,12 @@ def ran(session: Sequence[str], folder: Path, fast: bool) -> List[Line]:
     """What the lines of a session give, on a load of its own."""
     back = os.getcwd()
     results: List[Any] = []
+    values: List[Any] = []
+
+    def out(value: Any) -> None:
+        values.extend(tf.nest.flatten(value))
+        results.append(frozen(value))
+
     scope = {
         "COPY": tempfile.mkdtemp(dir=str(folder)),
         "ELSEWHERE": str(folder),
@@ -183,7 +192,7 @@ def ran(session: Sequence[str], folder: Path, fast: bool) -> List[Line]:
         "names": lambda m: [one.name for one in variables(m)],
         "np": np,
         "os": os,
-        "out": lambda value: results.append(frozen(value)),
+        "out": out,
         "plain": tf.autograph.experimental.do_not_convert,
         "stacked": stacked,
         "tf": tf,
@@ -197,6 +206,7 @@ def ran(session: Sequence[str], folder: Path, fast: bool) -> List[Line]:
     lines = []
     for code in session:
         results.clear()
+        values.clear()
         line = Line(is_lean(scope["m"]))
         try:
             exec(compile(code, "<session>", "exec"), scope)
@@ -205,6 +215,7 @@ def ran(session: Sequence[str], folder: Path, fast: bool) -> List[Line]:
         finally:
             os.chdir(back)
         line.results = list(results)
+        line.values = len(values) + bool(line.error)
         lines.append(line)
     return lines
 
@@ -230,9 +241,10 @@ def _differences(session: Sequence[str], folder: Path, count: Count) -> List[str
     # The first line loads.
     begun = lean[1].was_lean
     for place, (code, one, other) in enumerate(zip(session, full, lean)):
-        count.results += 1
+        count.lines += 1
         count.begun_lean += begun
         count.lean += other.was_lean
+        count.values += one.values if begun else 0
         if one.given == other.given:
             continue
         # Is it determined at all? What comes after may depend on it.

@@ -356,12 +356,17 @@ LAYER_DEEDS = (
 
 
 @st.composite
-def programs(draw: Any) -> Program:
-    """A model, and what is done with it."""
+def programs(draw: Any, longest: int = 16) -> Program:
+    """A model, and what is done with it.
+
+    Args:
+        draw: hypothesis's.
+        longest: session, in lines.
+    """
     kind = draw(st.sampled_from((modules, modules, modules, modules, keras_models, graphs)))
     source, calls = draw(kind())
     sessions = []
-    for length in draw(st.lists(st.integers(3, 16), min_size=1, max_size=6)):
+    for length in draw(st.lists(st.integers(3, longest), min_size=1, max_size=6)):
         if "v1." not in source and draw(st.integers(0, 3)) == 3:
             deeds = draw(st.lists(st.sampled_from(LAYER_DEEDS), min_size=3, max_size=10))
             sessions.append(("m = layer(PATH)", *deeds))

@@ -17,7 +17,8 @@ from fuzzing.comparing import Count, differences
 from fuzzing.programs import HEAD, Program, programs
 
 # These same ones in each run of the tests; `nox -s fuzz` has others, and more.
-EXAMPLES = 500 if os.environ.get("UNIHUB_FUZZ") else 25
+LONG = bool(os.environ.get("UNIHUB_FUZZ"))
+EXAMPLES = int(os.environ["UNIHUB_FUZZ"]) if LONG else 25
 COUNT = Count()
 
 AFTER_A_FAILED_CALL = f"""{HEAD}
@@ -35,7 +36,7 @@ tf.saved_model.save(model, PATH, signatures=f)
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-@given(programs())
+@given(programs(longest=40 if LONG else 16))
 @example(
     Program(
         AFTER_A_FAILED_CALL,
@@ -55,5 +56,5 @@ def test_what_was_compared(record_property) -> None:
     record_property("compared", str(COUNT))
     print(COUNT)
     if COUNT.models:
-        assert COUNT.lean > COUNT.results / 4
+        assert COUNT.lean > COUNT.lines / 4
         assert COUNT.refused < COUNT.models / 4

@@ -2,92 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
-from typing import List, NamedTuple, Optional
-
-import click
-
-import unihub
-from unihub.errors import UnihubError
-from unihub.errors.system import explained_error
 
 
-class _Command(NamedTuple):
-    target: str
-    purpose: str
+def main() -> None:
+    """Runs the command that this process was started for; it ends with the command's exit code."""
+    if not _inspects_a_folder():
+        from unihub.cli.commands import main
+
+        main(prog_name="unihub")
 
 
-# Imported when used, so that each starts as fast as what it needs.
-_COMMANDS = {
-    "matrix": _Command("unihub.cli.cells:show_matrix", "Prints the compatibility matrix."),
-    "demo": _Command("unihub.cli.cells:demo", "Runs every cell of the matrix that can run here."),
-    "run": _Command("unihub.cli.scripts:run", "Runs a script for tensorflow_hub as it is."),
-    "fetch": _Command("unihub.cli.store:fetch", "Downloads models into the cache."),
-    "cache": _Command("unihub.cli.store:cache", "Shows, verifies and clears the cache."),
-    "convert": _Command(
-        "unihub.cli.convert:convert", "Makes a TF1 Hub module a fine-tunable TF2 SavedModel."
-    ),
-    "inspect": _Command("unihub.cli.inspection:inspect", "Says what a model is and can do."),
-    "check": _Command(
-        "unihub.cli.checking:check", "Says what a script's uses of tensorflow_hub do."
-    ),
-    "doctor": _Command(
-        "unihub.cli.health:doctor", "Says what is installed, what quarrels, what mends it."
-    ),
-    "lock": _Command("unihub.cli.lock:lock", "Records the hashes of a project's models."),
-}
+def _inspects_a_folder() -> bool:
+    """Does what most people want of a folder, without click: it takes longer than the reading."""
+    _, *arguments = sys.argv
+    if len(arguments) != 2 or arguments[0] != "inspect" or "_UNIHUB_COMPLETE" in os.environ:
+        return False
+    folder = arguments[1]
+    if folder.startswith("-") or not os.path.isdir(folder) or sys.stdout.isatty():
+        return False
+    from unihub.cli.quick import inspects
 
-
-class _Group(click.Group):
-    """Knows its commands by name, and shows an error of ours as one block."""
-
-    def list_commands(self, context: click.Context) -> List[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, context: click.Context, name: str) -> Optional[click.Command]:
-        if name not in _COMMANDS:
-            return None
-        module, _, attribute = _COMMANDS[name].target.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, command.purpose) for name, command in _COMMANDS.items()])
-
-    def invoke(self, context: click.Context) -> object:
-        # Click takes them away, and an error may offer them otherwise.
-        arguments = list(context.args)
-        try:
-            return super().invoke(context)
-        except (UnihubError, OSError, UnicodeError) as raised:
-            name = context.invoked_subcommand or ""
-            error = explained_error(raised, f"unihub {name}") or raised
-            if context.params.get("debug") or not isinstance(error, UnihubError):
-                raise
-            # Imported only here, for most commands end without an error.
-            from unihub.cli import remedies
-
-            wanted = {name: self.get_command(context, name)}
-            for other in remedies.offered(error):
-                wanted[other] = self.get_command(context, other)
-            commands = {one: command for one, command in wanted.items() if command is not None}
-            click.echo(remedies.shown(error, commands, name, arguments), err=True)
-            sys.exit(1)
-
-
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(unihub.__version__)
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def main(debug: bool) -> None:
-    """Loads any TensorFlow Hub model in any TensorFlow from 1.15 on.
-    Exit codes: 0 done, 1 an error, 2 wrong usage. `unihub COMMAND -h` has examples.
-
-    \b
-    Example: unihub matrix --runtime tf2
-    """
-
-
-if __name__ == "__main__":
-    main(prog_name="unihub")
+    return inspects(folder)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-from contextlib import contextmanager, suppress
-from typing import Iterator, Optional, Union
+from contextlib import suppress
+from typing import Optional, Union
 
 import click
 
 from unihub.cli.printing import print_json, print_renderable
+from unihub.cli.quick import without_garbage_collection
 from unihub.inspection import inspector, plain
 from unihub.inspection.model_info import ModelInfo, RemoteInfo
 
@@ -46,7 +46,7 @@ def inspect(
     """
     if as_json and html is not None:
         raise click.UsageError("--json and --html exclude each other")
-    with _without_garbage_collection():
+    with without_garbage_collection():
         info = inspector.inspect(handle, download=download)
     if html is not None:
         _write(html, info.as_html())
@@ -55,18 +55,6 @@ def inspect(
         print_json(_as_json(info, variables))
     else:
         _print(info, variables)
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Keeps what is made: looking for garbage only takes time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _as_json(info: Info, variables: bool) -> object:

@@ -7,7 +7,6 @@ already is told at once, any other as soon as it is imported.
 from __future__ import annotations
 
 import sys
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Callable, Dict, Optional, Sequence
@@ -69,10 +68,11 @@ def _layer_of_keras_3() -> Any:
     return KerasLayer
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds Keras as the finders behind it do, and has it told of the layer once it ran.
 
-    wrapt's post-import hooks do the same, but ``import unihub`` imports no wrapt.
+    wrapt's post-import hooks do the same, but ``import unihub`` imports no wrapt; nor
+    importlib.abc, which would take longer than all else that it imports.
     """
 
     tells_keras_of_unihub = True

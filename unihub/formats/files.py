@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 HUB_FILE = "tfhub_module.pb"
@@ -19,6 +18,9 @@ def content_digest(path: str, name: str) -> str:
     The index of the variables holds a checksum of each of them, and fingerprint.pb, since
     TensorFlow 2.12, one of the graph.
     """
+    # Not all that reads a model asks for one.
+    import hashlib
+
     try:
         with open(os.path.join(path, name), "rb") as file:
             return hashlib.sha256(file.read()).hexdigest()
