@@ -33,6 +33,28 @@ model = tf.Module()
 f = tf.function(lambda x: {{"y": x * 2.0}}).get_concrete_function(tf.TensorSpec([None, 4]))
 tf.saved_model.save(model, PATH, signatures=f)
 """
+# A gradient's bits depend on whether there was a trace before.
+GIVEN_BY_NAME = f"""{HEAD}
+model = tf.Module()
+model.v = tf.Variable(tf.cos(tf.reshape(tf.linspace(-1.0, 1.0, 16), [4, 4])))
+@tf.function
+def call(x, power=2, *, shift=None):
+    y = tf.stop_gradient(x) * x
+    y = (tf.nn.softmax(y) + tf.math.erf(y)) * x
+    for i in tf.range(3):
+        y = y * 0.9 + tf.cast(i, tf.float32)
+    y = (y @ model.v) ** power + shift
+    return [y, {{'z': x}}]
+model.__call__ = call
+spec = tf.TensorSpec([None, 4])
+call.get_concrete_function(spec, power=3, shift=spec)
+tf.saved_model.save(model, PATH)
+"""
+SECOND_ORDER = """with tf.GradientTape() as s:
+    s.watch(X)
+    with tf.GradientTape() as t: t.watch(X); y = total(m(X, power=3, shift=X))
+    g = t.gradient(y, X)
+out(s.gradient(g, X))"""
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
@@ -42,6 +64,9 @@ tf.saved_model.save(model, PATH, signatures=f)
         AFTER_A_FAILED_CALL,
         (("m = load(PATH)", "m(1.5)", "out(tf.function(plain(lambda: m(X)))())"),),
     )
+)
+@example(
+    Program(GIVEN_BY_NAME, (("m = load(PATH)", "out(m(x=X, power=3, shift=X))", SECOND_ORDER),))
 )
 @example(
     Program(CLASS_OF_SIGNATURES, (("m = load(PATH)", "out(m(X))", "out(m.__class__.__name__)"),))

@@ -102,10 +102,21 @@ class Routes:
         """How such a call was served before; None where it was not."""
         for convert in (_as_they_are, self._as_tensors):
             try:
-                return self._get(_described(*convert(args, kwargs))[0])
+                converted_args, converted_kwargs = convert(args, kwargs)
+                route = self._get(_described(converted_args, converted_kwargs)[0])
+                # It may have been given its arguments by name, or in another order.
+                bound = None if route else self._bound(converted_args, converted_kwargs)
+                return route if bound is None else self._by_binding.get(_binding(bound))
             except _Unusual:
                 pass
         return None
+
+    def _bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        count = itertools.count()
+        structured = [_structure(value, count) for value in args]
+        return self._direct.arguments.bound(
+            structured, {name: _structure(value, count) for name, value in kwargs.items()}
+        )
 
     def _get(self, key: Any) -> Optional[Route]:
         return self._routes.get(key) or self._of_values.get(key)
@@ -151,11 +162,7 @@ class Routes:
     def _new_route(
         self, args: Sequence[Any], kwargs: Mapping[str, Any], key: Any
     ) -> Optional[Route]:
-        count = itertools.count()
-        structured = [_structure(value, count) for value in args]
-        bound = self._direct.arguments.bound(
-            structured, {name: _structure(value, count) for name, value in kwargs.items()}
-        )
+        bound = self._bound(args, kwargs)
         if bound is None:
             return None
         places = [tensor.place for tensor in tensors(bound)]
