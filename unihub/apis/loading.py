@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator, Optional
 
 import tensorflow as tf
 
-from unihub.apis.request import Request
+from unihub.apis.request import Origin, Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.errors import UnihubError
 from unihub.formats import selection
@@ -43,8 +43,9 @@ def load_saved_model(request: Request) -> Any:
         The loaded object itself where it is callable and no signature was
         asked for; else the same object made callable through the signature.
     """
+    handle, model, graph = request.handle, request.model, request.meta_graph
     load_full = functools.partial(
-        load_meta_graph, request.handle, request.model, request.meta_graph, request.options
+        load_meta_graph, handle, model, graph, request.options, origin=request.origin
     )
     if request.fast:
         # Each of these rooms is imported by the loads that need it.
@@ -53,19 +54,19 @@ def load_saved_model(request: Request) -> Any:
         if may_be_lean(request):
             from unihub.apis.lean.load import load_lean
 
-            with explained(request.handle, request.meta_graph, request.model):
+            with explained(handle, graph, model):
                 lean = load_lean(request, load_full, request.weights)
             if lean is not None:
                 return lean
     loaded = load_full()
-    if request.signature is None and selection.is_callable(request.meta_graph):
-        names = list(request.meta_graph.signatures)
-        selection.choose_output(None, request.handle, request.output_key, request.as_dict, names)
-        _explain_own_call(loaded, request.handle)
+    if request.signature is None and selection.is_callable(graph):
+        names = list(graph.signatures)
+        selection.choose_output(None, handle, request.output_key, request.as_dict, names)
+        _explain_own_call(loaded, handle)
         return loaded
     from unihub.apis.proxy import CallableObject
 
-    return CallableObject(loaded, _call_of(request, loaded))
+    return CallableObject(loaded, _call_of(request, loaded), request.origin)
 
 
 def load_frozen(request: Request) -> Optional[Any]:
@@ -99,6 +100,7 @@ def load_meta_graph(
     options: Any,
     load: Optional[Callable[..., Any]] = None,
     signature: Optional[str] = None,
+    origin: Optional[Origin] = None,
 ) -> Any:
     """Loads one MetaGraph of a SavedModel, with its ops' packages imported.
 
@@ -110,6 +112,7 @@ def load_meta_graph(
         options: tf.saved_model.LoadOptions, or None.
         load: what does it, if not TensorFlow's own.
         signature: that will be called; None where that is not known.
+        origin: how to load it again; None for what is not copied.
 
     Raises:
         MistypedSignature: when the signature describes the graph wrongly.
@@ -150,7 +153,7 @@ def load_meta_graph(
     # tensorflow_hub's KerasLayer reads this mark on objects passed to it.
     loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
     if type(loaded).__name__ == _OWN_CLASS:
-        _refuse_copies(type(loaded))
+        _copy_as_loaded(type(loaded), origin)
     keep_while_traced(loaded)
     if current_runtime() is not Runtime.TF2:
         from unihub.apis.graph_mode import check_weights, offer_initializers
@@ -241,20 +244,19 @@ def _explain_own_call(loaded: Any, handle: str) -> None:
     kind.__call__ = __call__
 
 
-def _refuse_copies(kind: type) -> None:
-    """Makes a class that TensorFlow made for a loaded object refuse copies of it."""
+def _copy_as_loaded(kind: type, origin: Optional[Origin]) -> None:
+    """Has objects of a class that TensorFlow made for a loaded one copied as `copying` says."""
 
-    def refusing(name: str) -> Callable[..., Any]:
+    def method_of(name: str) -> Callable[..., Any]:
         def method(loaded: Any, *args: Any) -> Any:
-            # Few are copied.
-            from unihub.apis.proxy import NotCopied
+            from unihub.apis import copying
 
-            return vars(NotCopied)[name](loaded, *args)
+            return copying.METHODS[name](loaded, origin, *args)
 
         return method
 
-    for name in ("__copy__", "__deepcopy__", "__reduce_ex__"):
-        setattr(kind, name, refusing(name))
+    for name in ("__copy__", "__deepcopy__", "__reduce_ex__", "__setattr__", "__delattr__"):
+        setattr(kind, name, method_of(name))
 
 
 def _check_dtypes(

@@ -3,41 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import pickle
-from typing import Any, Callable, NoReturn, Optional
+from typing import Any, Callable, Optional
 
 import wrapt
 
-from unihub.errors import UnihubError
-
-
-class LoadedNotCopied(UnihubError, TypeError, NotImplementedError, pickle.PicklingError):
-    """A loaded model was to be pickled or deep-copied."""
-
-    code = "loaded-not-copied"
-    what = "a loaded model ({given}) can be neither pickled nor deep-copied."
-    why = "its functions, variables and tables live in the TensorFlow of this process."
-    do = "unihub.save(m, 'copy'); m = unihub.load('copy')  # or send the path, and load it there"
-
-
-class NotCopied:
-    """What is loaded, as far as copying goes; a shallow copy is one as ever."""
-
-    def __copy__(self) -> Any:
-        made: Any = type(self).__new__(type(self))
-        vars(made).update(vars(self))
-        return made
-
-    def __deepcopy__(self, memo: Any) -> NoReturn:
-        raise refusal(self)
-
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise refusal(self)
-
-
-def refusal(loaded: Any) -> LoadedNotCopied:
-    """The error for a loaded object that is to be copied."""
-    return LoadedNotCopied(given=f"{type(loaded).__name__} object")
+from unihub.apis.request import Origin
 
 
 class CallableObject(wrapt.ObjectProxy):  # type: ignore[misc]
@@ -45,11 +15,19 @@ class CallableObject(wrapt.ObjectProxy):  # type: ignore[misc]
 
     Everything else is the wrapped object's: attributes, ``isinstance``,
     tracking, saving.
+
+    Args:
+        wrapped: a loaded object.
+        call: what calling it does.
+        origin: how to load it again; None for what is not copied.
     """
 
-    def __init__(self, wrapped: Any, call: Callable[..., Any]) -> None:
+    def __init__(
+        self, wrapped: Any, call: Callable[..., Any], origin: Optional[Origin] = None
+    ) -> None:
         super().__init__(wrapped)
         self._self_call = call
+        self._self_origin = origin
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._self_call(*args, **kwargs)
@@ -59,11 +37,23 @@ class CallableObject(wrapt.ObjectProxy):  # type: ignore[misc]
         # Else tf.function and others look for the wrapped object's, which has none.
         return inspect.signature(self._self_call)
 
-    def __deepcopy__(self, memo: Any) -> NoReturn:
-        raise refusal(self)
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if not name.startswith("_"):
+            from unihub.apis import copying
 
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise refusal(self)
+            copying.note_edit(self._self_origin, name)
+
+    # Few are copied.
+    def __deepcopy__(self, memo: Any) -> Any:
+        from unihub.apis import copying
+
+        return copying.deep(self.__wrapped__, self._self_origin)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        from unihub.apis import copying
+
+        return copying.reduced(self.__wrapped__, self._self_origin)
 
     def __repr__(self) -> str:
         return f"<callable {self.__wrapped__!r}>"

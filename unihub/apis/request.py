@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Mapping, Optional, Tuple
+from typing import Any, Callable, List, Mapping, Optional, Tuple
 
 from unihub.formats.model import MetaGraph, SavedModel, read_ops
 from unihub.matrix.values import Operation
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How an object was loaded, by which it is copied and sent to other processes.
+
+    Attributes:
+        handle: as the caller wrote it.
+        folder, loaded: that it resolved to, absolute; that or the converted model's.
+        choices: the keyword arguments of the load.
+        stamp: what tells the folder's graph and variables from others in their place.
+        arrive: loads it again; given what `copying.sent` makes of an origin.
+        edited: names of the attributes that were set or deleted since.
+    """
+
+    handle: str
+    folder: str
+    loaded: str
+    choices: Mapping[str, Any]
+    stamp: Tuple[Any, ...]
+    arrive: Callable[..., Any]
+    edited: List[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -25,6 +47,7 @@ class Request:
         fast: whether what a call needs may be loaded without the rest of the model.
         weights: "mmap" to share them between processes, or None.
         arguments: further keyword arguments, for the API that serves.
+        origin: how to load it again; None for what is not copied.
     """
 
     handle: str
@@ -40,6 +63,7 @@ class Request:
     fast: bool = True
     weights: Optional[str] = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    origin: Optional[Origin] = None
 
     def ops(self) -> Tuple[str, ...]:
         """Names of the ops that the chosen MetaGraph uses, read from its file."""

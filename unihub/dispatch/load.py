@@ -7,10 +7,11 @@ import inspect
 import os
 from typing import Any, Dict, Optional, Tuple, Union
 
-from unihub.apis.request import Request
+from unihub.apis.request import Origin, Request
 from unihub.errors import check_choice, in_template, path_text
 from unihub.errors.guard import guarded
 from unihub.formats import selection
+from unihub.formats.files import variables_digest
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
 from unihub.handles import resolving
 from unihub.inspection import safety
@@ -114,13 +115,17 @@ def load(
         check_choice(argument, value, _CHOICES[argument], line)
     safety.check_reaction(on_unsafe, "unihub.load", handle)
     folder = resolving.locate(handle, sha256=sha256)
+    text = given = path_text(handle)
     if not os.path.isabs(folder):
         # What is read later is read from here, wherever the process has gone by then.
-        folder = os.path.join(os.getcwd(), folder)
-    text = path_text(handle)
+        folder = given = os.path.join(os.getcwd(), folder)
+    choices = {"tags": tags, "options": options, "op": operation.value, "api": api, **kwargs}
+    choices.update(signature=signature, output_key=output_key, as_dict=as_dict, training=training)
+    choices.update(sha256=sha256, convert=convert, on_unsafe=on_unsafe, fast=fast, weights=weights)
     with contextlib.ExitStack() as files:
         # Open until the model is loaded: what is checked is what is loaded.
-        model, _ = files.enter_context(open_saved_model(folder))
+        model, file = files.enter_context(open_saved_model(folder))
+        stamp = (file.identity, variables_digest(folder))
         if operation is Operation.CREATION:
             # Imported only here, as below: few ask for what cannot be.
             from unihub.dispatch.refused import CreationIsSaving
@@ -151,8 +156,16 @@ def load(
             fast=fast,
             weights=weights,
             arguments=kwargs,
+            origin=Origin(given, folder, model.path, choices, stamp, arrive),
         )
         return _serve(route.api, request)
+
+
+def arrive(sent: Any, is_copy: bool = False) -> Any:
+    """Loads what was sent by another process, or is copied in this one; pickles name it."""
+    from unihub.dispatch.arrival import loaded
+
+    return loaded(sent, load, is_copy)
 
 
 def _operation(word: Any, line: str) -> Operation:

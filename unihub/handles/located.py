@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 from unihub.errors import path_text
 from unihub.handles import parsing
 from unihub.handles.kinds import LocalArchive, LocalFolder
+
+# Handles with secrets that were fetched in this process, by their text without these.
+_with_secrets: Dict[str, str] = {}
 
 # What locks, fetches and refuses is imported where it has something to do.
 
@@ -42,9 +45,16 @@ def locate(handle: Any, sha256: Optional[str], locked_by: Optional[str]) -> str:
 
         wanted = given if locked_by is None else lockfile.pinned(given, lock)
         path = fetch(wanted, path_text(handle), settings.current(), sha256)
+        if given.shown != str(given):
+            _with_secrets[parsing.shown(path_text(handle))] = path_text(handle)
     if locked_by is not None:
         lockfile.check(given, path, lock)
     return path
+
+
+def with_secret(shown: str) -> Optional[str]:
+    """The handle that was fetched in this process and is shown so; None for none."""
+    return _with_secrets.get(shown)
 
 
 def _suggest(text: str) -> None:

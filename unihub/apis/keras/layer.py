@@ -156,6 +156,17 @@ class CommonLayer:
         """Makes the layer that ``__init__`` was called for; ``kwargs`` are for Keras."""
         raise NotImplementedError
 
+    def __reduce__(self) -> Any:
+        # Few are copied.
+        from unihub.apis.keras.copying import reduced_layer
+
+        return reduced_layer(self)
+
+    @classmethod
+    def from_trusted_config(cls, config: Dict[str, Any]) -> Any:
+        """Makes a layer from a config of whom may run code here, as whoever sends pickles."""
+        return cls.from_config(config)  # type: ignore[attr-defined]
+
     def __repr__(self) -> str:
         apart = told_apart(self._keras)
         if apart is None:

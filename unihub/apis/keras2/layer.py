@@ -8,6 +8,7 @@ from typing import Any, Dict, Optional, Tuple
 import tensorflow as tf
 
 from unihub.apis import traces
+from unihub.apis.copying import shallow
 from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch
 from unihub.apis.keras.errors import SignatureRequired
 from unihub.apis.keras.kerases import check_keras, keras_module, keras_of
@@ -27,7 +28,7 @@ from unihub.apis.keras.layer import (
     say_once_that_dtypes_stay,
 )
 from unihub.apis.loading import load_frozen, load_meta_graph
-from unihub.apis.proxy import CallableObject, NotCopied
+from unihub.apis.proxy import CallableObject
 from unihub.apis.refused import why_refused
 from unihub.apis.request import Request
 from unihub.apis.signature import size_test
@@ -49,7 +50,7 @@ _NOT_FITTING = (TypeError, ValueError, tf.errors.InvalidArgumentError)
 Tags = Tuple[str, ...]
 
 
-class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
+class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
     """Wraps a SavedModel, or any callable, as a layer of Keras 2 or tf_keras.
 
     An instance of tensorflow_hub's KerasLayer, which reads its configs and
@@ -113,6 +114,9 @@ class KerasLayer(NotCopied, CommonLayer, _HubKerasLayer):  # type: ignore[misc]
             # tensorflow_hub 0.12 asks the whole object whether it takes `training`,
             # and then passes it to the signature, which does not.
             self._has_training_argument = False
+
+    def __copy__(self) -> KerasLayer:
+        return shallow(self)  # type: ignore[no-any-return]
 
     @property
     def resolved_object(self) -> Any:

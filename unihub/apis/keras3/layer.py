@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 from keras.src.saving.serialization_lib import in_safe_mode
 
+from unihub.apis.copying import LoadedNotCopied
 from unihub.apis.inputs import described
 from unihub.apis.keras import errors
 from unihub.apis.keras.layer import (
@@ -31,6 +32,7 @@ from unihub.apis.keras3.variables import SharedVariable, follow_layers, shared_v
 from unihub.apis.loading import load_frozen, load_meta_graph
 from unihub.apis.request import Request
 from unihub.errors.guard import guarded
+from unihub.errors.redaction import shown
 from unihub.formats import selection
 from unihub.formats.model import open_saved_model
 from unihub.handles import resolving
@@ -265,6 +267,19 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         with of_config(handle):
             # A file has no say in what is done about a model that acts.
             return cls(**{**config, "handle": _TrustedHandle(handle), "on_unsafe": None})
+
+    @classmethod
+    def from_trusted_config(cls, config: dict[str, Any]) -> KerasLayer:
+        return cls.from_config(config, safe_mode=False)
+
+    def __reduce__(self) -> Any:
+        try:
+            return super().__reduce__()
+        except LoadedNotCopied:
+            if isinstance(self._handle, str) and shown(self._handle) != self._handle:
+                raise
+        # Keras writes all the weights, whatever they have become.
+        return keras.layers.Layer.__reduce__(self)
 
     def _outputs(self, inputs: Any, keywords: dict[str, Any]) -> Any:
         callee = self._callee

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from typing import Any, ClassVar, Dict, FrozenSet, Iterator, Mapping, Optional, Sequence
+from typing import Any, ClassVar, Dict, FrozenSet, Iterator, Mapping, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
@@ -52,8 +52,18 @@ class Lean:
     def __copy__(self) -> Any:
         return copy.copy(self._lean_full())
 
+    # Few are copied.
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.__reduce_ex__(4)
+
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self._lean_full().__reduce_ex__(protocol)
+        from unihub.apis import copying
+
+        raise copying.refused_part(self, *self._lean_part())
+
+    def _lean_part(self) -> Tuple[str, Optional[str]]:
+        """The handle of the model that it is a part of, and the signature."""
+        raise NotImplementedError
 
     def _lean_full(self) -> Any:
         raise NotImplementedError
@@ -103,6 +113,10 @@ class LeanFunction(Lean):
     def _lean_full(self) -> Any:
         function = object.__getattribute__(self, "_lean_function")
         return function.of(function.model.full())
+
+    def _lean_part(self) -> Tuple[str, Optional[str]]:
+        function = object.__getattribute__(self, "_lean_function")
+        return function.model.handle, function.signature
 
 
 class LeanCall(LeanFunction):
@@ -197,6 +211,9 @@ class LeanSignatures(Lean, Mapping[str, Any]):
     def _lean_full(self) -> Any:
         return object.__getattribute__(self, "_lean_model").full().signatures
 
+    def _lean_part(self) -> Tuple[str, Optional[str]]:
+        return self._lean_model.handle, next(iter(self), None)
+
     def _lean_load(self, name: str) -> Any:
         try:
             return _lean_signature(self._lean_model.function(name))
@@ -248,6 +265,21 @@ class LeanObject(Lean):
     def _maybe_initialize_trackable(self) -> None:
         """TensorFlow's way to prepare what it tracks: the full object does so itself."""
 
+    def __deepcopy__(self, memo: Any) -> Any:
+        from unihub.apis import copying
+
+        return copying.deep(self._lean_changeable(), self._lean_model.origin)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        from unihub.apis import copying
+
+        return copying.reduced(self._lean_changeable(), self._lean_model.origin)
+
+    def _lean_changeable(self) -> Any:
+        """The full object where variables may have changed; itself where there are none yet."""
+        model = self._lean_model
+        return model.full() if model.has_variables else self
+
     def __getattr__(self, name: str) -> Any:
         if name == _SIGNATURES and self._lean_signatures is not None:
             return self._lean_signatures
@@ -275,6 +307,9 @@ class LeanObject(Lean):
         return object.__getattribute__(self, "_lean_model").full()
 
     def _lean_changed(self, name: str) -> None:
+        origin = self._lean_model.origin
+        if origin is not None:
+            origin.edited.append(name)
         if name == _SIGNATURES:
             object.__setattr__(self, "_lean_signatures", None)
 

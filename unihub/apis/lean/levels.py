@@ -19,6 +19,7 @@ from unihub.apis.lean.routes import Route, Routes
 from unihub.apis.lean.store import Store
 from unihub.apis.lean.threads import at_top_level
 from unihub.apis.own_call import call_explained
+from unihub.apis.request import Origin
 
 _log = logging.getLogger(__name__)
 
@@ -42,12 +43,14 @@ class Source:
         store: of its files.
         load_full: loads the full object; takes ``load=``, what to call in the place
             of tf.saved_model.load.
+        origin: how to load it again; None for what is not copied.
     """
 
     handle: str
     wanted: str
     store: Store
     load_full: Callable[..., Any]
+    origin: Optional[Origin] = None
 
 
 class Model:
@@ -94,6 +97,16 @@ class Model:
     def handle(self) -> str:
         """As the caller wrote it."""
         return self._source.handle
+
+    @property
+    def origin(self) -> Optional[Origin]:
+        """How to load it again; None for what is not copied."""
+        return self._source.origin
+
+    @property
+    def has_variables(self) -> bool:
+        """Whether there are tf.Variables, which others may write to."""
+        return self.is_full or bool(self._variables())
 
     @property
     def has_objects(self) -> bool:

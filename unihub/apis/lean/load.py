@@ -100,7 +100,8 @@ def build(
         stamp=files.stamp(path),
     )
     wanted = "its own __call__" if signature is None else f"signature {signature.name!r}"
-    model = Model(Source(request.handle, wanted, store_of(model_files), load_full))
+    source = Source(request.handle, wanted, store_of(model_files), load_full, request.origin)
+    model = Model(source)
     with saved_model_file(path) as file:
         meta_graph = model_files.meta_graph()
         # The stamp, which a later full load goes by, is that of this very content.

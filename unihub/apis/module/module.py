@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Type
 
 import tensorflow as tf
 
+from unihub.apis.copying import NotCopied
 from unihub.apis.module.apply import apply_signature, is_inside
 from unihub.apis.module.errors import EvaluationOver, NoDefaultOutput, NotInGraphMode, OtherGraph
 from unihub.apis.module.initialize import run_initializers
@@ -24,7 +25,6 @@ from unihub.apis.module.tensors import (
     with_named,
 )
 from unihub.apis.module.variant import DEFAULT_SIGNATURE, split_scope
-from unihub.apis.proxy import NotCopied
 from unihub.errors import listed, nearest, path_text
 from unihub.inspection import safety
 
