@@ -14,7 +14,7 @@ from unihub.handles.cache.cache_errors import CacheNotWritable, DiskFull, Inodes
 _log = logging.getLogger(__name__)
 
 # Smaller weights are read faster than they are shared.
-_WORTH_SHARING = 8 << 20
+WORTH_SHARING = 8 << 20
 
 
 def loaded(sent: Sent, load: Callable[..., Any], is_copy: bool = False) -> Any:
@@ -39,14 +39,14 @@ def loaded(sent: Sent, load: Callable[..., Any], is_copy: bool = False) -> Any:
     try:
         return load(handle, **choices)
     except (CacheNotWritable, DiskFull, InodesFull) as error:
-        if "weights" not in choices or "weights" in sent.choices:
+        if choices.pop("weights", None) is None:
             raise
         _log.info("%s: weights are not shared: %s", sent.handle, error)
-        return load(handle, **sent.choices)
+        return load(handle, **choices)
 
 
 def _are_weights_large(folder: str) -> bool:
     variables = os.path.join(folder, os.path.dirname(CHECKPOINT))
     if not os.path.isdir(variables):
         return False
-    return sum(entry.stat().st_size for entry in os.scandir(variables)) >= _WORTH_SHARING
+    return sum(entry.stat().st_size for entry in os.scandir(variables)) >= WORTH_SHARING
