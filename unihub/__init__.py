@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from unihub.dispatch.support import support as support
     from unihub.dropin.shim import install as install
     from unihub.dropin.shim import uninstall as uninstall
+    from unihub.engines.predictor import Predictor as Predictor
     from unihub.errors import MatrixRefusal as MatrixRefusal
     from unihub.errors import UnihubError as UnihubError
     from unihub.handles.resolvers import register_resolver as register_resolver
@@ -42,6 +43,7 @@ _OWN = {
     "Format": "matrix",
     "MatrixRefusal": "errors",
     "Operation": "matrix",
+    "Predictor": "engines.predictor",
     "Runtime": "matrix",
     "Status": "matrix",
     "UnihubError": "errors",

@@ -1,0 +1,284 @@
+"""Columns in, columns out, by models of every format."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import MODELS
+from golden import check_golden
+
+import unihub
+from unihub.engines.errors import (
+    BadRow,
+    ColumnsNotAlike,
+    NoSignatureToPredict,
+    NoSuchColumn,
+    NotByRow,
+    NotColumns,
+)
+from unihub.matrix import Runtime
+from unihub.runtime import current_runtime
+
+MODEL = str(MODELS / "tf2_reusable")
+MULTI = str(MODELS / "tf1_hub_multi")
+IMAGE = str(MODELS / "tf1_hub_image")
+X = np.arange(21, dtype=np.float32).reshape(7, 3)
+
+# Signatures of the fixtures, whose answers TensorFlow gave when they were made.
+SIGNATURES = [
+    ("tf1_hub_multi", "pair"),
+    ("tf1_hub_multi", "statistics"),
+    ("tf1_hub_text", "default"),
+    ("tf1_hub_image", "image_feature_vector"),
+    ("tf1_saved_model_pb", "serving_default"),
+    ("tf1_saved_model_table", "serving_default"),
+    ("tf2_reusable", "serving_default"),
+    ("tf2_text", "serving_default"),
+]
+
+
+def answers(name, signature):
+    found = dict(np.load(str(MODELS / f"{name}.expected.npz"), allow_pickle=True))
+    split = {"in": {}, "out": {}}
+    for key, value in found.items():
+        side, owner, part = key.split("|")
+        if owner == signature:
+            split[side][part] = value
+    return split["in"], split["out"]
+
+
+@pytest.mark.parametrize(("name", "signature"), SIGNATURES)
+def test_every_format_answers_by_columns(name, signature):
+    inputs, outputs = answers(name, signature)
+    made = unihub.Predictor(MODELS / name, signature=signature, batch_size=3)
+    predict = pickle.loads(pickle.dumps(made))
+    for given in (inputs, {part: value.tolist() for part, value in inputs.items()}):
+        found = predict(given)
+        assert set(found) == set(outputs)
+        for part, value in outputs.items():
+            if value.dtype.kind == "f":
+                np.testing.assert_allclose(found[part], value, rtol=1e-5)
+            else:
+                assert found[part].tolist() == value.tolist()
+
+
+def test_a_pickle_is_small_and_without_the_model():
+    predict = unihub.Predictor(MODEL)
+    before = predict({"x": X})["output_0"].tolist()
+    written = pickle.dumps(predict)
+    assert len(written) < 2_000
+    again = pickle.loads(written)
+    assert again({"x": X})["output_0"].tolist() == before
+    assert len(pickle.dumps(again)) < 2_000
+
+
+@pytest.mark.parametrize("pad", [False, True])
+def test_batches_of_any_size_are_padded_and_cut(pad):
+    predict = unihub.Predictor(MODEL, batch_size=4, pad=pad)
+    whole = predict({"x": X})["output_0"]
+    assert whole.shape == (7, 2)
+    for rows in (0, 1, 4, 5):
+        found = predict({"x": X[:rows]})["output_0"]
+        assert found.shape == (rows, 2)
+        np.testing.assert_allclose(found, whole[:rows], rtol=1e-6)
+
+
+class Fixed(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([4, 2], tf.float32, "x")])
+    def call(self, x):
+        return {"y": x * 2.0, "total": tf.reduce_sum(x)}
+
+
+@pytest.fixture(scope="module")
+def fixed(tmp_path_factory):
+    if not tf.executing_eagerly():
+        pytest.skip("the model is written eagerly")
+    path = str(tmp_path_factory.mktemp("models") / "fixed")
+    model = Fixed()
+    tf.saved_model.save(model, path, signatures=model.call)
+    return path
+
+
+def test_a_signature_of_one_batch_size(fixed):
+    predict = unihub.Predictor(fixed, batch_size=100)
+    x = np.arange(22.0).reshape(11, 2)
+    found = predict({"x": x})
+    # A number of the whole batch is no column.
+    assert list(found) == ["y"]
+    assert found["y"].tolist() == (x * 2).tolist()
+
+
+def test_outputs_that_are_not_by_row(fixed):
+    with pytest.raises(NotByRow) as refused:
+        unihub.Predictor(fixed, outputs=["total"])
+    check_golden("not-by-row", str(refused.value), {"unihub": unihub}, path=fixed)
+
+
+@pytest.mark.skipif(current_runtime() is not Runtime.TF2, reason="functions of the runtime of TF2")
+def test_batches_of_other_sizes_trace_nothing():
+    from tensorflow.python.eager import context
+
+    names = getattr(context.context(), "list_function_names", None)
+    if names is None:
+        pytest.skip(f"TensorFlow {tf.__version__} does not list its functions")
+    for model, column in ((MODEL, "x"), (str(MODELS / "tf1_hub_multi"), "default")):
+        predict = unihub.Predictor(model, batch_size=5)
+        predict({column: X[:5]})
+        before = set(names())
+        for rows in (1, 2, 3, 4, 7):
+            predict({column: X[:rows]})
+        assert set(names()) == before
+
+
+def test_columns_and_outputs_are_chosen_by_name():
+    inputs, outputs = answers("tf1_hub_multi", "pair")
+    predict = unihub.Predictor(
+        MULTI, signature="pair", inputs={"left": "a", "right": "b"}, outputs={"larger": "is_larger"}
+    )
+    found = predict({"b": inputs["right"], "a": inputs["left"], "id": np.arange(4)})
+    assert list(found) == ["is_larger"]
+    assert found["is_larger"].tolist() == outputs["larger"].tolist()
+    # The only column is the only input, whatever its name.
+    assert set(unihub.Predictor(MODEL)({"anything": X})) == {"output_0"}
+
+
+def test_a_column_that_is_missing():
+    with pytest.raises(NoSuchColumn) as refused:
+        unihub.Predictor(MULTI, signature="pair")({"left": X, "write": X})
+    check_golden("no-such-column", str(refused.value), {"unihub": unihub}, path=MULTI)
+
+
+def test_what_is_no_column():
+    predictor = unihub.Predictor(MODEL)
+    with pytest.raises(NotColumns) as refused:
+        predictor(7)
+    check_golden("not-columns", str(refused.value), {"predictor": predictor, "column": X})
+    columns = {"x": X, "y": X[:3]}
+    with pytest.raises(ColumnsNotAlike) as refused:
+        predictor(columns)
+    check_golden("columns-not-alike", str(refused.value))
+
+
+def test_a_model_without_an_evident_signature():
+    path = str(MODELS / "tf2_sub_objects")
+    with pytest.raises(NoSignatureToPredict) as refused:
+        unihub.Predictor(path)
+    obj = tf.Module()
+    obj.call = tf.function(lambda x: x, input_signature=[tf.TensorSpec([None])])
+    at_hand = {"unihub": unihub, "tf": tf, "obj": obj, "path": "new"}
+    check_golden("no-signature-to-predict", str(refused.value), at_hand, model=path)
+
+
+def test_numbers_are_cast_by_the_signature():
+    expected = unihub.Predictor(MODEL)({"x": X})["output_0"].tolist()
+    for x in (X.astype(np.float64), X.astype(np.int16), X.astype(str).tolist(), X.tolist()):
+        assert unihub.Predictor(MODEL)({"x": x})["output_0"].tolist() == expected
+
+
+BAD = [[1.0, 2.0, 3.0], None, [1.0, 2.0], ["a", "b", "c"], [4.0, 5.0, 6.0]]
+
+
+def test_a_bad_row_is_an_error_that_names_it():
+    with pytest.raises(BadRow) as refused:
+        unihub.Predictor(MODEL)({"x": BAD})
+    check_golden("bad-row", str(refused.value), {"unihub": unihub}, path=MODEL)
+    assert refused.value.facts["row"] == 1
+
+
+def test_bad_rows_are_null_and_counted():
+    predict = unihub.Predictor(MODEL, on_bad="null", batch_size=1)
+    found = predict({"x": BAD})["output_0"]
+    assert found.mask[:, 0].tolist() == [False, True, True, True, False]
+    good = predict({"x": [BAD[0], BAD[4]]})["output_0"]
+    assert found[[0, 4]].tolist() == good.tolist()
+    assert (predict.rows, predict.bad_rows) == (7, 3)
+
+
+def test_rows_that_are_bad_in_one_input_leave_the_others_in_step():
+    inputs, outputs = answers("tf1_hub_multi", "pair")
+    left, right = list(inputs["left"]), list(inputs["right"])
+    left[1] = None
+    right[2] = [1.5]
+    found = unihub.Predictor(MULTI, signature="pair", on_bad="null")({"left": left, "right": right})
+    mask = found["larger"].mask[:, 0].tolist()
+    assert mask == [False, True, True, False]
+    for row in (0, 3):
+        assert found["larger"].data[row].tolist() == outputs["larger"][row].tolist()
+
+
+@pytest.mark.parametrize("value", [1e400, 3.5, -1, 2**40, "x", b"\xff", [[1]], object()])
+def test_what_an_integer_input_takes(value):
+    left = [[1.0, 2.0, 3.0]]
+    predict = unihub.Predictor(MULTI, signature="pair", on_bad="null")
+    predict({"left": left, "right": [[value]]})
+    assert predict.bad_rows == (0 if value == -1 else 1)
+
+
+def png(image):
+    """An image of 8-bit RGB as a PNG."""
+    height, width, _ = image.shape
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    rows = b"".join(b"\0" + row.tobytes() for row in image)
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + parts
+
+
+def test_images_are_decoded_and_resized():
+    images = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
+    column = [png(image) for image in images]
+    expected = unihub.Predictor(IMAGE)({"images": images.astype(np.float32) / 255})["default"]
+    found = unihub.Predictor(IMAGE)({"images": column})["default"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    larger = png(images[0].repeat(2, 0).repeat(2, 1))
+    found = unihub.Predictor(IMAGE, resize=True)({"images": [larger, column[1]]})
+    assert np.isfinite(found["default"]).all()
+    predict = unihub.Predictor(IMAGE, on_bad="null")
+    predict({"images": [larger, column[0], b"no image", png(images[1][:4])]})
+    assert predict.bad_rows == 3
+
+
+def test_arrow_and_pandas_come_back_as_they_came():
+    arrow = pytest.importorskip("pyarrow")
+    predict = unihub.Predictor(MODEL, on_bad="null", batch_size=2)
+    expected = predict({"x": X})["output_0"]
+    column = arrow.array([*X.tolist(), None])
+    for kind in (arrow.RecordBatch, arrow.Table):
+        found = predict(kind.from_arrays([column], names=["x"]))
+        assert type(found) is kind
+        assert found.schema.field("output_0").type == arrow.list_(arrow.float32(), 2)
+        assert found.column(0).to_pylist() == [*expected.tolist(), None]
+    fixed = arrow.FixedSizeListArray.from_arrays(arrow.array(X.reshape(-1)), 3)
+    found = predict(arrow.RecordBatch.from_arrays([fixed], names=["x"]))
+    assert found.column(0).to_pylist() == expected.tolist()
+
+
+def test_arrow_of_text_and_numbers():
+    arrow = pytest.importorskip("pyarrow")
+    inputs, outputs = answers("tf1_saved_model_table", "serving_default")
+    predict = unihub.Predictor(MODELS / "tf1_saved_model_table", on_bad="null")
+    words = [word.decode() for word in inputs["words"].tolist()]
+    found = predict(arrow.table({"words": [*words, None]}))
+    assert found.column("ids").to_pylist() == [*outputs["ids"].tolist(), None]
+    assert found.column("ids").type == arrow.int64()
+    assert predict(arrow.table({"words": arrow.array([], arrow.string())})).num_rows == 0
+
+
+def test_pandas_frames_keep_their_index():
+    pandas = pytest.importorskip("pandas")
+    predict = unihub.Predictor(MODELS / "tf1_hub_scalar", on_bad="null")
+    frame = pandas.DataFrame({"x": [1.0, 2.0], "other": ["a", "b"]}, index=["one", "two"])
+    found = unihub.Predictor(MODELS / "tf1_hub_scalar", inputs={"default": "x"})(frame)
+    assert list(found.index) == ["one", "two"]
+    assert found["default"].dtype == np.float32
+    found = predict(pandas.DataFrame({"default": pandas.Series([1.0, None], dtype=object)}))
+    assert found["default"].isna().tolist() == [False, True]

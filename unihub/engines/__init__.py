@@ -1,0 +1,1 @@
+"""Models over many rows: columns in, columns out, in this process and on engines."""

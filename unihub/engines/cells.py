@@ -1,0 +1,168 @@
+"""A column as the array that an input takes, row by row where that is needed."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from unihub.engines.frames import as_numpy
+from unihub.formats.model import TensorInfo
+
+# What makes an array of the bytes of an image.
+Decode = Callable[[bytes], Any]
+# Why rows are bad, by their number.
+Bad = Dict[int, str]
+
+
+class _NotFitting(Exception):
+    """Why one value is bad."""
+
+
+def array_of(column: Any, info: TensorInfo, decode: Optional[Decode]) -> Tuple[Any, Bad]:
+    """The array of a column, for an input.
+
+    Args:
+        column: of any kind.
+        info: of the input.
+        decode: makes arrays of images; None where bytes are no images.
+
+    Returns:
+        The values of the good rows, in their order, and why the others are bad.
+    """
+    values = as_numpy(column)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf" and info.dtype != "string":
+        whole = _whole(values, info)
+        if whole is not None:
+            return whole, {}
+    good: List[Any] = []
+    bad: Bad = {}
+    for row, value in enumerate(values):
+        try:
+            good.append(_cell(value, info, decode))
+        except _NotFitting as error:
+            bad[row] = str(error)
+    sizes: List[Any] = list((info.shape or ())[1:])
+    if info.shape is None and good:
+        sizes = list(np.shape(good[0]))
+    if None in sizes:
+        # Of free sizes all rows of a call have the first one's.
+        sizes = list(np.shape(good[0])) if good else [size or 0 for size in sizes]
+    for place, row in enumerate([r for r in range(len(values)) if r not in bad]):
+        if list(np.shape(good[place])) != sizes:
+            bad[row] = f"its shape is {np.shape(good[place])}, and other rows have {tuple(sizes)}."
+            good[place] = None
+    kept = [value for value in good if value is not None]
+    dtype: Any = object if info.dtype == "string" else np.dtype(info.dtype)
+    made = np.empty([len(kept), *sizes], dtype)
+    for place, value in enumerate(kept):
+        made[place] = value
+    return made, bad
+
+
+def _whole(values: Any, info: TensorInfo) -> Optional[Any]:
+    """All rows at once; None where they are to be looked at one by one."""
+    if info.shape is not None:
+        sizes = info.shape[1:]
+        if values.ndim != len(info.shape) or any(
+            size not in (None, given) for size, given in zip(sizes, values.shape[1:])
+        ):
+            return None
+    dtype = np.dtype(info.dtype)
+    if values.dtype == dtype:
+        return values
+    if dtype.kind == "f" and values.dtype.kind in "biuf":
+        return values.astype(dtype)
+    if dtype.kind in "iu" and values.dtype.kind in "iu" and _is_in_range(values, dtype):
+        return values.astype(dtype)
+    return None
+
+
+def _is_in_range(values: Any, dtype: Any) -> bool:
+    limits = np.iinfo(dtype)
+    return not values.size or (int(values.min()) >= limits.min and int(values.max()) <= limits.max)
+
+
+def _cell(value: Any, info: TensorInfo, decode: Optional[Decode]) -> Any:
+    """One row's value.
+
+    Raises:
+        _NotFitting: why it is bad.
+    """
+    if value is None or (isinstance(value, float) and value != value and info.dtype == "string"):
+        raise _NotFitting("it is null.")
+    if info.dtype == "string":
+        return _strings(value, info)
+    if isinstance(value, (bytes, bytearray)) and decode is not None:
+        try:
+            found = decode(bytes(value))
+        # Decoders raise what they like.
+        except Exception as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise _NotFitting(f"its image cannot be decoded: {reason[:200]}") from None
+    else:
+        found = _number(value, info)
+    if info.shape is not None:
+        wanted, given = info.shape[1:], np.shape(found)
+        if len(wanted) != len(given) or any(w not in (None, g) for w, g in zip(wanted, given)):
+            raise _NotFitting(f"its shape is {given}.")
+    return found
+
+
+def _strings(value: Any, info: TensorInfo) -> Any:
+    def text(one: Any) -> bytes:
+        if isinstance(one, str):
+            return one.encode("utf-8", "surrogateescape")
+        if isinstance(one, (bytes, bytearray)):
+            return bytes(one)
+        raise _NotFitting(f"it is {type(one).__name__}, and no text.")
+
+    if not isinstance(value, (list, tuple, np.ndarray)):
+        if info.shape is not None and len(info.shape) != 1:
+            raise _NotFitting("its shape is ().")
+        return text(value)
+    found = np.array(value, object)
+    flat = np.empty(found.size, object)
+    flat[:] = [text(one) for one in found.reshape(-1)]
+    wanted = None if info.shape is None else info.shape[1:]
+    given = found.shape
+    if wanted is not None and (
+        len(wanted) != len(given) or any(w not in (None, g) for w, g in zip(wanted, given))
+    ):
+        raise _NotFitting(f"its shape is {given}.")
+    return flat.reshape(given)
+
+
+def _number(value: Any, info: TensorInfo) -> Any:
+    dtype = np.dtype(info.dtype)
+    try:
+        found = np.asarray(value)
+        if found.dtype.kind in "US" and dtype.kind in "iuf":
+            # As csv has numbers.
+            found = found.astype(np.float64 if dtype.kind == "f" else np.int64)
+        elif found.dtype.kind == "O":
+            found = np.asarray(_plain(value), None)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _NotFitting(f"{error}.") from None
+    if found.dtype.kind not in "biuf":
+        raise _NotFitting(f"it is {type(value).__name__}, and no number.")
+    if dtype.kind in "iu" and (
+        (found.dtype.kind == "f" and not _is_whole(found)) or not _is_in_range(found, dtype)
+    ):
+        raise _NotFitting(f"its value {found.tolist()!r} is none of {info.dtype}."[:200])
+    if dtype.kind == "b" and found.dtype.kind != "b":
+        raise _NotFitting(f"it is {found.dtype}, and no bool.")
+    return found.astype(dtype)
+
+
+def _is_whole(found: Any) -> bool:
+    return bool(np.isfinite(found).all() and np.array_equal(found, np.trunc(found)))
+
+
+def _plain(value: Any) -> Any:
+    """Nested lists of what may be arrays of arrays."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(one) for one in value]
+    if value is None:
+        raise ValueError("there is a null in it")
+    return value

@@ -1,0 +1,177 @@
+"""Which columns are which inputs, and which outputs become columns, by a signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Union
+
+from unihub.engines.errors import NoSignatureToPredict, NoSuchColumn, NotByRow
+from unihub.errors import listed, nearest
+from unihub.formats import selection
+from unihub.formats.model import DENSE, MetaGraph, Signature, TensorInfo, open_saved_model
+
+Names = Union[Mapping[str, str], Iterable[str], None]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A signature, and how columns go in and come out.
+
+    Attributes:
+        handle: of the model, without secrets.
+        signature: that is called.
+        inputs: the column of each input that was named; others are told by `columns_of`.
+        outputs: the signature's name of each column that comes out.
+        batch: the only number of rows that the signature takes; None for any.
+    """
+
+    handle: str
+    signature: Signature
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    batch: Optional[int]
+
+    def columns_of(self, names: Sequence[str]) -> Dict[str, str]:
+        """The column of each input.
+
+        Args:
+            names: of the columns that there are.
+
+        Raises:
+            NoSuchColumn: an input has none.
+        """
+        wanted = list(self.signature.inputs)
+        found = {name: self.inputs.get(name, name) for name in wanted}
+        if len(wanted) == len(names) == 1 and not self.inputs:
+            return {wanted[0]: names[0]}
+        for name, column in found.items():
+            if column not in names:
+                accepted = ", ".join(f"{n}: {i}" for n, i in self.signature.inputs.items())
+                raise NoSuchColumn(
+                    name=name,
+                    handle=self.handle,
+                    columns=listed(names),
+                    signature=self.signature.name,
+                    accepted=accepted,
+                    nearest=nearest(column, [n for n in names if n not in found.values()] or names),
+                )
+        return found
+
+    def info_of(self, column: str) -> TensorInfo:
+        """What the signature says of a column that comes out."""
+        info: TensorInfo = self.signature.outputs[self.outputs[column]]
+        return info
+
+
+def chosen(
+    folder: str,
+    handle: str,
+    tags: Optional[selection.Tags] = None,
+    signature: Optional[str] = None,
+    inputs: Names = None,
+    outputs: Names = None,
+) -> Chosen:
+    """The signature of a model, by the choices of a Predictor.
+
+    Args:
+        folder: of the model.
+        handle: for errors.
+        tags: of the MetaGraph.
+        signature: its name; None for the evident one.
+        inputs: columns by the inputs' names.
+        outputs: names of outputs, or columns by them; None for all that are by row.
+
+    Raises:
+        NoSignatureToPredict: none is evident.
+        UnknownSignature: there is none of that name.
+        NotByRow: an input or output is no column.
+    """
+    with open_saved_model(folder) as (model, _):
+        graph = selection.choose_meta_graph(model, handle, tags=tags)
+    found = _signature(graph, handle, signature)
+    batches = {_batch_of(name, info, found, handle) for name, info in found.inputs.items()}
+    fixed = batches - {None}
+    given = dict(inputs) if isinstance(inputs, Mapping) else {}
+    if inputs is not None and not isinstance(inputs, Mapping):
+        given = dict(zip(found.inputs, [inputs] if isinstance(inputs, str) else inputs))
+    for name in given:
+        if name not in found.inputs:
+            raise _unknown(name, "inputs", found.inputs, found, handle)
+    named = _outputs(found, outputs, handle)
+    return Chosen(handle, found, given, named, min(fixed) if fixed else None)  # type: ignore[type-var]
+
+
+def _signature(graph: MetaGraph, handle: str, wanted: Optional[str]) -> Signature:
+    names = list(graph.signatures)
+    if wanted is None:
+        evident = [name for name in selection.PREFERRED_SIGNATURES if name in names]
+        wanted = evident[0] if evident else names[0] if len(names) == 1 else None
+    if wanted is None:
+        remedy = "tf.saved_model.save(obj, path, signatures=obj.call)  # saves it with a signature"
+        if names:
+            remedy = f"unihub.Predictor({handle!r}, signature={names[0]!r})"
+        raise NoSignatureToPredict(handle=handle, found=listed(names), remedy=remedy)
+    signature = selection.choose_signature(graph, handle, wanted, "unihub.Predictor({handle!r}, ")
+    assert signature is not None
+    return signature
+
+
+def _batch_of(name: str, info: TensorInfo, signature: Signature, handle: str) -> Optional[int]:
+    if info.kind == DENSE and (info.shape is None or info.shape):
+        return info.shape[0] if info.shape else None
+    raise NotByRow(
+        name=name,
+        signature=signature.name,
+        handle=handle,
+        found=str(info),
+        remedy=f"m = unihub.load({handle!r}, signature={signature.name!r})  # takes it as it is",
+    )
+
+
+def _outputs(signature: Signature, outputs: Names, handle: str) -> Dict[str, str]:
+    known = signature.outputs
+    if isinstance(outputs, Mapping):
+        wanted = {column: name for name, column in outputs.items()}
+    elif outputs is None:
+        wanted = {name: name for name, info in known.items() if _is_by_row(info)}
+    else:
+        wanted = {name: name for name in ([outputs] if isinstance(outputs, str) else outputs)}
+    for name in wanted.values():
+        if name not in known:
+            raise _unknown(name, "outputs", known, signature, handle)
+    for name in list(wanted.values()) or list(known)[:1]:
+        if not _is_by_row(known[name]):
+            others = [other for other, info in known.items() if _is_by_row(info)]
+            remedy = f"m = unihub.load({handle!r}, signature={signature.name!r})  # gives it whole"
+            if others:
+                remedy = f"unihub.Predictor({handle!r}, outputs={others!r})"
+            raise NotByRow(
+                name=name,
+                signature=signature.name,
+                handle=handle,
+                found=str(known[name]),
+                remedy=remedy,
+            )
+    return wanted
+
+
+def _is_by_row(info: TensorInfo) -> bool:
+    return info.kind == DENSE and info.shape != ()
+
+
+def _unknown(name: str, argument: str, known: Any, signature: Signature, handle: str) -> Exception:
+    # Few are misspelt.
+    from unihub.formats.not_there import unknown_output_key
+
+    names = list(known)
+    call = f"unihub.Predictor({handle!r}"
+    if argument == "outputs":
+        return unknown_output_key(handle, signature.name, name, names, call=call)
+    return NoSuchColumn(
+        name=nearest(name, names),
+        handle=handle,
+        columns=repr(name),
+        signature=signature.name,
+        accepted=listed(names),
+        nearest=name,
+    )

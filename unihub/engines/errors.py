@@ -1,0 +1,62 @@
+"""What goes wrong between columns and a signature."""
+
+from __future__ import annotations
+
+from unihub.errors import UnihubError
+
+
+class BadRow(UnihubError, ValueError):
+    """A row does not fit the signature."""
+
+    code = "bad-row"
+    what = "row {row} of column {column!r} is no {accepted}."
+    why = "{reason}"
+    do = "unihub.Predictor({handle!r}, on_bad='null')  # nulls in its place, counted in .bad_rows"
+
+
+class NoSuchColumn(UnihubError, KeyError, ValueError):
+    """An input of the signature has no column."""
+
+    code = "no-such-column"
+    what = "there is no column for the input {name!r} of {handle}."
+    why = "the columns are {columns}, and the signature {signature!r} takes {accepted}."
+    do = "unihub.Predictor({handle!r}, inputs={{{name!r}: {nearest!r}}})"
+
+    # KeyError shows the repr of its argument.
+    __str__ = UnihubError.__str__
+
+
+class NoSignatureToPredict(UnihubError, ValueError):
+    """A model has no signature that is evident, by which columns could be told."""
+
+    code = "no-signature-to-predict"
+    what = "{handle} has no evident signature, whose inputs could be columns."
+    why = "a call of the object itself has no names for them. (signatures: {found})"
+    do = "{remedy}"
+
+
+class NotByRow(UnihubError, ValueError):
+    """An input or output is not one value for each row."""
+
+    code = "not-by-row"
+    what = "{name!r} of the signature {signature!r} of {handle} is not by row: {found}."
+    why = "a Predictor cuts columns into batches along the first axis, and joins them along it."
+    do = "{remedy}"
+
+
+class ColumnsNotAlike(UnihubError, ValueError):
+    """The columns have different numbers of rows."""
+
+    code = "columns-not-alike"
+    what = "the columns are not of one length."
+    why = "{found}"
+    do = "predictor({{name: column[:{shortest}] for name, column in columns.items()}})"
+
+
+class NotColumns(UnihubError, TypeError):
+    """What a Predictor is called with has no columns."""
+
+    code = "not-columns"
+    what = "what was given has no columns: {found}."
+    why = "a Predictor takes a dict of arrays, a pyarrow RecordBatch or Table, or a pandas frame."
+    do = "predictor({{{name!r}: column}})"

@@ -1,0 +1,168 @@
+"""Columns of every kind, as a dict and back: NumPy, pyarrow, pandas."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+
+import numpy as np
+
+from unihub.engines.errors import ColumnsNotAlike, NotColumns
+
+Columns = Dict[str, Any]
+# A column's values, its dtype's name and shape, and where it is null (None for nowhere).
+Result = Tuple[Any, str, Optional[Tuple[Optional[int], ...]], Optional[Any]]
+Back = Callable[[Mapping[str, Result]], Any]
+
+
+def columns_of(frame: Any, name: str = "x") -> Tuple[Columns, Back]:
+    """The columns of a frame, and what makes one of the same kind.
+
+    Args:
+        frame: a dict of arrays or lists, a pyarrow RecordBatch or Table, a pandas DataFrame.
+        name: of a column, for errors.
+
+    Raises:
+        NotColumns: it has none.
+        ColumnsNotAlike: they are not of one length.
+    """
+    back: Back
+    if isinstance(frame, Mapping):
+        columns, back = dict(frame), _numpy
+    elif _is(frame, "pyarrow", "RecordBatch", "Table"):
+        columns, back = dict(zip(frame.schema.names, frame.columns)), _arrow(type(frame))
+    elif _is(frame, "pandas", "DataFrame"):
+        columns, back = {str(key): frame[key] for key in frame.columns}, _pandas(frame.index)
+    else:
+        raise NotColumns(found=type(frame).__name__, name=name)
+    lengths = {key: len(column) for key, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        found = ", ".join(f"{key!r} has {length}" for key, length in lengths.items())
+        raise ColumnsNotAlike(found=f"{found} rows.", shortest=min(lengths.values()))
+    return columns, back
+
+
+def _is(frame: Any, package: str, *names: str) -> bool:
+    # A frame of a package that is not imported cannot be here.
+    module = sys.modules.get(package)
+    return module is not None and isinstance(frame, tuple(getattr(module, n) for n in names))
+
+
+def _numpy(results: Mapping[str, Result]) -> Columns:
+    def column(values: Any, nulls: Any) -> Any:
+        if nulls is None:
+            return values
+        mask = np.broadcast_to(nulls.reshape([-1] + [1] * (values.ndim - 1)), values.shape)
+        return np.ma.masked_array(values, mask)
+
+    return {name: column(result[0], result[3]) for name, result in results.items()}
+
+
+def _arrow(kind: Any) -> Back:
+    def back(results: Mapping[str, Result]) -> Any:
+        arrays = [arrow_column(*result) for result in results.values()]
+        return kind.from_arrays(arrays, names=list(results))
+
+    return back
+
+
+def arrow_type(dtype: str, shape: Optional[Tuple[Optional[int], ...]]) -> Any:
+    """The pyarrow type of a column.
+
+    Args:
+        dtype: name of the tf.DType.
+        shape: with the rows; None where the rank is not known.
+    """
+    import pyarrow as pa
+
+    kind = pa.binary() if dtype == "string" else pa.from_numpy_dtype(np.dtype(_numpy_name(dtype)))
+    for size in reversed((shape or ())[1:]):
+        kind = pa.list_(kind, -1 if size is None else size)
+    return kind
+
+
+def arrow_column(
+    values: Any, dtype: str, shape: Optional[Tuple[Optional[int], ...]], nulls: Optional[Any]
+) -> Any:
+    """A column in pyarrow, of the type that the signature tells, whatever the values."""
+    import pyarrow as pa
+
+    if shape is None:
+        shape = (None,) * values.ndim
+    mask = None if nulls is None else pa.array(nulls)
+    if values.ndim == 1:
+        kind = arrow_type(dtype, shape)
+        return pa.array(values, type=kind, mask=nulls, from_pandas=False)
+    flat = np.ascontiguousarray(values).reshape(-1)
+    array = pa.array(flat, type=arrow_type(dtype, (None,)))
+    sizes = values.shape
+    for axis in range(values.ndim - 1, 0, -1):
+        rows = int(np.prod(sizes[:axis]))
+        here = mask if axis == 1 else None
+        if shape[axis] is not None:
+            array = pa.FixedSizeListArray.from_arrays(array, sizes[axis], mask=here)
+        else:
+            offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * sizes[axis])
+            array = pa.ListArray.from_arrays(offsets, array, mask=here)
+    return array
+
+
+def _pandas(index: Any) -> Back:
+    def back(results: Mapping[str, Result]) -> Any:
+        import pandas
+
+        made = {name: _series(result[0], result[3]) for name, result in results.items()}
+        return pandas.DataFrame(made, index=index)
+
+    def _series(values: Any, nulls: Any) -> Any:
+        if values.ndim == 1 and nulls is None:
+            return values
+        column = np.empty(len(values), object)
+        column[:] = list(values)
+        if nulls is not None:
+            column[nulls] = None
+        return column
+
+    return back
+
+
+def _numpy_name(dtype: str) -> str:
+    if dtype == "bfloat16":
+        return "float32"
+    return dtype
+
+
+def as_numpy(column: Any) -> Any:
+    """A column as a NumPy array, where it is one; else a list of its values, None for nulls."""
+    if isinstance(column, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(column).reshape(len(column), -1).any(1)
+        return [None if bad else value for bad, value in zip(mask, column.data)]
+    if isinstance(column, np.ndarray):
+        return column
+    if _is(column, "pandas", "Series"):
+        return column.to_numpy()
+    if _is(column, "pyarrow", "Array", "ChunkedArray"):
+        return _from_arrow(column)
+    if hasattr(column, "numpy"):
+        return column.numpy()
+    return list(column)
+
+
+def _from_arrow(column: Any) -> Any:
+    import pyarrow as pa
+
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+        if isinstance(column, pa.ChunkedArray):
+            return [value for chunk in column.chunks for value in chunk.to_pylist()]
+    if column.null_count == 0 and pa.types.is_fixed_size_list(column.type):
+        inner = column.flatten()
+        found = _from_arrow(inner)
+        if isinstance(found, np.ndarray):
+            return found.reshape((len(column), column.type.list_size, *found.shape[1:]))
+    kind = column.type
+    if column.null_count == 0 and (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
+        return column.to_numpy(zero_copy_only=False)
+    if column.null_count == 0 and pa.types.is_boolean(kind):
+        return column.to_numpy(zero_copy_only=False)
+    return column.to_pylist()

@@ -1,0 +1,255 @@
+"""A model over columns: a value that is pickled, and loads in the process that calls it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from unihub.apis.copying import Sent, sent
+from unihub.engines.cells import Bad, array_of
+from unihub.engines.chosen import Chosen, Names, chosen
+from unihub.engines.errors import BadRow, NotByRow
+from unihub.engines.frames import Result, columns_of
+from unihub.errors import check_choice, path_text
+from unihub.errors.redaction import shown
+from unihub.formats.selection import Tags
+from unihub.handles import resolving
+
+
+class Predictor:
+    """A signature of a model, called with columns of any number of rows.
+
+    It holds no TensorFlow until it is called, and is pickled as what it was made with and the
+    identity of the model's content: each process that calls it loads the model, once, with
+    weights that all processes of a machine share. Rows are cut into batches, cast to the
+    signature's dtypes, and the results joined.
+
+    Columns are a dict of NumPy arrays or lists, a pyarrow RecordBatch or Table, or a pandas
+    DataFrame; the result is of the same kind. Nested lists fill inputs of more axes, text and
+    bytes inputs of strings; bytes for an input of images are decoded.
+
+    Args:
+        handle: of a model in any format, as for `unihub.load`.
+        signature: its name; by default "default", "serving_default" or the only one.
+        inputs: columns by the names of the inputs; by default the column of the same name,
+            or the only column for the only input.
+        outputs: names of the outputs, or columns by them; by default all that are by row.
+        batch_size: the most rows that the model is called with at once.
+        pad: True to fill the last batch up by repeating its last row, so that all batches are
+            of one size; what is added is cut off again. Where the signature takes one size
+            only, every batch has that, and is filled up.
+        resize: True to have images resized to the input's size; or (height, width).
+        on_bad: "raise" for an error that names row and column; "null" for nulls in that row
+            of all outputs, counted in ``bad_rows``.
+        tags: of the MetaGraph.
+        sha256: of the archive that the model comes in.
+        on_unsafe: as for `unihub.load`.
+
+    Attributes:
+        rows: how many have gone through, in this process.
+        bad_rows: how many of them were bad.
+
+    Raises:
+        NoSignatureToPredict: none is evident.
+        NotByRow: an input or output is not one value for each row.
+        UnihubError: what `unihub.load` raises, when it is first called.
+
+    Example:
+        >>> predict = unihub.Predictor("path/to/text_embedding", batch_size=64)
+        >>> predict({"sentences": ["one row", "another"]})
+    """
+
+    def __init__(
+        self,
+        handle: Union[str, os.PathLike[str]],
+        *,
+        signature: Optional[str] = None,
+        inputs: Names = None,
+        outputs: Names = None,
+        batch_size: int = 64,
+        pad: bool = False,
+        resize: Union[bool, Tuple[int, int]] = False,
+        on_bad: str = "raise",
+        tags: Optional[Tags] = None,
+        sha256: Optional[str] = None,
+        on_unsafe: Optional[str] = None,
+    ) -> None:
+        line = f"unihub.Predictor({shown(path_text(handle))!r}, {{argument}}={{example!r}})"
+        check_choice("on_bad", on_bad, ("raise", "null"), line)
+        folder = os.path.abspath(resolving.resolve(handle, sha256=sha256))
+        text = path_text(handle)
+        found = chosen(folder, shown(text), tags, signature, inputs, outputs)
+        choices = {"signature": found.signature.name, "as_dict": True, "tags": tags}
+        choices.update(sha256=sha256, on_unsafe=on_unsafe)
+        self._make(
+            sent(text, folder, choices),
+            found,
+            {"batch_size": int(batch_size), "pad": pad, "resize": resize, "on_bad": on_bad},
+        )
+
+    def _make(self, given: Sent, found: Chosen, options: Mapping[str, Any]) -> None:
+        self._sent = given
+        self._chosen = found
+        self._options = options
+        self._lock = threading.Lock()
+        self._run: Any = None
+        self._decoders: Dict[str, Any] = {}
+        self.rows = 0
+        self.bad_rows = 0
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return _arrived, (type(self), self._sent, self._chosen, dict(self._options))
+
+    def __repr__(self) -> str:
+        return f"<unihub.Predictor of {self._sent.handle}: {self._chosen.signature}>"
+
+    @property
+    def handle(self) -> str:
+        """The handle, without secrets."""
+        return self._sent.handle
+
+    @property
+    def chosen(self) -> Chosen:
+        """The signature, and how columns go in and come out."""
+        return self._chosen
+
+    def load(self) -> Predictor:
+        """Loads the model in this process now, and not when it is first called."""
+        with self._lock:
+            if self._run is None:
+                # TensorFlow is imported here.
+                from unihub.engines.running import image_decoder, runner
+
+                signature = self._chosen.signature
+                for name, info in signature.inputs.items():
+                    self._decoders[name], _ = image_decoder(info, self._options["resize"])
+                self._run = runner(self._sent, signature)
+        return self
+
+    def __call__(self, columns: Any) -> Any:
+        """Predicts all rows.
+
+        Args:
+            columns: a dict of arrays or lists, a pyarrow RecordBatch or Table, or a pandas
+                DataFrame.
+
+        Returns:
+            The outputs as columns of the same kind, one row for each. Nulls are masked in a
+            dict of NumPy arrays.
+
+        Raises:
+            NoSuchColumn: an input has none.
+            BadRow: a row does not fit, for ``on_bad="raise"``.
+            ColumnsNotAlike, NotColumns: they are not what they should be.
+        """
+        given, back = columns_of(columns, next(iter(self._chosen.signature.inputs), "x"))
+        return back(self.predict(given))
+
+    def predict(self, columns: Mapping[str, Any]) -> Dict[str, Result]:
+        """The outputs of columns: values, dtype, shape, and where they are null."""
+        self.load()
+        places = self._chosen.columns_of(list(columns))
+        total = len(next(iter(columns.values()))) if columns else 0
+        arrays, bad = self._arrays(columns, places, total)
+        self.rows += total
+        self.bad_rows += len(bad)
+        good = total - len(bad)
+        parts = [self._batch(arrays, start, stop) for start, stop in self._cuts(good)]
+        nulls = None
+        if bad:
+            nulls = np.zeros(total, bool)
+            nulls[list(bad)] = True
+        return {
+            column: (
+                _joined([part[name] for part in parts], self._chosen.info_of(column), nulls),
+                self._chosen.info_of(column).dtype,
+                self._chosen.info_of(column).shape,
+                nulls,
+            )
+            for column, name in self._chosen.outputs.items()
+        }
+
+    def _arrays(
+        self, columns: Mapping[str, Any], places: Mapping[str, str], total: int
+    ) -> Tuple[Dict[str, Any], List[int]]:
+        """The good rows of each input, and which are bad in any."""
+        arrays, bads = {}, {}
+        for name, column in places.items():
+            info = self._chosen.signature.inputs[name]
+            arrays[name], bads[name] = array_of(columns[column], info, self._decoders[name])
+            if bads[name] and self._options["on_bad"] == "raise":
+                row = min(bads[name])
+                raise BadRow(
+                    row=row,
+                    column=column,
+                    accepted=str(info),
+                    reason=bads[name][row],
+                    handle=self._sent.handle,
+                )
+        bad = sorted({row for one in bads.values() for row in one})
+        return {n: _without(a, bads[n], bad, total) for n, a in arrays.items()}, bad
+
+    def _cuts(self, rows: int) -> Iterator[Tuple[int, int]]:
+        size = self._chosen.batch or self._options["batch_size"]
+        for start in range(0, rows, size):
+            yield start, min(start + size, rows)
+
+    def _batch(self, arrays: Mapping[str, Any], start: int, stop: int) -> Dict[str, Any]:
+        size = self._chosen.batch or (self._options["batch_size"] if self._options["pad"] else 0)
+        rows = stop - start
+        added = max(0, size - rows)
+        inputs = {
+            name: np.concatenate([array[start:stop], np.repeat(array[stop - 1 : stop], added, 0)])
+            if added
+            else array[start:stop]
+            for name, array in arrays.items()
+        }
+        outputs = self._run(inputs)
+        found = {}
+        for name in self._chosen.outputs.values():
+            array = np.asarray(outputs[name])
+            if array.shape[:1] != (rows + added,):
+                raise NotByRow(
+                    name=name,
+                    signature=self._chosen.signature.name,
+                    handle=self._sent.handle,
+                    found=f"{rows + added} rows went in, and its shape is {array.shape}",
+                    remedy=f"m = unihub.load({self._sent.handle!r})  # gives it whole",
+                )
+            found[name] = array[:rows]
+        return found
+
+
+def _arrived(kind: Any, given: Sent, found: Chosen, options: Mapping[str, Any]) -> Predictor:
+    made: Predictor = kind.__new__(kind)
+    made._make(given, found, options)
+    return made
+
+
+def _without(array: Any, own: Bad, bad: Sequence[int], total: int) -> Any:
+    """The rows of an array of one input's good rows that are good in all inputs."""
+    if len(own) == len(bad):
+        return array
+    rows = [row for row in range(total) if row not in own]
+    all_bad = set(bad)
+    return array[[place for place, row in enumerate(rows) if row not in all_bad]]
+
+
+def _joined(parts: Sequence[Any], info: Any, nulls: Optional[Any]) -> Any:
+    """One array of the batches' results, with room for the rows that are null."""
+    if not parts:
+        dtype = object if info.dtype == "string" else np.dtype(info.dtype)
+        sizes = [size or 0 for size in (info.shape or ())[1:]]
+        joined = np.empty([0, *sizes], dtype)
+    else:
+        joined = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    if nulls is None:
+        return joined
+    whole = np.zeros([len(nulls), *joined.shape[1:]], joined.dtype)
+    if joined.dtype == object:
+        whole[...] = b""
+    whole[~nulls] = joined
+    return whole
