@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pickle
-import struct
-import zlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import MODELS
+from engines.columns import answers, png
 from golden import check_golden
 
 import unihub
@@ -40,16 +39,6 @@ SIGNATURES = [
     ("tf2_reusable", "serving_default"),
     ("tf2_text", "serving_default"),
 ]
-
-
-def answers(name, signature):
-    found = dict(np.load(str(MODELS / f"{name}.expected.npz"), allow_pickle=True))
-    split = {"in": {}, "out": {}}
-    for key, value in found.items():
-        side, owner, part = key.split("|")
-        if owner == signature:
-            split[side][part] = value
-    return split["in"], split["out"]
 
 
 @pytest.mark.parametrize(("name", "signature"), SIGNATURES)
@@ -217,20 +206,6 @@ def test_what_an_integer_input_takes(value):
     predict = unihub.Predictor(MULTI, signature="pair", on_bad="null")
     predict({"left": left, "right": [[value]]})
     assert predict.bad_rows == (0 if value == -1 else 1)
-
-
-def png(image):
-    """An image of 8-bit RGB as a PNG."""
-    height, width, _ = image.shape
-
-    def chunk(kind, data):
-        body = kind + data
-        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
-
-    rows = b"".join(b"\0" + row.tobytes() for row in image)
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + parts
 
 
 def test_images_are_decoded_and_resized():

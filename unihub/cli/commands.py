@@ -35,6 +35,7 @@ _COMMANDS = {
     "doctor": _Command(
         "unihub.cli.health:doctor", "Says what is installed, what quarrels, what mends it."
     ),
+    "predict": _Command("unihub.cli.predict:predict", "Runs a model over the rows of files."),
     "lock": _Command("unihub.cli.lock:lock", "Records the hashes of a project's models."),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
@@ -31,6 +32,8 @@ def array_of(column: Any, info: TensorInfo, decode: Optional[Decode]) -> Tuple[A
         The values of the good rows, in their order, and why the others are bad.
     """
     values = as_numpy(column)
+    if info.dtype != "string" and isinstance(values, list) and all(type(v) is str for v in values):
+        values = _as_numbers(values, info)
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf" and info.dtype != "string":
         whole = _whole(values, info)
         if whole is not None:
@@ -58,6 +61,14 @@ def array_of(column: Any, info: TensorInfo, decode: Optional[Decode]) -> Tuple[A
     for place, value in enumerate(kept):
         made[place] = value
     return made, bad
+
+
+def _as_numbers(values: List[str], info: TensorInfo) -> Any:
+    """Text as numbers, all at once; as it is where that does not do."""
+    try:
+        return np.array(values).astype(np.float64 if info.dtype.startswith("float") else np.int64)
+    except ValueError:
+        return values
 
 
 def _whole(values: Any, info: TensorInfo) -> Optional[Any]:
@@ -136,6 +147,9 @@ def _strings(value: Any, info: TensorInfo) -> Any:
 def _number(value: Any, info: TensorInfo) -> Any:
     dtype = np.dtype(info.dtype)
     try:
+        if isinstance(value, str) and value.lstrip()[:1] == "[":
+            # As csv has lists.
+            value = json.loads(value)
         found = np.asarray(value)
         if found.dtype.kind in "US" and dtype.kind in "iuf":
             # As csv has numbers.

@@ -148,12 +148,17 @@ class Predictor:
         given, back = columns_of(columns, next(iter(self._chosen.signature.inputs), "x"))
         return back(self.predict(given))
 
-    def predict(self, columns: Mapping[str, Any]) -> Dict[str, Result]:
-        """The outputs of columns: values, dtype, shape, and where they are null."""
+    def predict(self, columns: Mapping[str, Any], first_row: int = 0) -> Dict[str, Result]:
+        """The outputs of columns: values, dtype, shape, and where they are null.
+
+        Args:
+            columns: by name.
+            first_row: number of their first row, for errors.
+        """
         self.load()
         places = self._chosen.columns_of(list(columns))
         total = len(next(iter(columns.values()))) if columns else 0
-        arrays, bad = self._arrays(columns, places, total)
+        arrays, bad = self._arrays(columns, places, total, first_row)
         self.rows += total
         self.bad_rows += len(bad)
         good = total - len(bad)
@@ -173,7 +178,7 @@ class Predictor:
         }
 
     def _arrays(
-        self, columns: Mapping[str, Any], places: Mapping[str, str], total: int
+        self, columns: Mapping[str, Any], places: Mapping[str, str], total: int, first_row: int
     ) -> Tuple[Dict[str, Any], List[int]]:
         """The good rows of each input, and which are bad in any."""
         arrays, bads = {}, {}
@@ -183,7 +188,7 @@ class Predictor:
             if bads[name] and self._options["on_bad"] == "raise":
                 row = min(bads[name])
                 raise BadRow(
-                    row=row,
+                    row=first_row + row,
                     column=column,
                     accepted=str(info),
                     reason=bads[name][row],

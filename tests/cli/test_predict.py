@@ -1,0 +1,55 @@
+"""`unihub predict`, as it is typed."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+from click.testing import CliRunner
+from conftest import MODELS
+from golden import check_golden
+
+from unihub.cli.commands import main
+from unihub.engines.arrow import PyarrowNeeded, pyarrow
+
+TEXT = str(MODELS / "tf1_saved_model_table")
+
+
+def run(*arguments, **kwargs):
+    return CliRunner().invoke(main, ["predict", *arguments], **kwargs)
+
+
+def test_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = run(TEXT, "x.csv", "-o", "out.csv")
+    assert (result.exit_code, result.output.splitlines()[0].split(":")[0]) == (1, "pyarrow-needed")
+    with pytest.raises(PyarrowNeeded) as refused:
+        pyarrow()
+    check_golden("pyarrow-needed", str(refused.value), reason=refused.value.facts["reason"])
+
+
+def test_standard_input_by_named_columns(tmp_path):
+    pytest.importorskip("pyarrow")
+    lines = "".join(json.dumps({"id": i, "word": "cat"}) + "\n" for i in range(5))
+    out = str(tmp_path / "out.jsonl")
+    result = run(TEXT, "-", "-o", out, "--input", "words=word", "--keep", "id", input=lines)
+    assert result.exit_code == 0, result.output
+    for said in ("serving_default(words: string[?])", "ids, scores", "5 rows"):
+        assert said in result.output
+    with open(out) as file:
+        rows = [json.loads(line) for line in file]
+    assert [sorted(row) for row in rows] == [["id", "ids", "scores"]] * 5
+
+
+def test_bad_rows_by_choice(tmp_path):
+    pytest.importorskip("pyarrow")
+    lines = '{"words": "cat"}\n{"words": 7}\n'
+    out = str(tmp_path / "out.csv")
+    result = run(TEXT, "-", "-o", out, input=lines)
+    assert (result.exit_code, "bad-row: row 1 of column 'words'" in result.output) == (1, True)
+    result = run(TEXT, "-", "-o", out, "--on-bad", "null", input=lines)
+    assert (result.exit_code, "1 of them bad" in result.output) == (0, True)
+    with open(out) as file:
+        assert file.read().splitlines()[2] == ","
+    assert run(TEXT, "-", "-o", out, "--input", "words").exit_code == 2

@@ -1,0 +1,187 @@
+"""Files in, one file out; what was done is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from conftest import MODELS, ROOT
+from golden import check_golden
+
+if find_spec("pyarrow") is None:
+    pytest.skip("pyarrow is not installed", allow_module_level=True)
+
+from engines.columns import answers, png
+
+import unihub
+from unihub.engines.arrow import pyarrow
+from unihub.engines.errors import BadRow
+from unihub.engines.job import predict_files
+from unihub.engines.reading import InputNotReadable
+from unihub.engines.writing import OutputNotWritable
+
+arrow = pyarrow()
+MODEL = str(MODELS / "tf2_reusable")
+IMAGE = str(MODELS / "tf1_hub_image")
+TABLE = str(MODELS / "tf1_saved_model_table")
+X = np.random.default_rng(7).normal(size=(1000, 3)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def rows_of(path):
+    if path.endswith(".parquet"):
+        return arrow.parquet.read_table(path).to_pylist()
+    with open(path, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def expected():
+    return unihub.Predictor(MODEL)({"x": X})["output_0"]
+
+
+def write_inputs():
+    np.save("x.npy", X)
+    with open("x.jsonl", "w") as file:
+        file.writelines(json.dumps({"id": i, "x": row}) + "\n" for i, row in enumerate(X.tolist()))
+    with open("x.csv", "w") as file:
+        file.write("id,x\n")
+        file.writelines(f'{i},"{row}"\n' for i, row in enumerate(X.tolist()))
+    table = arrow.table({"id": range(len(X)), "x": X.tolist()})
+    arrow.parquet.write_table(table, "x.parquet", row_group_size=300)
+
+
+@pytest.mark.parametrize("kind", ["npy", "jsonl", "csv", "parquet"])
+def test_every_input_gives_the_same(kind):
+    write_inputs()
+    done = predict_files(unihub.Predictor(MODEL), [f"x.{kind}"], "out.jsonl", part_rows=256)
+    found = [row["output_0"] for row in rows_of("out.jsonl")]
+    np.testing.assert_allclose(found, expected(), rtol=1e-5)
+    assert (done.rows, done.bad_rows, done.kept_rows) == (1000, 0, 0)
+    assert not os.path.exists("out.jsonl.parts")
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl", "csv", "npy"])
+def test_every_output_holds_the_same(kind):
+    write_inputs()
+    keep = [] if kind == "npy" else ["id"]
+    predict_files(unihub.Predictor(MODEL), ["x.parquet"], f"out.{kind}", keep=keep, part_rows=300)
+    if kind == "npy":
+        np.testing.assert_allclose(np.load("out.npy"), expected(), rtol=1e-5)
+        return
+    if kind == "csv":
+        rows = arrow.csv.read_csv("out.csv").to_pylist()
+        rows = [{**row, "output_0": json.loads(row["output_0"])} for row in rows]
+    else:
+        rows = rows_of(f"out.{kind}")
+    assert [row["id"] for row in rows] == list(range(1000))
+    np.testing.assert_allclose([row["output_0"] for row in rows], expected(), rtol=1e-5)
+
+
+def test_text_of_several_files_and_text_as_lines():
+    inputs, outputs = answers("tf1_saved_model_table", "serving_default")
+    words = [word.decode() for word in inputs["words"].tolist()]
+    for name in ("one.txt", "two.txt"):
+        with open(name, "w") as file:
+            file.write("\n".join(words) + "\n\n")
+    predict_files(unihub.Predictor(TABLE), ["one.txt", "two.txt"], "out.parquet")
+    assert [row["ids"] for row in rows_of("out.parquet")] == outputs["ids"].tolist() * 2
+
+
+def test_a_folder_of_images_keeps_their_paths():
+    os.makedirs("images/more")
+    image = np.zeros((8, 8, 3), np.uint8)
+    for name in ("b.png", "more/a.png", "a.png"):
+        with open(f"images/{name}", "wb") as file:
+            file.write(png(image))
+    with open("images/c.jpg", "wb") as file:
+        file.write(b"no image")
+    predictor = unihub.Predictor(IMAGE, on_bad="null", inputs={"images": "image"})
+    done = predict_files(predictor, ["images"], "out.parquet", part_rows=2)
+    rows = rows_of("out.parquet")
+    assert [row["path"] for row in rows] == [
+        f"images/{name}" for name in ("a.png", "b.png", "c.jpg", "more/a.png")
+    ]
+    assert [row["default"] is None for row in rows] == [False, False, True, False]
+    assert done.bad_rows == 1
+
+
+def test_records_of_tensorflow():
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter("x.tfrecord") as file:
+        for row in X[:10]:
+            value = tf.train.Feature(float_list=tf.train.FloatList(value=row.tolist()))
+            features = tf.train.Features(feature={"x": value})
+            file.write(tf.train.Example(features=features).SerializeToString())
+    predict_files(unihub.Predictor(MODEL), ["x.tfrecord"], "out.jsonl")
+    found = [row["output_0"] for row in rows_of("out.jsonl")]
+    np.testing.assert_allclose(found, expected()[:10], rtol=1e-5)
+
+
+def test_parts_that_are_done_are_not_done_again():
+    write_inputs()
+    with open("x.jsonl", "a") as file:
+        file.write('{"id": 1000, "x": null}\n')
+    with pytest.raises(BadRow) as bad:
+        predict_files(unihub.Predictor(MODEL), ["x.jsonl"], "out.jsonl", part_rows=300)
+    assert bad.value.facts["row"] == 1000
+    assert len(os.listdir("out.jsonl.parts")) == 3
+    again = unihub.Predictor(MODEL, on_bad="null")
+    # Other choices are another job.
+    assert predict_files(again, ["x.jsonl"], "null.jsonl", part_rows=300).kept_rows == 0
+    write_inputs()
+    told = []
+    done = predict_files(
+        unihub.Predictor(MODEL),
+        ["x.jsonl"],
+        "out.jsonl",
+        part_rows=300,
+        told=lambda rows, is_kept: told.append((rows, is_kept)),
+    )
+    assert told == [(300, True), (300, True), (300, True), (100, False)]
+    assert (done.rows, done.kept_rows) == (1000, 900)
+
+
+def test_a_run_that_is_killed_loses_no_row_and_doubles_none():
+    write_inputs()
+    command = [sys.executable, "-m", "unihub", "predict", MODEL, "x.parquet", "-o", "out.parquet"]
+    command += ["--part-rows", "5", "--keep", "id", "--batch-size", "1"]
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path}
+    running = subprocess.Popen(command, env=environment)
+    while not (os.path.isdir("out.parquet.parts") and len(os.listdir("out.parquet.parts")) > 3):
+        assert running.poll() is None
+        time.sleep(0.01)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    assert not os.path.exists("out.parquet")
+    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, check=True)
+    assert b"of them done before" in done.stderr
+    rows = rows_of("out.parquet")
+    assert [row["id"] for row in rows] == list(range(1000))
+    np.testing.assert_allclose([row["output_0"] for row in rows], expected(), rtol=1e-5)
+
+
+def test_files_that_are_not_read_or_written():
+    write_inputs()
+    with pytest.raises(InputNotReadable) as unread:
+        predict_files(unihub.Predictor(MODEL), ["x.doc"], "out.jsonl")
+    check_golden("input-not-readable", str(unread.value))
+    with pytest.raises(OutputNotWritable) as unwritten:
+        predict_files(unihub.Predictor(MODEL), ["x.npy"], "out.doc")
+    check_golden("output-not-writable", str(unwritten.value))
+    with open("bad.jsonl", "w") as file:
+        file.write("{\n")
+    with pytest.raises(InputNotReadable, match="as jsonl"):
+        predict_files(unihub.Predictor(MODEL), ["bad.jsonl"], "out.jsonl")

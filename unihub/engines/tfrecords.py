@@ -1,0 +1,22 @@
+"""Rows from files of records, each a tf.train.Example."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, Tuple
+
+import tensorflow as tf
+
+
+def examples(path: str) -> Iterator[Tuple[bytes, Dict[str, Any]]]:
+    """The records of a file, with the values of their features.
+
+    A feature of one value is that value, one of several their list.
+    """
+    for record in tf.compat.v1.io.tf_record_iterator(path):
+        example = tf.train.Example.FromString(record)
+        features = {}
+        for name, feature in example.features.feature.items():
+            kind = feature.WhichOneof("kind")
+            values = list(getattr(feature, kind).value) if kind else []
+            features[name] = values[0] if len(values) == 1 else values or None
+        yield record, features

@@ -1,0 +1,127 @@
+"""Rows to one file, which appears when it is whole: parquet, jsonl, csv, npy."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from typing import Any, Callable, Iterator, List, Mapping, Sequence
+
+import numpy as np
+
+from unihub.engines.arrow import pyarrow
+from unihub.engines.frames import as_numpy
+from unihub.errors import UnihubError
+
+_AS_PARQUET = "unihub predict HANDLE INPUT -o results.parquet"
+
+
+class OutputNotWritable(UnihubError, ValueError):
+    """The results do not go into a file of that kind."""
+
+    code = "output-not-writable"
+    what = "the results cannot be written to {path}."
+    why = "{reason}"
+    do = "{remedy}"
+
+
+def kind_of(path: str) -> str:
+    """The format of a file to write, by its name.
+
+    Raises:
+        OutputNotWritable: it is none that is written.
+    """
+    ending = os.path.splitext(path)[1].lower()
+    kind = {".ndjson": "jsonl", ".pq": "parquet"}.get(ending, ending[1:])
+    if kind not in _WRITERS:
+        reason = f"its name ends in {ending!r}, and what is written are {', '.join(_WRITERS)}."
+        better = (os.path.splitext(path)[0] or "results") + ".parquet"
+        raise OutputNotWritable(
+            path=path, reason=reason, remedy=f"unihub predict HANDLE INPUT -o {better}"
+        )
+    return kind
+
+
+def joined(parts: Sequence[str], path: str) -> None:
+    """Writes the rows of parquet files to one file, in one step.
+
+    Args:
+        parts: of the files, in order.
+        path: of the one to write; its name says what it is.
+    """
+    working = f"{path}.unfinished"
+    try:
+        _WRITERS[kind_of(path)](parts, working)
+        os.replace(working, path)
+    finally:
+        if os.path.exists(working):
+            os.unlink(working)
+
+
+def _tables(parts: Sequence[str]) -> Iterator[Any]:
+    parquet = pyarrow().parquet
+    for part in parts:
+        yield parquet.read_table(part)
+
+
+def _to_parquet(parts: Sequence[str], path: str) -> None:
+    arrow = pyarrow()
+    schema = arrow.unify_schemas([arrow.parquet.read_schema(part) for part in parts])
+    with arrow.parquet.ParquetWriter(path, schema) as writer:
+        for table in _tables(parts):
+            writer.write_table(table.select(schema.names).cast(schema))
+
+
+def _to_jsonl(parts: Sequence[str], path: str) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        for table in _tables(parts):
+            for row in table.to_pylist():
+                file.write(json.dumps(_plain(row), ensure_ascii=False) + "\n")
+
+
+def _to_csv(parts: Sequence[str], path: str) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        for place, table in enumerate(_tables(parts)):
+            if not place:
+                writer.writerow(table.schema.names)
+            for row in table.to_pylist():
+                writer.writerow([_cell(_plain(value)) for value in row.values()])
+
+
+def _to_npy(parts: Sequence[str], path: str) -> None:
+    arrays: List[Any] = []
+    for table in _tables(parts):
+        if table.num_columns != 1:
+            reason = f"a .npy holds one array, and there are {table.schema.names}."
+            remedy = f"unihub predict HANDLE INPUT -o results.npy --output {table.schema.names[0]}"
+            raise OutputNotWritable(path=path, reason=reason, remedy=remedy)
+        column = table.column(0)
+        if column.null_count:
+            reason = "a .npy holds no nulls, and some rows were bad."
+            raise OutputNotWritable(path=path, reason=reason, remedy=_AS_PARQUET)
+        arrays.append(np.asarray(as_numpy(column)))
+    with open(path, "wb") as file:
+        np.save(file, np.concatenate(arrays), allow_pickle=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return value
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
+
+
+_WRITERS: Mapping[str, Callable[[Sequence[str], str], None]] = {
+    "parquet": _to_parquet,
+    "jsonl": _to_jsonl,
+    "csv": _to_csv,
+    "npy": _to_npy,
+}
