@@ -15,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from types import FrameType
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -147,7 +148,8 @@ def situation(frame: FrameType) -> Dict[str, Any]:
 
     import unihub
 
-    names: Dict[str, Any] = {"path": "new", "inputs": tf.constant([1.0, 2.0])}
+    path = os.path.join(tempfile.mkdtemp(prefix="unihub-do-"), "new")
+    names: Dict[str, Any] = {"path": path, "inputs": tf.constant([1.0, 2.0])}
     caught: List[Any] = []
     for each in reversed(list(_of_tests(frame))):
         names.update({**each.f_globals, **each.f_locals})
