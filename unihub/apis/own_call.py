@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Callable, Mapping, Sequence
 
 # What TensorFlow raises for arguments that no trace takes.
-_REFUSALS = (ValueError, TypeError)
+# 1.15 asks what is no tensor for its shape.
+_REFUSALS = (ValueError, TypeError, AttributeError)
 
 
 def call_explained(

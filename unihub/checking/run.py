@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from unihub.checking.detect import Found, findings_in
 from unihub.checking.findings import Finding, Place, Report, finding
@@ -14,12 +14,14 @@ from unihub.checking.source import NOTEBOOK_SUFFIX, Source
 from unihub.checking.targets import Target, choose_target
 from unihub.checking.values import Story
 from unihub.errors import UnihubError, listed, nearest, path_text
+from unihub.errors.arguments import wrong_type
 
 _SUFFIXES = (".py", NOTEBOOK_SUFFIX)
 _SKIPPED_FOLDERS = ("__pycache__", "node_modules", "site-packages", "venv")
 _MENTIONED = (b"tensorflow_hub", b"unihub")
 
-Paths = Sequence[Union[str, "os.PathLike[str]"]]
+Path = Union[str, "os.PathLike[str]"]
+Paths = Union[Path, Iterable[Path]]
 
 
 class NothingToCheck(UnihubError, FileNotFoundError):
@@ -138,11 +140,20 @@ def files_in(paths: Paths, stdin: bool = False) -> Iterator[str]:
         NothingToCheck: for a path that does not exist.
     """
     seen = set()
-    for path in [path_text(path) for path in paths]:
+    line = "unihub.checking.check(['train.py'])"
+    if isinstance(paths, (str, bytes, os.PathLike)):
+        paths = [paths]
+    try:
+        paths = list(paths)
+    except TypeError:
+        accepted = "the path of a script, or a list of paths"
+        raise wrong_type("paths", paths, accepted, line) from None
+    for path in [path_text(path, line) for path in paths]:
         if path == STDIN and stdin:
             yield path
             continue
-        if not os.path.lexists(path):
+        # Python 3.7 refuses to look for what has a NUL in it.
+        if "\0" in path or not os.path.lexists(path):
             raise NothingToCheck(path=path, folder=os.getcwd())
         for file in _walk(path) if os.path.isdir(path) else [path]:
             if os.path.realpath(file) not in seen:

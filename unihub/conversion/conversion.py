@@ -27,6 +27,7 @@ from unihub.conversion.report import ConversionReport
 from unihub.conversion.state import file_names
 from unihub.conversion.variant import Variant
 from unihub.errors import UnihubError, first_line
+from unihub.errors.arguments import tag_set
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model, read_ops
 from unihub.handles import resolving
@@ -97,7 +98,8 @@ def convert_once(
 ) -> str:
     """Does what `unihub.conversion.convert.convert_once` says."""
     check_runtime("unihub.load(..., convert=True)", f"unihub.load({handle!r}, convert=True)")
-    chosen = None if tags is None else sorted((tags,) if isinstance(tags, str) else tags)
+    line = f"unihub.load({handle!r}, convert=True, tags=['serve'])"
+    chosen = None if tags is None else sorted(tag_set(tags, line))
     content = files.tree_hash(resolving.resolve(handle))
     key = hashlib.sha256(repr((content, signature, chosen, __version__)).encode()).hexdigest()
     path = os.path.join(cache, key[:32])

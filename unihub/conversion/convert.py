@@ -11,11 +11,14 @@ from unihub.conversion.report import ConversionReport as ConversionReport
 from unihub.conversion.report import Point as Point
 from unihub.conversion.report import ValidationReport as ValidationReport
 from unihub.errors import path_text
+from unihub.errors.arguments import new_path, wrong_type
 from unihub.errors.guard import guarded
 from unihub.handles.cache import storage
 from unihub.handles.cache.derived import CONVERTED
 
 Path = Union[str, "os.PathLike[str]"]
+
+_LINE = "unihub.convert('path/to/model', 'path/to/new/model')"
 
 
 @guarded("converting")
@@ -72,14 +75,24 @@ def convert(
     from unihub.conversion import conversion
 
     return conversion.convert(
-        path_text(handle),
-        path_text(path),
+        path_text(handle, _LINE),
+        new_path(path, _LINE),
         signature=signature,
         tags=tags,
         overwrite=overwrite,
         dry_run=dry_run,
-        inputs=inputs or {},
+        inputs=_checked(inputs),
     )
+
+
+def _checked(inputs: Any) -> Mapping[str, Mapping[str, Any]]:
+    if inputs is None:
+        return {}
+    if isinstance(inputs, Mapping) and all(isinstance(one, Mapping) for one in inputs.values()):
+        return inputs
+    accepted = "a dict, by signature, of dicts of tensors, by the names of the inputs"
+    line = f"{_LINE[:-1]}, inputs={{'default': {{'x': [[1.0]]}}}})"
+    raise wrong_type("inputs=", inputs, accepted, line)
 
 
 def convert_once(
@@ -110,7 +123,8 @@ def convert_once(
     """
     from unihub.conversion import conversion
 
-    return conversion.convert_once(path_text(handle), path_text(cache), signature, tags, on_unsafe)
+    handle, cache = path_text(handle, _LINE), new_path(cache, _LINE)
+    return conversion.convert_once(handle, cache, signature, tags, on_unsafe)
 
 
 def convert_into_cache(
@@ -159,4 +173,4 @@ def validate(path: Path) -> ValidationReport:
     """
     from unihub.conversion import validation
 
-    return validation.validate(path_text(path))
+    return validation.validate(path_text(path, "unihub.validate('path/to/model')"))

@@ -7,7 +7,8 @@ import os
 from typing import Any, Callable, Union
 
 from unihub.dispatch.support import chosen
-from unihub.errors import MatrixRefusal, UnihubError, path_text
+from unihub.errors import MatrixRefusal, UnihubError
+from unihub.errors.arguments import new_path
 from unihub.errors.guard import guarded
 from unihub.formats.model import SavedModel, read_saved_model
 from unihub.matrix.rows import CELLS
@@ -61,7 +62,7 @@ def save(
         >>> unihub.save(tf.Module(), "path/to/empty").format.value
         'tf2_saved_model'
     """
-    folder = path_text(path)
+    folder = new_path(path, "unihub.save(obj, 'path/to/new/model')")
     wanted = _format_of(target) if format is None else chosen(Format, format, "format", _LINE)
     refusal = CELLS[wanted, current_runtime(), Operation.CREATION].refusal
     if refusal is not None:

@@ -140,7 +140,7 @@ def check_choice(
     Raises:
         UnknownChoice: names the choices and the nearest.
     """
-    if value is not None and value not in choices:
+    if value is not None and not (isinstance(value, str) and value in choices):
         remedy = line.format(argument=argument, example=nearest(value, offered or choices))
         raise UnknownChoice(argument=argument, value=value, choices=listed(choices), remedy=remedy)
 
@@ -205,17 +205,20 @@ def warn(text: str, category: Type[Warning]) -> None:
     warnings.warn(text, category, stacklevel=level)
 
 
-class NotAPath(UnihubError, TypeError):
-    """What was given as a path gives no text."""
+class NotAPath(UnihubError, TypeError, ValueError):
+    """What was given as a path is none."""
 
     code = "not-a-path"
-    what = "a {type} was given where unihub takes a path."
+    what = "{found} was given where unihub takes a path."
     why = "{reason}."
-    do = "unihub.load('path/to/folder')"
+    do = "{line}"
 
 
-def path_text(path: Any) -> str:
+def path_text(path: Any, line: str = "unihub.load('path/to/folder')") -> str:
     """The text of a path, which may be one of bytes.
+
+    Args:
+        line: what an error offers.
 
     Raises:
         NotAPath: it is none, or its ``__fspath__`` gives something else.
@@ -223,7 +226,8 @@ def path_text(path: Any) -> str:
     try:
         return os.fsdecode(path)
     except TypeError as error:
-        raise NotAPath(type=type(path).__name__, reason=str(error)) from error
+        found = f"a {type(path).__name__}"
+        raise NotAPath(found=found, reason=str(error), line=line) from error
 
 
 def in_template(handle: Any) -> str:

@@ -15,6 +15,7 @@ import os
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, Iterator, Mapping, Optional, Tuple, Union
 
+from unihub.errors import path_text
 from unihub.formats import wire
 from unihub.formats.files import HUB_FILE
 from unihub.formats.message import FileOverLimit as FileOverLimit
@@ -49,6 +50,10 @@ class Named(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         return self._items[name]
+
+    def __contains__(self, name: object) -> bool:
+        # A caller may ask for what has no hash.
+        return isinstance(name, str) and name in self._items
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._items)
@@ -215,7 +220,7 @@ def open_saved_model(
         What the folder holds, and the file of its SavedModel, which can be read only
         inside the ``with`` block.
     """
-    folder = os.fsdecode(path)
+    folder = path_text(path, "unihub.formats.read_saved_model('path/to/model')")
     if not is_folder(folder):
         from unihub.formats.not_a_model import require_folder
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Optional, Sequence
+from typing import Dict, Iterable, Optional, Sequence, Union
 
 from unihub.errors import UnihubError, listed, nearest
+from unihub.errors.arguments import tag_set
 from unihub.formats.model import SavedModel
 
 
@@ -100,6 +101,14 @@ def unknown_output_key(
         found=listed(names),
         remedy=f"{call}{chosen}, output_key={nearest(wanted, names)!r})",
     )
+
+
+def unknown_tags(
+    wanted: Union[str, Iterable[str]], model: SavedModel, handle: str, call: str
+) -> UnihubError:
+    """The error for tags that no MetaGraph has, or that are none."""
+    facts = tags_to_choose(model, handle, call)
+    return UnknownTags(wanted=repr(sorted(tag_set(wanted, facts["remedy"]))), **facts)
 
 
 def tags_to_choose(model: SavedModel, handle: str, call: str) -> Dict[str, str]:

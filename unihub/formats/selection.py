@@ -91,12 +91,15 @@ def choose_meta_graph(
         return evident
     # Of equal tags the first counts, as for TensorFlow.
     variants = {frozenset(graph.tags): graph for graph in reversed(model.meta_graphs)}
-    wanted = frozenset((tags,) if isinstance(tags, str) else tags)
-    if wanted in variants:
-        return variants[wanted]
-    from unihub.formats.not_there import UnknownTags, tags_to_choose
+    try:
+        wanted = frozenset((tags,) if isinstance(tags, str) else tags)
+        if wanted in variants:
+            return variants[wanted]
+    except TypeError:
+        pass
+    from unihub.formats.not_there import unknown_tags
 
-    raise UnknownTags(wanted=repr(sorted(wanted)), **tags_to_choose(model, handle, call))
+    raise unknown_tags(tags, model, handle, call)
 
 
 def choose_signature(

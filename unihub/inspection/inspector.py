@@ -86,7 +86,8 @@ def inspect(
         ('tf1_saved_model', 2, ())
     """
     text = path_text(handle) if isinstance(handle, (str, os.PathLike)) else ""
-    if not (text and os.path.isdir(text)):
+    # Python 3.7 refuses to look for what has a NUL in it.
+    if not (text and "\0" not in text and os.path.isdir(text)):
         # Imported only here, for it takes longer than inspecting most models.
         from unihub.handles import parsing, resolving
         from unihub.inspection.at_hand import is_at_hand

@@ -24,6 +24,7 @@ from unihub.apis.keras.errors import (
 from unihub.apis.keras.kerases import told_apart
 from unihub.apis.traces import dtype_of, same_structure
 from unihub.errors import UnihubError, listed, nearest, path_text, warn
+from unihub.errors.arguments import tag_set, wrong_type
 from unihub.formats import not_there
 from unihub.formats.model import MetaGraph, SavedModel
 from unihub.formats.not_a_model import ModelNotFound
@@ -128,7 +129,15 @@ class CommonLayer:
         handle = path_text(handle) if isinstance(handle, os.PathLike) else handle
         safety.check_reaction(on_unsafe, "unihub.KerasLayer", handle)
         if tags is not None:
-            tags = (tags,) if isinstance(tags, str) else tuple(sorted(tags))
+            tags = tuple(sorted(tag_set(tags, "unihub.KerasLayer(handle, tags=['serve'])")))
+        if not (signature is None or isinstance(signature, str)):
+            line = "unihub.KerasLayer(handle, signature='serving_default')"
+            raise wrong_type("signature=", signature, "the name of a signature, as text", line)
+        if arguments is not None and not isinstance(arguments, Mapping):
+            line = "unihub.KerasLayer(handle, arguments={'name': 'value'})"
+            raise wrong_type("arguments=", arguments, "a dict of keyword arguments", line)
+        if output_shape is not None:
+            nest_of_shapes(output_shape)
         given = Arguments(
             handle=handle,
             trainable=bool(trainable),

@@ -10,7 +10,7 @@ import tensorflow as tf
 from unihub.apis import traces
 from unihub.apis.copying import shallow
 from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch
-from unihub.apis.keras.errors import SignatureRequired
+from unihub.apis.keras.errors import BadHandle, SignatureRequired
 from unihub.apis.keras.kerases import check_keras, keras_module, keras_of
 from unihub.apis.keras.layer import (
     ALL_OUTPUTS,
@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 _HubKerasLayer: Any = import_tensorflow_hub("a KerasLayer").KerasLayer
 
 # What TensorFlow raises when inputs do not fit a function.
-_NOT_FITTING = (TypeError, ValueError, tf.errors.InvalidArgumentError)
+_NOT_FITTING = (TypeError, ValueError, AttributeError, tf.errors.InvalidArgumentError)
 Tags = Tuple[str, ...]
 
 
@@ -259,6 +259,11 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags], Any]:
     """
     handle, tags, options = given.handle, given.tags, given.load_options
     if not isinstance(handle, str):
+        signatures = getattr(handle, "signatures", {})
+        if not callable(handle) and given.signature in signatures:
+            handle = CallableObject(handle, signatures[given.signature])
+        if not callable(handle):
+            raise BadHandle(handle=repr(handle), found=type(handle).__name__)
         return handle, tags, options
     folder = resolving.resolve(handle)
     with open_saved_model(folder) as (model, file):

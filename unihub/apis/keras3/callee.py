@@ -8,6 +8,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 import tensorflow as tf
 
+from unihub.apis.inputs import WrongInputs
 from unihub.apis.keras import errors
 from unihub.apis.keras.layer import (
     ALL_OUTPUTS,
@@ -42,6 +43,11 @@ class Callee:
     output_shape: Any
     is_tf1_hub: bool
     regularization_losses: tuple[Callable[[], tf.Tensor], ...]
+
+    def refusal(self, inputs: Any) -> WrongInputs | None:
+        """The error for inputs that cannot be called with; None where they are not the reason."""
+        further = {"training": False} if self.takes_training else {}
+        return self.inputs.refusal(self.function, inputs, {**self.arguments, **further})
 
 
 def callee_of(loaded: Any, handle: str, given: Arguments) -> Callee:

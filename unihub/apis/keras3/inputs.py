@@ -53,11 +53,15 @@ class PositionalInputs:
         try:
             return function(self._fitted(inputs), **keywords)
         except _NOT_FITTING:
-            found = why_refused(function, (inputs,), keywords, self._call)
+            found = self.refusal(function, inputs, keywords)
             if found is None:
                 raise
             # TensorFlow lists every trace, and the values of all that was given.
             raise found from None
+
+    def refusal(self, function: Any, inputs: Any, keywords: dict[str, Any]) -> WrongInputs | None:
+        """The error that says how inputs differ from what ``function`` takes, if they do."""
+        return why_refused(function, (inputs,), keywords, self._call)
 
     def specs(self, shapes: Any) -> Any:
         """The nest of TensorSpec for a nest of TensorShape, with the accepted dtypes."""
@@ -153,6 +157,12 @@ class NamedInputs:
                 for name, shape in shapes.items()
             }
         return tf.TensorSpec(shapes, self.dtype)
+
+    def refusal(self, function: Any, inputs: Any, keywords: dict[str, Any]) -> WrongInputs | None:
+        """The error that says how inputs differ from what the signature takes, if they do."""
+        if not isinstance(inputs, Mapping) and self._sole is not None:
+            inputs = {self._sole: inputs}
+        return self._mismatch(inputs)
 
     def _wrong(self, inputs: Any) -> WrongInputs:
         found = self._mismatch(inputs)

@@ -31,6 +31,7 @@ from unihub.apis.keras3.callee import (
 from unihub.apis.keras3.variables import SharedVariable, follow_layers, shared_variable
 from unihub.apis.loading import load_frozen, load_meta_graph
 from unihub.apis.request import Request
+from unihub.errors import UnihubError
 from unihub.errors.guard import guarded
 from unihub.errors.redaction import shown
 from unihub.formats import selection
@@ -163,7 +164,13 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls the layer on a tensor or nest of tensors; Python values will do."""
         if not isinstance(inputs, (tf.Tensor, keras.KerasTensor)):
-            inputs = self._callee.inputs.tensors(inputs)
+            try:
+                inputs = self._callee.inputs.tensors(inputs)
+            except (TypeError, ValueError) as error:
+                found = None if isinstance(error, UnihubError) else self._callee.refusal(inputs)
+                if found is None:
+                    raise
+                raise found from None
         return super().__call__(inputs, *args, **kwargs)
 
     def call(self, inputs: Any, training: Any = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
 from typing import Any, Callable, Dict, Iterable, Optional, Tuple
@@ -15,6 +16,7 @@ from unihub.apis.module.spec import ModuleSpec
 from unihub.apis.module.tensors import SUPPORTED_TYPES
 from unihub.apis.module.variant import DEFAULT_SIGNATURE, tags_text
 from unihub.errors import UnihubError, listed
+from unihub.errors.arguments import wrong_type
 
 _log = logging.getLogger(__name__)
 
@@ -98,7 +100,10 @@ def create_module_spec(
     """
     dropped = tuple(drop_collections or ())
     saved_model = SavedModel()
-    for tags, arguments in tags_and_args or [((), {})]:
+    tags_and_args = [*(tags_and_args or [((), {})])]
+    for _, arguments in tags_and_args:
+        _check_module_fn(module_fn, arguments)
+    for tags, arguments in tags_and_args:
         meta_graph = _built(module_fn, arguments, frozenset(tags), dropped)
         saved_model.meta_graphs.append(meta_graph)
     return ModuleSpec(saved_model)
@@ -124,6 +129,9 @@ def add_signature(
     Example:
         >>> unihub.add_signature("square", inputs={"x": x}, outputs={"y": x * x})
     """
+    if not (name is None or isinstance(name, str)):
+        line = 'unihub.add_signature("name", inputs=x, outputs=y)'
+        raise wrong_type("name", name, "the name of a signature, as text", line)
     name = name or DEFAULT_SIGNATURE
     named_inputs, named_outputs = _by_name(inputs), _by_name(outputs)
     _check_types(name, named_inputs, named_outputs)
@@ -154,8 +162,27 @@ def attach_message(key: str, message: Any) -> None:
     """
     if not (isinstance(key, str) and _KEY_PATTERN.match(key)):
         raise AttachmentKeyMalformed(key=repr(key))
+    if not hasattr(message, "SerializeToString") or isinstance(message, type):
+        line = 'unihub.attach_message("my_key", tf.train.BytesList(value=[b"a"]))'
+        raise wrong_type("the message", message, "a protocol buffer message", line)
     attached = Attachment(key, message.SerializeToString())
     tf.compat.v1.add_to_collection(_ATTACHMENTS, attached)
+
+
+def _check_module_fn(module_fn: Any, arguments: Dict[str, Any]) -> None:
+    line = "unihub.create_module_spec(module_fn)"
+    accepted = "a function that builds a graph"
+    if inspect.isfunction(module_fn) or inspect.ismethod(module_fn):
+        try:
+            inspect.signature(module_fn).bind(**arguments)
+            return
+        except TypeError as error:
+            accepted = f"a function of the arguments in tags_and_args ({error})"
+            line = 'unihub.create_module_spec(module_fn, [(set(), {"is_training": False})])'
+    # A layer or model is called by a function.
+    elif callable(module_fn) and not hasattr(module_fn, "trainable_variables"):
+        return
+    raise wrong_type("module_fn", module_fn, accepted, line)
 
 
 def _built(
@@ -199,7 +226,7 @@ def _check_types(signature: str, inputs: Dict[str, Any], outputs: Dict[str, Any]
     found = [
         f"the {role} {name!r} of type {type(value).__name__}"
         for role, name, value in named
-        if not isinstance(value, SUPPORTED_TYPES)
+        if not isinstance(value, SUPPORTED_TYPES) or type(value).__name__ == "EagerTensor"
     ]
     if found:
         raise SignatureTypes(signature=repr(signature), found=", ".join(found))

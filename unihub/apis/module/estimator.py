@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from unihub.apis.module.module import Module
 from unihub.errors import UnihubError, listed, path_text
+from unihub.errors.arguments import wrong_type
 
 _log = logging.getLogger(__name__)
 
@@ -93,6 +94,9 @@ def register_module_for_export(module: Module, export_name: str) -> None:
     """
     if not _has_estimator():
         raise EstimatorGone(name="register_module_for_export", version=tf.__version__)
+    if not hasattr(module, "export"):
+        line = 'unihub.register_module_for_export(unihub.Module("path/to/module"), "encoder")'
+        raise wrong_type("module", module, "a Module of the current graph", line)
     names = [name for name, _ in _registered()]
     if export_name in names:
         another = repr(f"{export_name}_{len(names) + 1}")

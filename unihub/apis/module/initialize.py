@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import tensorflow as tf
 
 from unihub.errors import UnihubError, first_line, listed
+from unihub.errors.arguments import wrong_type
 
 # A collection of _Check. The key is not a str, so that it stays out of exported
 # graphs.
@@ -131,6 +132,9 @@ def initialize(session: Optional[tf.compat.v1.Session] = None) -> Initialized:
     if session is None:
         raise NoSession()
     graph = tf.compat.v1.get_default_graph()
+    if not hasattr(session, "run") or not hasattr(session, "graph"):
+        line = "unihub.initialize(tf.compat.v1.Session())"
+        raise wrong_type("session", session, "a session of the current graph", line)
     if session.graph is not graph:
         raise SessionOfOtherGraph(count=_count(graph), own_count=_count(session.graph))
     return Initialized(_initialize_variables(session), _initialize_tables(session))

@@ -49,6 +49,7 @@ from unihub.apis.module.state import create_state, fresh_scope
 from unihub.apis.module.tensors import TensorInfo, infos_of
 from unihub.apis.module.variant import GraphVariant, tags_text
 from unihub.errors import UnihubError, listed, nearest, path_text
+from unihub.errors.arguments import tag_set
 from unihub.errors.guard import guarded
 from unihub.formats.model import FormatError, read_saved_model
 from unihub.formats.saved_model import saved_model_file
@@ -236,7 +237,8 @@ class ModuleSpec:
         Raises:
             NoSuchVariant: if there is none.
         """
-        wanted = frozenset(tags or ())
+        tags = (tags,) if isinstance(tags, str) else tags
+        wanted = tag_set(() if tags is None else tags, "unihub.Module(spec, tags={'train'})")
         if wanted not in self._variants:
             choices = [tags_text(tags) for tags in self.get_tags()]
             raise NoSuchVariant(
@@ -446,7 +448,7 @@ def as_module_spec(spec: Any, on_unsafe: Optional[str] = None) -> ModuleSpec:
 def _local_folder(handle: Union[str, os.PathLike[str]]) -> str:
     # What is neither text nor a path is for the resolver to refuse.
     folder = path_text(handle) if isinstance(handle, (bytes, os.PathLike)) else handle
-    if folder != "":
+    if not isinstance(folder, str) or folder:
         folder = resolving.locate(folder)
     if not folder or not tf.io.gfile.exists(folder):
         raise FolderMissing(folder=repr(folder), path=folder or ".", current=os.getcwd())
