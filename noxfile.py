@@ -29,7 +29,7 @@ _put_pyenv_on_path()
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = False
-nox.options.sessions = ["lint", "tf1", "tf215", "keras3", "keras2"]
+nox.options.sessions = ["lint", "tf1", "tf215", "keras3", "keras2", "beam"]
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": None}
 # Many tests start a process with TensorFlow, and compiling that anew takes longer than all else.
@@ -125,6 +125,17 @@ def keras2(session: nox.Session) -> None:
     rooms = ["handles", "checking", "formats", "cli", "inspection", "apis/module", "apis/lean"]
     rooms += ["conversion", "test_reliability.py", "errors/test_redaction.py"]
     _run_tests(session, *_but(*rooms), TF_USE_LEGACY_KERAS="1")
+
+
+def _run_engine(session: nox.Session, extra: str, *tests: str) -> None:
+    session.install("tensorflow", "tensorflow-hub", *TEST_TOOLS, f"{ROOT}[{extra}]")
+    session.run("pytest", *(session.posargs or tests), env=QUIET)
+
+
+@nox.session(python="3.12")
+def beam(session: nox.Session) -> None:
+    """Apache Beam: its direct runner, with several worker processes."""
+    _run_engine(session, "beam", "tests/engines/test_beam.py")
 
 
 @nox.session(python="3.12")

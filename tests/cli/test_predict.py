@@ -11,7 +11,7 @@ from conftest import MODELS
 from golden import check_golden
 
 from unihub.cli.commands import main
-from unihub.engines.arrow import PyarrowNeeded, pyarrow
+from unihub.engines.packages import PackageNeeded, pyarrow
 
 TEXT = str(MODELS / "tf1_saved_model_table")
 
@@ -23,10 +23,10 @@ def run(*arguments, **kwargs):
 def test_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     result = run(TEXT, "x.csv", "-o", "out.csv")
-    assert (result.exit_code, result.output.splitlines()[0].split(":")[0]) == (1, "pyarrow-needed")
-    with pytest.raises(PyarrowNeeded) as refused:
+    assert (result.exit_code, result.output.splitlines()[0].split(":")[0]) == (1, "package-needed")
+    with pytest.raises(PackageNeeded) as refused:
         pyarrow()
-    check_golden("pyarrow-needed", str(refused.value), reason=refused.value.facts["reason"])
+    check_golden("package-needed", str(refused.value), reason=refused.value.facts["reason"])
 
 
 def test_standard_input_by_named_columns(tmp_path):

@@ -21,9 +21,9 @@ if find_spec("pyarrow") is None:
 from engines.columns import answers, png
 
 import unihub
-from unihub.engines.arrow import pyarrow
 from unihub.engines.errors import BadRow
 from unihub.engines.job import predict_files
+from unihub.engines.packages import pyarrow
 from unihub.engines.reading import InputNotReadable
 from unihub.engines.writing import OutputNotWritable
 

@@ -8,8 +8,8 @@ from typing import Any, Dict, Optional, Tuple
 
 import click
 
-from unihub.engines.arrow import pyarrow
 from unihub.engines.job import Done, predict_files
+from unihub.engines.packages import pyarrow
 from unihub.engines.predictor import Predictor
 from unihub.engines.reading import KINDS, total_rows
 from unihub.errors import counted

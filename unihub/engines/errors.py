@@ -60,3 +60,12 @@ class NotColumns(UnihubError, TypeError):
     what = "what was given has no columns: {found}."
     why = "a Predictor takes a dict of arrays, a pyarrow RecordBatch or Table, or a pandas frame."
     do = "predictor({{{name!r}: column}})"
+
+
+class NoInferenceArguments(UnihubError, ValueError):
+    """RunInference was given arguments that a signature does not take."""
+
+    code = "no-inference-arguments"
+    what = "inference_args were given: {given}."
+    why = "a signature takes its inputs and nothing else; they are in the elements."
+    do = "RunInference(model_handler)  # with a dict by the inputs' names for each element"

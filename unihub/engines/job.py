@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
 
 from unihub.engines import reading, writing
-from unihub.engines.arrow import pyarrow
 from unihub.engines.frames import arrow_column
+from unihub.engines.packages import pyarrow
 from unihub.engines.predictor import Predictor
 
 Told = Callable[[int, bool], None]
@@ -60,7 +60,7 @@ def predict_files(
         told: is called with the rows of each part, and whether they were done before.
 
     Raises:
-        InputNotReadable, OutputNotWritable, PyarrowNeeded: as they say.
+        InputNotReadable, OutputNotWritable, PackageNeeded: as they say.
         BadRow: for a Predictor with ``on_bad="raise"``.
     """
     pyarrow()

@@ -14,7 +14,7 @@ from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Mapping, O
 
 import numpy as np
 
-from unihub.engines.arrow import pyarrow
+from unihub.engines.packages import pyarrow
 from unihub.errors import UnihubError, listed
 
 STDIN = "-"
@@ -61,7 +61,7 @@ def parts(path: str, size: int, kind: Optional[str] = None) -> Iterator[Part]:
 
     Raises:
         InputNotReadable: it is none of these.
-        PyarrowNeeded: it is read by pyarrow, which is not installed.
+        PackageNeeded: it is read by pyarrow, which is not installed.
     """
     name = kind or kind_of(path)
     if name not in _READERS:

@@ -9,8 +9,8 @@ from typing import Any, Callable, Iterator, List, Mapping, Sequence
 
 import numpy as np
 
-from unihub.engines.arrow import pyarrow
 from unihub.engines.frames import as_numpy
+from unihub.engines.packages import pyarrow
 from unihub.errors import UnihubError
 
 _AS_PARQUET = "unihub predict HANDLE INPUT -o results.parquet"
