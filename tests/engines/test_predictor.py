@@ -153,7 +153,8 @@ def test_what_is_no_column():
     check_golden("columns-not-alike", str(refused.value))
 
 
-def test_a_model_without_an_evident_signature():
+def test_a_model_without_an_evident_signature(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     path = str(MODELS / "tf2_sub_objects")
     with pytest.raises(NoSignatureToPredict) as refused:
         unihub.Predictor(path)
