@@ -69,3 +69,21 @@ class NoInferenceArguments(UnihubError, ValueError):
     what = "inference_args were given: {given}."
     why = "a signature takes its inputs and nothing else; they are in the elements."
     do = "RunInference(model_handler)  # with a dict by the inputs' names for each element"
+
+
+class OutputTypeUnknown(UnihubError, ValueError):
+    """An output has no type on an engine that wants to know it before it runs."""
+
+    code = "output-type-unknown"
+    what = "the output {name!r} of {handle} has no type as a column: {found}."
+    why = "the engine wants the types of all columns first, and the signature does not tell it."
+    do = "unihub.Predictor({handle!r})  # takes the outputs as they come"
+
+
+class WrongColumnCount(UnihubError, ValueError):
+    """A function of columns was called with too many or too few."""
+
+    code = "wrong-column-count"
+    what = "{given} columns were given, and the signature takes {wanted}."
+    why = "its inputs are, in this order: {names}."
+    do = "predict({names})  # a column for each"

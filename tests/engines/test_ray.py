@@ -1,0 +1,78 @@
+"""BatchPredictor in the actors of a cluster of two nodes that runs here."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+if find_spec("ray") is None:
+    pytest.skip("ray is not installed", allow_module_level=True)
+
+import pyarrow
+import ray
+from conftest import MODELS, ROOT
+from ray.cluster_utils import Cluster
+
+import unihub
+from unihub.engines.ray import BatchPredictor
+
+MODEL = str(MODELS / "tf2_reusable")
+TABLE = str(MODELS / "tf1_saved_model_table")
+X = np.random.default_rng(3).normal(size=(200, 3)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    cluster.add_node(num_cpus=2)
+    ray.init(
+        address=cluster.address,
+        runtime_env={"env_vars": {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "-1"}},
+        log_to_driver=False,
+    )
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def dataset():
+    return ray.data.from_items([{"id": i, "x": row} for i, row in enumerate(X)])
+
+
+@pytest.mark.usefixtures("cluster")
+def test_rows_by_actors():
+    expected = unihub.Predictor(MODEL)({"x": X})["output_0"]
+    predictor = unihub.Predictor(MODEL, batch_size=16)
+    results = (
+        dataset()
+        .repartition(4)
+        .map_batches(
+            BatchPredictor,
+            fn_constructor_args=(predictor,),
+            fn_constructor_kwargs={"keep": ["id"]},
+            batch_size=32,
+            concurrency=2,
+        )
+    )
+    rows = results.take_all()
+    assert sorted(row["id"] for row in rows) == list(range(200))
+    found = {row["id"]: row["output_0"] for row in rows}
+    np.testing.assert_allclose([found[i] for i in range(200)], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_every_kind_of_batch_comes_back():
+    predict = BatchPredictor(TABLE, keep=True, on_bad="null")
+    batch = {"words": np.array(["cat", None, "dog"], object), "id": np.arange(3)}
+    found = predict(batch)
+    assert list(found) == ["words", "id", "ids", "scores"]
+    assert [value is None for value in found["ids"]] == [False, True, False]
+    table = pyarrow.table({name: pyarrow.array(values) for name, values in batch.items()})
+    assert predict(table).column_names == ["words", "id", "ids", "scores"]
+    assert predict(table).column("ids").null_count == 1
+    frame = predict(table.to_pandas())
+    assert list(frame.columns) == ["words", "id", "ids", "scores"]
+    assert BatchPredictor(TABLE)(table.slice(0, 1)).column_names == ["ids", "scores"]

@@ -1,0 +1,134 @@
+"""Models on Apache Spark: a function of columns."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Callable, Dict, Iterator, Tuple
+
+import numpy as np
+
+from unihub.engines.errors import OutputTypeUnknown, WrongColumnCount
+from unihub.engines.frames import Result
+from unihub.engines.packages import PackageNeeded
+from unihub.engines.predictor import Predictor
+from unihub.formats.model import TensorInfo
+
+try:
+    import pandas
+    import pyspark.sql.types as types
+    from pyspark.ml.model_cache import ModelCache
+    from pyspark.sql.functions import pandas_udf
+except ImportError as _error:
+    raise PackageNeeded(package="pyspark", extra="spark", reason=str(_error)) from _error
+
+_KINDS: Dict[str, Any] = {
+    "bool": types.BooleanType,
+    "float16": types.FloatType,
+    "float32": types.FloatType,
+    "float64": types.DoubleType,
+    "int8": types.ByteType,
+    "int16": types.ShortType,
+    "int32": types.IntegerType,
+    "int64": types.LongType,
+    "string": types.BinaryType,
+    # Spark has no unsigned numbers: each in the next larger.
+    "uint8": types.ShortType,
+    "uint16": types.IntegerType,
+    "uint32": types.LongType,
+    "uint64": types.LongType,
+}
+_WIDER = {"float16": "float32", "uint8": "int16", "uint16": "int32", "uint32": "int64"}
+_WIDER["uint64"] = "int64"
+
+
+def predict_udf(handle: Any, **options: Any) -> Any:
+    """A function of columns that calls a model, its types from the signature.
+
+    It takes a column for each input, in the order of the inputs' names in the signature, which
+    is the alphabet's: numbers, text, bytes (of images, where the input takes these), arrays
+    and arrays of arrays. It gives a column of the only output's type, or a struct of several;
+    null for bad rows, for ``on_bad="null"``. Each Python worker loads the model once, and keeps
+    it as those of `pyspark.ml.functions.predict_batch_udf` are kept; unlike there, nulls and
+    arrays of any depth go in and come out. The workers of a machine share the weights.
+
+    Args:
+        handle: of the model, as for `unihub.load`.
+        **options: as for `unihub.Predictor`.
+
+    Raises:
+        OutputTypeUnknown: the signature does not tell the rank of an output, or its type.
+        UnihubError: what `unihub.Predictor` raises.
+
+    Source: https://spark.apache.org/docs/latest/api/python/reference/api/
+        pyspark.ml.functions.predict_batch_udf.html.
+
+    Example:
+        >>> from unihub.engines.spark import predict_udf
+        >>> embed = predict_udf("path/to/text_embedding", batch_size=64)
+        >>> frame.withColumn("vector", embed("review"))
+    """
+    predictor = Predictor(handle, **options)
+    chosen = predictor.chosen
+    kinds = {c: spark_type(chosen.info_of(c), c, predictor.handle) for c in chosen.outputs}
+    is_struct = len(kinds) != 1
+    returned = types.StructType([types.StructField(c, kind) for c, kind in kinds.items()])
+    key = uuid.uuid4()
+    names = list(chosen.signature.inputs)
+
+    def predict(batches: Any) -> Iterator[Any]:
+        loaded = ModelCache.get(key)
+        if loaded is None:
+            loaded = predictor.load()
+            ModelCache.add(key, loaded)
+        for batch in batches:
+            columns = batch if isinstance(batch, tuple) else (batch,)
+            if len(columns) != len(names):
+                raise WrongColumnCount(
+                    given=len(columns), wanted=len(names), names=", ".join(names)
+                )
+            given = dict(zip((chosen.inputs.get(name, name) for name in names), columns))
+            results = loaded.predict({n: column.to_numpy() for n, column in given.items()})
+            made = {column: _series(result) for column, result in results.items()}
+            yield pandas.DataFrame(made) if is_struct else next(iter(made.values()))
+
+    # Spark looks for the kinds of what comes and goes here.
+    gives: Any = pandas.DataFrame if is_struct else pandas.Series
+    predict.__annotations__ = {
+        "batches": Iterator[Tuple[pandas.Series, ...]],
+        "return": Iterator[gives],
+    }
+    made: Callable[..., Any] = pandas_udf(  # type: ignore[assignment]
+        predict, returned if is_struct else next(iter(kinds.values()))
+    )
+    return made
+
+
+def spark_type(info: TensorInfo, name: str, handle: str) -> Any:
+    """The type of a column that an output becomes.
+
+    Args:
+        info: of the output.
+        name, handle: of the output and the model, for errors.
+
+    Raises:
+        OutputTypeUnknown: the signature does not tell its rank, or Spark has no such type.
+    """
+    if info.shape is None or info.dtype not in _KINDS:
+        raise OutputTypeUnknown(name=name, handle=handle, found=str(info))
+    kind = _KINDS[info.dtype]()
+    for _ in info.shape[1:]:
+        kind = types.ArrayType(kind)
+    return kind
+
+
+def _series(result: Result) -> Any:
+    values, dtype, _, nulls = result
+    if dtype in _WIDER:
+        values = values.astype(_WIDER[dtype])
+    if values.ndim == 1 and nulls is None:
+        return pandas.Series(values)
+    column = np.empty(len(values), object)
+    for row, value in enumerate(values):
+        is_null = nulls is not None and nulls[row]
+        column[row] = None if is_null else value.tolist() if values.ndim > 1 else value
+    return pandas.Series(column, dtype=object)
