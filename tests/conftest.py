@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 import pytest
 from hypothesis import settings
@@ -22,6 +22,26 @@ settings.load_profile("others" if MANY else "same")
 ROOT = Path(__file__).resolve().parent.parent
 MODELS = ROOT / "tests" / "fixtures" / "models"
 SHARED_MODELS = Path(os.environ.get("UNIHUB_SHARED_MODELS", ROOT.parent / "shared" / "models"))
+
+
+# Each of their tests is a process with TensorFlow, or runs for long, and shares nothing.
+ONE_BY_ONE = ("tests/test_examples.py", "tests/test_training.py", "tests/test_do_lines.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distributes files, the largest first, and at last the long tests one by one.
+
+    By files alone one worker would run them while the others have nothing to do.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file, _, _ = nodeid.partition("::")
+            return nodeid if file in ONE_BY_ONE else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from importlib.util import find_spec
 
@@ -11,6 +12,8 @@ import pytest
 
 if find_spec("pyspark") is None:
     pytest.skip("pyspark is not installed", allow_module_level=True)
+if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
+    pytest.skip("there is no Java, which Spark runs on", allow_module_level=True)
 
 import pandas
 import pyspark

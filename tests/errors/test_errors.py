@@ -118,10 +118,19 @@ def test_nearest_of_nothing():
     assert nearest("x", []) == ""
 
 
+# Modules that are for a package of others, which an extra brings.
+OF_EXTRAS = {
+    "unihub.checking.rewriting": "libcst",
+    "unihub.engines.beam": "apache_beam",
+    "unihub.engines.ray": "ray",
+    "unihub.engines.spark": "pyspark",
+}
+
+
 def belongs_here(name):
-    """Whether a module imports in this stack: some need Keras 3, TensorFlow 2 or libcst."""
-    if name == "unihub.checking.rewriting":
-        return find_spec("libcst") is not None
+    """Whether a module imports in this stack: some need Keras 3, TensorFlow 2 or an extra."""
+    if name in OF_EXTRAS:
+        return find_spec(OF_EXTRAS[name]) is not None
     if name.startswith("unihub.apis.keras3."):
         return current_keras() is Keras.KERAS3
     if name.startswith("unihub.apis.lean."):
