@@ -43,7 +43,7 @@ def in_a_child(code, **env):
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("UNIHUB_", "TFHUB_"))}
     wanted = {**inherited, "PYTHONPATH": path, **env}
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code],
+        [sys.executable, "-B", "-W", "ignore", "-c", code],
         stdout=subprocess.PIPE,
         check=True,
         env={name: value for name, value in wanted.items() if value is not None},

@@ -1,28 +1,63 @@
-"""The lines that inspect prints are run, on every model at hand."""
+"""The lines that inspect prints are run, on every model at hand.
+
+`python tests/inspection/test_examples.py` runs all of them, and prints how many.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import sys
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 import pytest
 import tensorflow as tf
-from conftest import MODELS, SHARED_MODELS
+from inspection.test_one_judge import AT_HAND, SMALL, name_of
 
 import unihub
 
-FOLDERS = sorted(path for path in MODELS.iterdir() if path.is_dir())
-if SHARED_MODELS.is_dir():
-    FOLDERS += sorted(path for path in SHARED_MODELS.iterdir() if path.is_dir())
+MODES = ["eager", "graph"] if tf.executing_eagerly() else ["graph"]
 
 
-def examples(folder):
-    for graph in unihub.inspect(str(folder)).meta_graphs:
-        yield from (one.example for one in (*graph.signatures, *graph.callables) if one.example)
+def failures(path, mode):
+    """How many lines there are, and those that do not run with what they raise."""
+    count, failed = 0, []
+    for graph in unihub.inspect(path).meta_graphs:
+        for one in (*graph.signatures, *graph.callables):
+            if one.example:
+                count += 1
+                with tf.Graph().as_default() if mode == "graph" else contextlib.ExitStack():
+                    try:
+                        exec(one.example, {"unihub": unihub, "tf": tf})
+                    except Exception as error:
+                        failed.append((one.example, error))
+    return count, failed
+
+
+@pytest.mark.parametrize("path", AT_HAND, ids=name_of)
+def test_every_line_runs(path):
+    assert failures(path, MODES[0])[1] == []
 
 
 @pytest.mark.usefixtures("eager")
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_every_line_runs(folder):
-    for line in examples(folder):
-        exec(line, {"unihub": unihub, "tf": tf})
+@pytest.mark.parametrize("path", SMALL, ids=name_of)
+def test_every_line_runs_in_a_graph(path):
+    assert failures(path, "graph")[1] == []
+
+
+def main():
+    warnings.simplefilter("ignore")
+    print(f"TensorFlow {tf.__version__}, tf.keras is {unihub.environment().keras.value}")
+    for mode in MODES:
+        count = run = 0
+        for path in AT_HAND:
+            found, failed = failures(path, mode)
+            count, run = count + found, run + found - len(failed)
+            for line, error in failed:
+                print(f"{line} raised {error!r}")
+        print(f"{mode}: {len(AT_HAND)} models, {count} example lines, {run} run")
 
 
 class Parsing(tf.Module):
@@ -73,3 +108,7 @@ def test_a_number_that_a_tensor_stands_for_is_left_out(parsing):
     assert lines["smooth"].partition("; ")[2] == "m.smooth(tf.zeros([1, 3]))"
     for line in lines.values():
         exec(line, {"unihub": unihub, "tf": tf})
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import (
     Dict,
     FrozenSet,
@@ -17,7 +18,16 @@ from typing import (
 )
 
 from unihub.formats.message import Message
-from unihub.formats.model import DENSE, MetaGraph, SavedModel, TensorInfo
+from unihub.formats.model import (
+    DENSE,
+    MetaGraph,
+    Named,
+    SavedModel,
+    Shape,
+    Signature,
+    TensorInfo,
+    read_shape,
+)
 from unihub.formats.saved_model import saved_model_file
 from unihub.formats.schema import dtype_name
 from unihub.inspection.callables import read_callables
@@ -178,6 +188,27 @@ def _converts(graph: Graph, meta_graph: MetaGraph) -> bool:
     predicates = {node_of(node.data_inputs[1]) for node in used if node.op in _SWITCHES}
     decided_by = _reached(graph, predicates, ())
     return all(node.op in _CONSTANT and node.name not in fed for node in decided_by)
+
+
+def with_shapes(graph: Graph, signature: Signature) -> Signature:
+    """A signature with the shape of the variable where an input of any shape is assigned to one."""
+    told = {
+        name: replace(info, shape=_assigned_shape(graph, node_of(info.name)))
+        for name, info in signature.inputs.items()
+        if info.kind == DENSE and info.shape is None
+    }
+    return replace(signature, inputs=Named({**signature.inputs, **told})) if told else signature
+
+
+def _assigned_shape(graph: Graph, name: str) -> Shape:
+    for node in graph.nodes.values():
+        inputs = node.data_inputs
+        if node.op.startswith("Assign") and len(inputs) > 1 and node_of(inputs[1]) == name:
+            variable = graph.nodes.get(node_of(inputs[0]))
+            shape = variable.attribute("shape") if variable is not None else None
+            if shape is not None:
+                return read_shape(shape.message("shape"))
+    return None
 
 
 def _reached(graph: Graph, names: Iterable[str], ends: Iterable[str]) -> List[Node]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from typing import TYPE_CHECKING, Dict, Iterable, Iterator, List, Optional, Tuple, Union, overload
+from typing import Callable as AnyCallable
 
 from unihub.errors import path_text
 from unihub.errors.guard import guarded
@@ -14,7 +16,6 @@ from unihub.inspection import security
 from unihub.inspection.attachments import read_attachments
 from unihub.inspection.callables import Callable, read_callables
 from unihub.inspection.checkpoint import Checkpoint, read_checkpoint
-from unihub.inspection.convertible import PYTHON
 from unihub.inspection.dangers import control_flow_v1, unknown_ops
 from unihub.inspection.examples import callable_example, signature_example
 from unihub.inspection.facts import (
@@ -24,11 +25,11 @@ from unihub.inspection.facts import (
     MetaGraphInfo,
     SignatureInfo,
 )
-from unihub.inspection.graph_facts import graph_facts
+from unihub.inspection.graph_facts import graph_facts, with_shapes
 from unihub.inspection.keras_metadata import read_keras_metadata
 from unihub.inspection.model_info import ModelInfo, RemoteInfo
 from unihub.inspection.parsed_inputs import ParsedInputs
-from unihub.inspection.uses import present_runtime, uses_of
+from unihub.inspection.uses import present_runtime, runs_as_shown, uses_of
 from unihub.inspection.variables import (
     Variable,
     variables_of_collections,
@@ -103,6 +104,11 @@ def inspect(
         checkpoint = read_checkpoint(os.path.join(folder, CHECKPOINT))
         keras = read_keras_metadata(folder, file.meta_graphs[0].message("object_graph_def"))
         scans = [security.Scan(message, file.path) for message in file.meta_graphs]
+        facts = [
+            graph_facts(scan.graph, graph, scan.meta_graph.message("object_graph_def"))
+            for scan, graph in zip(scans, model.meta_graphs)
+        ]
+        runtime = present_runtime()
         return ModelInfo(
             handle=text,
             path=folder,
@@ -115,18 +121,18 @@ def inspect(
             checkpoint=_checkpoint(checkpoint),
             keras=keras,
             meta_graphs=tuple(
-                _meta_graph(text, model, graph, scan, checkpoint, file.path)
-                for graph, scan in zip(model.meta_graphs, scans)
+                _meta_graph(
+                    text,
+                    model,
+                    graph,
+                    scan,
+                    checkpoint,
+                    functools.partial(runs_as_shown, text, model, graph, runtime, of_graph),
+                )
+                for graph, scan, of_graph in zip(model.meta_graphs, scans, facts)
             ),
-            uses=uses_of(
-                text,
-                model,
-                [
-                    graph_facts(scan.graph, graph, scan.meta_graph.message("object_graph_def"))
-                    for scan, graph in zip(scans, model.meta_graphs)
-                ],
-            ),
-            runtime=present_runtime(),
+            uses=uses_of(text, model, facts),
+            runtime=runtime,
             findings=security.findings_of(
                 model, scans, has_lambda=keras is not None and keras.has_lambda
             ),
@@ -139,9 +145,9 @@ def _meta_graph(
     graph: MetaGraph,
     scan: security.Scan,
     checkpoint: Optional[Checkpoint],
-    file: str,
+    runs: AnyCallable[[Optional[str]], bool],
 ) -> MetaGraphInfo:
-    message = scan.meta_graph
+    message, file = scan.meta_graph, scan.file
     collections = message.entries("collection_def")
     objects = message.message("object_graph_def")
     ops = tuple(sorted(scan.graph.ops()))
@@ -156,8 +162,6 @@ def _meta_graph(
     else:
         variables = variables_of_collections(collections, checkpoint, file)
     parsed = ParsedInputs(scan.graph)
-    # It calls what only the process has that made it: no example would run.
-    is_run = not any(op.startswith(PYTHON) for op in ops)
     return MetaGraphInfo(
         tags=graph.tags,
         tensorflow_version=graph.tensorflow_version,
@@ -166,11 +170,13 @@ def _meta_graph(
                 s.name,
                 s.inputs,
                 s.outputs,
-                signature_example(handle, s, tags, parsed) if is_run else "",
+                signature_example(handle, with_shapes(scan.graph, s), tags, parsed)
+                if runs(s.name)
+                else "",
             )
             for s in graph.signatures.values()
         ),
-        callables=tuple(_callables(handle, read_callables(objects, children), parsed, is_run))
+        callables=tuple(_callables(handle, read_callables(objects, children), parsed, runs(None)))
         if is_tf2
         else (),
         sub_objects=graph.object_graph.callables if graph.object_graph else (),

@@ -36,6 +36,9 @@ _PYTHON_NOT_HELD = (
     "It calls Python functions, which it does not hold: what needs them fails, but in the "
     "process that made it."
 )
+_ATTRIBUTES = (
+    "TensorFlow 1.15 loads it if its ops have no attributes of TensorFlow {writer}, which wrote it."
+)
 _SAVE_IT_CALLABLE = (
     "save the model with a @tf.function __call__ and its variables: "
     "https://www.tensorflow.org/hub/reusable_saved_models"
@@ -163,6 +166,11 @@ def unconvertible(handle: str, model: SavedModel, graph: MetaGraph) -> Optional[
     It reads the graph. What gradients and values the graph has, only a conversion tells.
     """
     return _unconvertible(_read_case(handle, model, graph, Runtime.TF2))
+
+
+def may_lack_attributes(runtime: Runtime, graph: MetaGraph) -> bool:
+    """Whether the ops of a graph may have attributes that the TensorFlow of a runtime lacks."""
+    return runtime is Runtime.TF1 and graph.tensorflow_version.startswith("2.")
 
 
 def mistyped_signatures(
@@ -347,6 +355,9 @@ def _limited(case: _Case, verdict: Verdict) -> Verdict:
     if case.facts is not None and any(op.startswith(PYTHON) for op in case.facts.ops):
         note = f"{_PYTHON_NOT_HELD} {verdict.note}".strip()
         verdict = replace(verdict, status=Status.LIMITED, note=note)
+    if case.facts is not None and may_lack_attributes(case.runtime, case.graph):
+        note = _ATTRIBUTES.format(writer=case.graph.tensorflow_version)
+        verdict = replace(verdict, status=Status.LIMITED, note=f"{note} {verdict.note}".strip())
     if case.facts is not None and case.facts.references:
         # Out of a graph, api="load" fails as in TF2.
         code = tuple((api, line) for api, line in verdict.code if api == "module")

@@ -9,9 +9,10 @@ from importlib.util import find_spec
 from typing import NamedTuple, Optional, Sequence, Tuple
 
 from unihub.formats import selection
-from unihub.formats.model import SavedModel
+from unihub.formats.model import MetaGraph, SavedModel
+from unihub.inspection.convertible import PYTHON
 from unihub.inspection.graph_facts import GraphFacts
-from unihub.inspection.judge import judge
+from unihub.inspection.judge import judge, may_lack_attributes
 from unihub.matrix.values import Operation, Runtime, Status
 
 _OPERATIONS = (Operation.INFERENCE, Operation.FINE_TUNING)
@@ -63,6 +64,30 @@ def _use(
     if verdict.refusal is not None:
         note = f"{verdict.refusal.why} Instead: {verdict.refusal.do}"
     return Use(runtime, operation, verdict.status, verdict.code, note)
+
+
+def runs_as_shown(
+    handle: str,
+    model: SavedModel,
+    graph: MetaGraph,
+    runtime: Optional[Runtime],
+    facts: GraphFacts,
+    signature: Optional[str],
+) -> bool:
+    """Whether a line that calls a signature, or the model itself for None, surely runs here.
+
+    Args:
+        runtime: that is here; None for none, of which nothing is known.
+    """
+    if any(op.startswith(PYTHON) for op in facts.ops):
+        # It calls what only the process has that made it.
+        return False
+    if runtime is None:
+        return True
+    if may_lack_attributes(runtime, graph):
+        return False
+    verdict = judge(handle, model, runtime, Operation.INFERENCE, graph, signature, facts)
+    return verdict.refusal is None
 
 
 def present_runtime() -> Optional[Runtime]:
