@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import (
     Dict,
@@ -39,6 +40,14 @@ from unihub.inspection.graph import Graph, Node, node_of
 _NO_INPUTS = frozenset(("training", "mask"))
 _REFERENCE = "_ref"
 _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
+_TABLES = ("HashTable", "HashTableV2")
+_FILLING = ("InitializeTable", "LookupTableImport")
+_REFERENCES = ("Variable", "VariableV2", "TemporaryVariable")
+# They change a variable in ways that resource variables do not have.
+_ON_REFERENCES = ("Apply", "SparseApply", "CountUpTo", "StridedSliceAssign", "RefSelect")
+# By this TensorFlow names the parts of a partitioned variable; only these read one.
+_PART = re.compile(r"/part_\d+$")
+_OF_PARTS = ("ReadVariableOp", "ResourceGather", "ResourceGatherNd", "VariableShape", "Identity")
 _SWITCHES = ("Switch", "RefSwitch")
 # Of TF1's conds, what is there beside their branches.
 _CONDS = frozenset((*_SWITCHES, "Merge", "RefMerge"))
@@ -97,25 +106,30 @@ def read_graph_facts(model: SavedModel, meta_graph: MetaGraph) -> GraphFacts:
             for message, graph in zip(file.meta_graphs, model.meta_graphs)
             if graph is meta_graph or graph == meta_graph
         )
-        objects = message.message("object_graph_def")
-        return graph_facts(Graph(message.message("graph_def")), meta_graph, objects)
+        return graph_facts(Graph(message.message("graph_def")), meta_graph, message)
 
 
-def graph_facts(graph: Graph, meta_graph: MetaGraph, objects: Message) -> GraphFacts:
+def graph_facts(graph: Graph, meta_graph: MetaGraph, message: Message) -> GraphFacts:
     """The facts of a graph.
 
     Args:
         graph: its nodes and functions.
         meta_graph: that it belongs to.
-        objects: its SavedObjectGraph, which may be empty.
+        message: its MetaGraphDef.
     """
+    objects = message.message("object_graph_def")
     ops = graph.ops()
     if meta_graph.object_graph is not None:
         # The functions say what they take, and no SignatureDef.
         return GraphFacts(ops, {}, {}, {}, False, _inputs(meta_graph, objects))
+    collections = dict(message.entries("collection_def"))
     mistyped, references = _mistyped(graph, meta_graph), _references(meta_graph)
     unconverted = _unconverted(graph, meta_graph)
-    converts = not (mistyped or references or unconverted) and _converts(graph, meta_graph)
+    converts = (
+        not (mistyped or references or unconverted)
+        and _converts(graph, meta_graph)
+        and _is_whole(graph, meta_graph, collections)
+    )
     return GraphFacts(ops, mistyped, references, unconverted, converts)
 
 
@@ -188,6 +202,57 @@ def _converts(graph: Graph, meta_graph: MetaGraph) -> bool:
     predicates = {node_of(node.data_inputs[1]) for node in used if node.op in _SWITCHES}
     decided_by = _reached(graph, predicates, ())
     return all(node.op in _CONSTANT and node.name not in fed for node in decided_by)
+
+
+def _is_whole(graph: Graph, meta_graph: MetaGraph, collections: Mapping[str, Message]) -> bool:
+    """Whether what a conversion takes over needs nothing that is not there.
+
+    No placeholder that a call does not fill, no table that nothing fills, no value of a
+    variable that the ways of TF2 do not read.
+    """
+    losses = _names(collections, "regularization_losses")
+    if _unfilled(graph, losses, ()):
+        return False
+    updates = _names(collections, "update_ops")
+    everything = {node.name for node in _reached(graph, [*losses, *updates], ())}
+    for signature in meta_graph.signatures.values():
+        fed = [node_of(part) for info in signature.inputs.values() for part in info.components]
+        wanted = [node_of(part) for info in signature.outputs.values() for part in info.components]
+        if _unfilled(graph, [*wanted, *updates], fed):
+            return False
+        everything.update(node.name for node in _reached(graph, wanted, fed))
+    used = {name for name in everything if graph.nodes[name].op in _TABLES}
+    filled = {
+        node_of(node.data_inputs[0])
+        for node in graph.nodes.values()
+        if node.op.startswith(_FILLING) and node.data_inputs
+    }
+    return used <= filled and not any(_is_doubtful(graph, graph.nodes[one]) for one in everything)
+
+
+def _is_doubtful(graph: Graph, node: Node) -> bool:
+    """Whether a node computes what a function of TF2 may not, or has a gradient of its own."""
+    taken = [graph.nodes[one] for one in map(node_of, node.data_inputs) if one in graph.nodes]
+    return (
+        node.attribute("_gradient_op_type") is not None
+        or (node.op.startswith(_ON_REFERENCES) and any(one.op in _REFERENCES for one in taken))
+        or (node.op not in _OF_PARTS and any(map(_is_part, taken)))
+    )
+
+
+def _is_part(node: Node) -> bool:
+    return node.op in ("VarHandleOp", *_REFERENCES) and _PART.search(node.name) is not None
+
+
+def _unfilled(graph: Graph, names: Iterable[str], fed: Iterable[str]) -> bool:
+    return any(node.op in _PLACEHOLDERS[:2] for node in _reached(graph, names, fed))
+
+
+def _names(collections: Mapping[str, Message], key: str) -> List[str]:
+    if key not in collections:
+        return []
+    values = collections[key].message("node_list").contents("value")
+    return [node_of(value.decode("utf-8", "replace")) for value in values]
 
 
 def with_shapes(graph: Graph, signature: Signature) -> Signature:

@@ -105,7 +105,7 @@ def inspect(
         keras = read_keras_metadata(folder, file.meta_graphs[0].message("object_graph_def"))
         scans = [security.Scan(message, file.path) for message in file.meta_graphs]
         facts = [
-            graph_facts(scan.graph, graph, scan.meta_graph.message("object_graph_def"))
+            graph_facts(scan.graph, graph, scan.meta_graph)
             for scan, graph in zip(scans, model.meta_graphs)
         ]
         runtime = present_runtime()

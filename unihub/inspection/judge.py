@@ -272,10 +272,28 @@ def _untrainable(case: _Case) -> Optional[UnihubError]:
     if refusal is None:
         return None
     facts = case.facts or read_graph_facts(case.model, case.graph)
-    if not facts.converts:
+    if not facts.converts or _trains_another(case):
         known = _unconvertible(replace(case, facts=facts))
         refusal = replace(refusal, do=_MAY_CONVERT if known is None else _IN_GRAPH_MODE)
     return _refused(case, refusal)
+
+
+def _trains_another(case: _Case) -> bool:
+    """Whether the graph to train has another signature than the one for inference."""
+    used = selection.evident_meta_graph(case.model)
+    if used is None or used.tags == case.graph.tags:
+        return False
+    try:
+        chosen = selection.choose_signature(used, case.handle, case.signature)
+    except UnihubError:
+        return False
+    other = None if chosen is None else case.graph.signatures.get(chosen.name)
+    return chosen is not None and (other is None or _told(chosen) != _told(other))
+
+
+def _told(signature: Signature) -> Tuple[Tuple[str, str, object], ...]:
+    named = (*signature.inputs.items(), *signature.outputs.items())
+    return tuple((name, info.dtype, info.shape) for name, info in named)
 
 
 def _refused(case: _Case, refusal: Message) -> MatrixRefusal:
@@ -357,7 +375,7 @@ def _limited(case: _Case, verdict: Verdict) -> Verdict:
         verdict = replace(verdict, status=Status.LIMITED, note=note)
     if case.facts is not None and may_lack_attributes(case.runtime, case.graph):
         note = _ATTRIBUTES.format(writer=case.graph.tensorflow_version)
-        verdict = replace(verdict, status=Status.LIMITED, note=f"{note} {verdict.note}".strip())
+        verdict = replace(verdict, status=Status.LIMITED, note=f"{verdict.note} {note}".strip())
     if case.facts is not None and case.facts.references:
         # Out of a graph, api="load" fails as in TF2.
         code = tuple((api, line) for api, line in verdict.code if api == "module")
