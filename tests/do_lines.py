@@ -4,6 +4,7 @@
 the test and of the code that failed are those that a user has at hand. A line in Python is
 run; after it the aim is reached, or another error of ours says how to go on. A line for a
 shell is run where that changes nothing outside of the test, and else read by the shell.
+`python tests/do_lines.py` counts them all.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from types import FrameType
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
@@ -74,7 +76,7 @@ _ALTERNATIVES = re.compile(
 # A line may come behind words that say when, or what for.
 _LEAD = re.compile(r"(?:[a-z][^:\"(){}=]*: )?(?:[a-z][^:\"(){}=]*: )?", re.I)
 _SHELL = re.compile(
-    r"(cd|chmod|curl|df|export(?= [A-Z_]+=)|find|gcloud|git|gsutil|head|kill|ls|mkdir|pip|ps|"
+    r"(cd|chmod|cp|curl|df|export(?= [A-Z_]+=)|find|gcloud|git|gsutil|head|kill|ls|mkdir|mv|pip|ps|"
     r"python\S*|rm|sha256sum|sudo|tar|ulimit|unihub|unset)(\s|$)|UNIHUB_\w+="
 )
 # These only look.
@@ -112,6 +114,34 @@ def _is_python(line: str) -> bool:
         return False
     does = (ast.Call, ast.Import, ast.ImportFrom, ast.Assign)
     return any(isinstance(node, does) for node in ast.walk(tree))
+
+
+def counted(folder: Path) -> Dict[str, List[str]]:
+    """The messages in the golden files by what they offer, and which are not tried, and why."""
+    found: Dict[str, List[str]] = {}
+    for file in sorted(folder.glob("*.txt")):
+        do = re.search(r"^  do:  (.*)", file.read_text(encoding="utf-8"), re.S | re.M)
+        if do is None or file.stem.startswith(OF_TOOLS):
+            continue
+        found.setdefault("messages", []).append(file.stem)
+        kinds = [kind_of(line)[0] for line in alternatives(do.group(1).strip())]
+        for kind in kinds:
+            found.setdefault(f"lines in {kind}", []).append(file.stem)
+        if file.stem.startswith(tuple(NOT_RUN)):
+            found.setdefault("messages whose lines are not run", []).append(file.stem)
+        elif set(kinds) == {"words"}:
+            found.setdefault("messages of words alone", []).append(file.stem)
+    return found
+
+
+def main() -> None:
+    """Prints the counts; who was tried, each run of pytest says at its end."""
+    for what, cases in counted(Path(__file__).parent / "golden").items():
+        print(f"{len(cases):4} {what}")
+        if what.startswith("messages "):
+            print("".join(f"     - {case}\n" for case in cases), end="")
+    for prefix, reason in NOT_RUN.items():
+        print(f"     not run: {prefix}: {reason}")
 
 
 def follow(case: str, text: str, frame: FrameType, at_hand: Dict[str, Any]) -> None:
@@ -242,3 +272,7 @@ def _environment(variables: Dict[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
+
+
+if __name__ == "__main__":
+    main()

@@ -42,7 +42,7 @@ class EmptyFolder(NotAModel):
     code = "empty-folder"
     what = "{path} is an empty folder."
     why = "a model's folder holds saved_model.pb and, for most models, variables/."
-    do = "copy the model into it, then unihub.load({path!r})"
+    do = "cp -r path/to/the/model/. {path!r}  # then unihub.load({path!r})"
 
 
 class VariablesOnly(NotAModel):
@@ -81,7 +81,7 @@ class HubModuleWithoutGraph(NotAModel):
     code = "hub-module-without-graph"
     what = "{path} is a TF1 Hub module without its graph."
     why = "tfhub_module.pb is there, saved_model.pb is not. (found: {found})"
-    do = "copy the whole folder again from where the module came from, then unihub.load({path!r})"
+    do = "cp -r path/to/the/whole/module/. {path!r}  # then unihub.load({path!r})"
 
 
 class FileInsideModel(NotAModel):

@@ -16,8 +16,8 @@ class BackendNotTensorFlow(UnihubError, NotImplementedError):
         "of Keras 3 calls. (keras.backend.backend() is {backend!r})"
     )
     do = (
-        "set the environment variable KERAS_BACKEND=tensorflow before keras is imported; "
-        'or call the model outside Keras: unihub.load(handle, api="load").'
+        "export KERAS_BACKEND=tensorflow  # before Python starts; "
+        "or unihub.load({handle!r}, api='load')  # calls the model outside of Keras"
     )
 
 

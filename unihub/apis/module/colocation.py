@@ -30,7 +30,10 @@ class InputColocated(UnihubError, ValueError):
         "an input is replaced when the module is applied, and its constraint would be "
         "lost. ({op} has: {groups})"
     )
-    do = "create the placeholder outside of tf.compat.v1.colocate_with(...)"
+    do = (
+        "with tf.compat.v1.colocate_with(None, ignore_existing=True): "
+        "x = tf.compat.v1.placeholder(tf.float32, [None])  # with its dtype and shape"
+    )
 
 
 class StateColocated(UnihubError, ValueError):
@@ -42,7 +45,10 @@ class StateColocated(UnihubError, ValueError):
         "state is created once and shared by all applications of the module, the other "
         "op is not. (found: {groups}; tags: {tags})"
     )
-    do = "create the variable outside of tf.compat.v1.colocate_with(...)"
+    do = (
+        "with tf.compat.v1.colocate_with(None, ignore_existing=True): "
+        "v = tf.compat.v1.get_variable('name', [1])  # with its name and shape"
+    )
 
 
 class ColocationAmbiguous(UnihubError, ValueError):

@@ -56,8 +56,8 @@ class KaggleCredentialsMissing(UnihubError, PermissionError):
         "neither KAGGLE_API_TOKEN nor KAGGLE_USERNAME and KAGGLE_KEY."
     )
     do = (
-        "make a token at https://www.kaggle.com/settings, save it as {file}; "
-        "or: export KAGGLE_USERNAME=… KAGGLE_KEY=…"
+        "mkdir -p {folder!r} && mv ~/Downloads/kaggle.json {file!r}  # a token that "
+        "https://www.kaggle.com/settings makes"
     )
 
 
@@ -70,7 +70,10 @@ class KaggleCredentialsRejected(UnihubError, PermissionError):
         "{endpoint} answered {status}: the token that kagglehub found has expired, or was "
         "withdrawn."
     )
-    do = "make a new one at https://www.kaggle.com/settings, and save it as {file}"
+    do = (
+        "mv ~/Downloads/kaggle.json {file!r}  # a new token that "
+        "https://www.kaggle.com/settings makes"
+    )
 
 
 class KaggleConsentNeeded(UnihubError, PermissionError):

@@ -80,7 +80,10 @@ class ResolverAnswerNotUsable(UnihubError, TypeError, ValueError):
     code = "resolver-answer-not-usable"
     what = "the resolver of {handle} returned {found}."
     why = "{reason}. (resolver: {resolver})"
-    do = "return the path of a folder, or a handle, as text"
+    do = (
+        "unihub.register_resolver(lambda handle: handle == {handle!r}, "
+        "lambda handle: 'path/to/folder')  # or another handle, as text"
+    )
 
 
 class DamagedEntryReplaced(UserWarning):
