@@ -24,7 +24,7 @@ LOADS = {
     "in full": (EAGER, "unihub.load({tf2!r}, fast=False)", ("apis.lean", "apis.module")),
     "by default": (EAGER, "unihub.load({tf2!r})", ("apis.module", *OF_LAYERS)),
     "a layer": (EAGER, "unihub.load({tf2!r}, api='keras')", ("apis.module",)),
-    "training": (EAGER, "unihub.load({tf2!r}, op='fine_tuning')", ("apis.lean", "apis.module")),
+    "training": (EAGER, "unihub.load({tf2!r}, op='fine_tuning')", ("apis.module",)),
     "a module": (GRAPH, "unihub.load({tf1!r})", ("apis.lean", "apis.keras")),
     "initialize": (GRAPH, "unihub.initialize", ("apis.module.module", "apis.module.spec")),
     "inspect": (EAGER, "unihub.inspect({tf2!r})", ("apis", "dispatch")),

@@ -73,13 +73,13 @@ def is_lean(loaded: Any) -> bool:
     return not object.__getattribute__(loaded, "_lean_model").is_full
 
 
-def layer(path: str, fast: bool) -> Any:
-    """A layer that is not trained; with the full object in it where it is not to be fast."""
+def layer(path: str, fast: bool, trainable: bool = False) -> Any:
+    """A layer; with the full object in it where it is not to be fast."""
     if fast:
-        return unihub.KerasLayer(path)
+        return unihub.KerasLayer(path, trainable=trainable)
     # Whoever changes the variables that are made is given all of them.
     with tf.variable_creator_scope(lambda make, **choices: make(**choices)):
-        return unihub.KerasLayer(path)
+        return unihub.KerasLayer(path, trainable=trainable)
 
 
 def stacked(layer: Any, head: bool = False) -> Any:
@@ -93,6 +93,22 @@ def fitted(model: Any) -> Any:
     """The losses of two epochs."""
     model.compile("sgd", "mse")
     return model.fit(np.array(X), np.ones([2, 1]), epochs=2, verbose=0).history["loss"]
+
+
+def stepped(loss: Callable[[], Any], trained: Sequence[Any]) -> Any:
+    """The losses and gradients of two steps."""
+    found = []
+    for _ in range(2):
+        values = [getattr(one, "value", one) for one in trained]
+        values = [one if isinstance(one, tf.Variable) else old for one, old in zip(values, trained)]
+        with tf.GradientTape() as tape:
+            found.append(loss())
+        gradients = tape.gradient(found[-1], values)
+        for value, gradient in zip(values, gradients):
+            if gradient is not None:
+                value.assign_sub(0.01 * tf.convert_to_tensor(gradient))
+        found.append([0.0 if one is None else one for one in gradients])
+    return found
 
 
 def frozen(value: Any) -> Any:
@@ -195,6 +211,7 @@ def ran(session: Sequence[str], folder: Path, fast: bool) -> List[Line]:
         "out": out,
         "plain": tf.autograph.experimental.do_not_convert,
         "stacked": stacked,
+        "stepped": stepped,
         "tf": tf,
         "total": total,
         "unihub": unihub,

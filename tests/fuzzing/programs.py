@@ -10,6 +10,8 @@ from typing import Any, List, Tuple
 
 from hypothesis import strategies as st
 
+from unihub.apis.keras.kerases import keras3_in_use
+
 HEAD = "import collections, os\nimport numpy as np\nimport tensorflow as tf\n"
 # Of each piece of a __call__: what it needs in the object, and its lines. `y` is of four columns.
 PIECES: Tuple[Tuple[str, str], ...] = (
@@ -113,7 +115,19 @@ class Model(tf.Module):
 
 model = Model()
 {traces}
+{lists}
 tf.saved_model.save(model, PATH, signatures={signatures})
+"""
+# What is trained by these lists, which are properties of a tf.Module.
+LISTS = """
+lists = list(model.variables), list(model.trainable_variables)
+Model.variables = Model.trainable_variables = None
+model.variables, model.trainable_variables = lists
+
+def loss_of(v):
+    return tf.function(lambda: tf.reduce_sum(v * v) * 0.1, input_signature=[])
+
+model.regularization_losses = [loss_of(v) for v in lists[1][:2]]
 """
 KERAS = """
 layers = tf.keras.layers
@@ -238,9 +252,36 @@ def modules(draw: Any) -> Tuple[str, List[str]]:
         result=result,
         signed=indented("\n".join(draw_signed) or "pass", 8),
         traces="\n".join(traces),
+        lists="",
         signatures=draw(st.sampled_from(("None", "model.signed"))),
     )
     return source, [f"m({call})" for call in calls]
+
+
+@st.composite
+def trained_modules(draw: Any) -> Tuple[str, List[str]]:
+    """The source of a tf.Module that is made to be trained, and lines that call it."""
+    pieces = [PIECES[0], *subset(draw, PIECES[1:], 4)]
+    body = draw(st.permutations([line for _, line in pieces]))
+    spec = draw(st.sampled_from(SPECS[:2]))
+    others = draw(st.sampled_from(("", "", ", mask=None", ", gain=2.0")))
+    body += [f"y = y * {others[2:6]}"] if "gain" in others else []
+    traces = [
+        f"model.__call__.get_concrete_function(tf.TensorSpec({spec}), training={training})"
+        for training in draw(st.sampled_from(((True, False), (False, True), (False,))))
+    ]
+    source = HEAD + MODULE.format(
+        attributes=indented("\n".join(need for need, _ in pieces if need), 8),
+        arguments=f"x, training=False{others}",
+        first="x",
+        body=indented("\n".join(body), 8),
+        result=draw(st.sampled_from(("y", "y", "{'out': y}"))),
+        signed=indented("pass", 8),
+        traces="\n".join(traces),
+        lists=LISTS,
+        signatures="model.signed",
+    )
+    return source, ["m({x}, training=True)", "m({x}, training=False)", "m({x})", "m({x}, True)"]
 
 
 @st.composite
@@ -354,6 +395,47 @@ LAYER_DEEDS = (
     "out(m.compute_output_shape((2, 4)))",
 )
 
+# What is done with a layer that is trained.
+TRAINED_DEEDS = (
+    "s = stacked(m, head=True); out(fitted(s)); out([w.numpy() for w in s.weights])",
+    "s = stacked(m); out(fitted(s)); out(s.predict(np.array(X), verbose=0))",
+    "s = stacked(m); s.compile('adam', 'mse'); out(s.train_on_batch(np.array(X), np.ones([2, 4])))",
+    "out(stepped(lambda: total(m(X, training=True)), m.trainable_weights))",
+    "out(stepped(lambda: total(m(X)), m.weights))",
+    (
+        "f = tf.function(plain(lambda X: total(m(X, training=True))))\n"
+        "out(stepped(lambda: f(X), m.trainable_weights))"
+    ),
+    (
+        "f = tf.function(plain(lambda X: total(m(X, training=False))))\n"
+        "out(stepped(lambda: f(X) * 2.0, m.trainable_weights)); out(f(X2))"
+    ),
+    "out(stepped(lambda: tf.add_n([total(m(X)), *m.losses]), m.trainable_weights))",
+    "out([tf.convert_to_tensor(one) for one in m.losses])",
+    "out([(w.name.split('/')[-1], w.trainable) for w in m.weights])",
+    "m.trainable = False; s = stacked(m, head=True); out(fitted(s)); m.trainable = True",
+    "out(tf.train.Checkpoint(m=m).save(COPY + '/c') is None); out(m(X))",
+    "s = stacked(m); fitted(s); s.save_weights(COPY + '/s.weights.h5'); out(m(X))",
+    "r = m.resolved_object; out(sorted(n for n in dir(r) if n[0] != '_')); out(r.variables[0])",
+)
+# What is done with a loaded object that is trained.
+TUNED_DEEDS = (
+    "out(stepped(lambda: total({call}), m.trainable_variables))",
+    "f = tf.function(plain(lambda X: total({call})))\nout(stepped(lambda: f(X), m.variables))",
+    (
+        "out(stepped(lambda: total({call}) + tf.add_n([l() for l in m.regularization_losses]),"
+        " m.trainable_variables))"
+    ),
+    "out([l() for l in m.regularization_losses]); out(type(m.regularization_losses).__name__)",
+    "out([(v.name, v.trainable, v.shape) for v in m.trainable_variables]); out(len(m.variables))",
+    "out(type(m.variables).__name__); out(m.variables == list(m.variables))",
+    "tf.train.Checkpoint(m=m).save(COPY + '/c'); out(len(tf.train.list_variables(COPY)))",
+    "tf.saved_model.save(m, COPY); out(unihub.load(COPY, fast=False).trainable_variables[0])",
+    "k = unihub.KerasLayer(m, trainable=True); s = stacked(k); out(fitted(s)); out({call})",
+    "m.trainable_variables[0].assign(m.trainable_variables[0] * 0.5); out({call})",
+    "v = m.trainable_variables; out({call}); m.nothing = 1; out(v[0]); out({call})",
+)
+
 
 @st.composite
 def programs(draw: Any, longest: int = 16) -> Program:
@@ -363,7 +445,8 @@ def programs(draw: Any, longest: int = 16) -> Program:
         draw: hypothesis's.
         longest: session, in lines.
     """
-    kind = draw(st.sampled_from((modules, modules, modules, modules, keras_models, graphs)))
+    kinds = (modules, modules, modules, trained_modules, trained_modules, keras_models, graphs)
+    kind = draw(st.sampled_from(kinds))
     source, calls = draw(kind())
     sessions = []
     for length in draw(st.lists(st.integers(3, longest), min_size=1, max_size=6)):
@@ -371,10 +454,21 @@ def programs(draw: Any, longest: int = 16) -> Program:
             deeds = draw(st.lists(st.sampled_from(LAYER_DEEDS), min_size=3, max_size=10))
             sessions.append(("m = layer(PATH)", *deeds))
             continue
-        session = ["m = load(PATH)"]
+        # What Keras 3 exports has none of the lists.
+        is_of_keras2 = kind is keras_models and not keras3_in_use()
+        may_be_trained = LISTS in source or is_of_keras2
+        is_trained = may_be_trained and draw(st.booleans())
+        if is_trained and draw(st.booleans()):
+            every = (*TRAINED_DEEDS, *TRAINED_DEEDS, *LAYER_DEEDS)
+            deeds = draw(st.lists(st.sampled_from(every), min_size=3, max_size=10))
+            sessions.append(("m = layer(PATH, trainable=True)", *deeds))
+            continue
+        tuned = "m = load(PATH, op='fine_tuning', api='load')"
+        session = [tuned if is_trained else "m = load(PATH)"]
         for _ in range(length):
             # Most of what people do is to call it.
-            deed = "out({call})" if draw(st.booleans()) else draw(st.sampled_from(DEEDS))
+            deeds_of_it = (*TUNED_DEEDS, *TUNED_DEEDS, *DEEDS) if is_trained else DEEDS
+            deed = "out({call})" if draw(st.booleans()) else draw(st.sampled_from(deeds_of_it))
             call = draw(st.sampled_from(calls))
             plain = deed.startswith(("out", "for", "tf.random"))
             x = draw(st.sampled_from(X)) if plain and draw(st.booleans()) else "X"

@@ -47,7 +47,11 @@ def load_saved_model(request: Request) -> Any:
     load_full = functools.partial(
         load_meta_graph, handle, model, graph, request.options, origin=request.origin
     )
-    if request.fast:
+    if request.fast and request.fine_tuning:
+        tuned = load_frozen(request, for_layer=False)
+        if tuned is not None:
+            return tuned
+    elif request.fast:
         # Each of these rooms is imported by the loads that need it.
         from unihub.apis.lean.capability import may_be_lean
 
@@ -69,11 +73,12 @@ def load_saved_model(request: Request) -> Any:
     return CallableObject(loaded, _call_of(request, loaded), request.origin)
 
 
-def load_frozen(request: Request) -> Optional[Any]:
-    """What passes for the loaded object to a layer that is not trained; None where nothing does.
+def load_frozen(request: Request, for_layer: bool = True) -> Optional[Any]:
+    """What passes for the loaded object to a layer, or to who trains; None where nothing does.
 
     Args:
-        request: with a signature, if the layer calls one.
+        request: with a signature, if one is called.
+        for_layer: whether a layer is made of it.
     """
     graph, handle, model = request.meta_graph, request.handle, request.model
     if model.format is not Format.TF2_SAVED_MODEL or not selection.is_callable(graph):
@@ -90,7 +95,8 @@ def load_frozen(request: Request) -> Optional[Any]:
     refuse_escaping_assets(handle, model)
     load_full = functools.partial(load_meta_graph, handle, model, graph, request.options)
     with explained(handle, graph, model):
-        return frozen.load(request, load_full)
+        kind = frozen.FrozenObject if for_layer else frozen.TrainedObject
+        return frozen.load(request, load_full, kind)
 
 
 def load_meta_graph(

@@ -83,8 +83,8 @@ def load(
             runs Python or machine code, writes files or connects to the network; by
             default what the settings say, which is to warn, once per model.
             This is advice, not a sandbox; see `unihub.inspect`.
-        fast: False to load the whole model. By default, for inference in TF2, only
-            what a call needs is loaded, where the answers are proven equal; the rest
+        fast: False to load the whole model. By default, in TF2, only what a
+            call or a training step needs is loaded, where the answers are proven equal; the rest
             follows when it is asked for.
         weights: "mmap" to have the weights copied to the cache once, and shared by
             all processes of this machine; None to read them from the model.

@@ -349,7 +349,8 @@ def test_all_is_loaded_where_that_is_asked_for(path):
     for layer in (
         unihub.KerasLayer(path, fast=False),
         unihub.load(path, api="keras", fast=False),
-        unihub.KerasLayer(path, trainable=True),
+        unihub.KerasLayer(path, trainable=True, fast=False),
+        unihub.load(path, op="fine_tuning", api="keras", fast=False),
     ):
         assert type(object_of(layer)) is not FrozenObject
     assert "fast" not in layer.get_config()

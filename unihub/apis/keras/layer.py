@@ -75,7 +75,7 @@ class Arguments:
     output_shape: Any
     load_options: Any
     on_unsafe: Optional[str]
-    is_frozen: bool
+    fast: bool
 
 
 class CommonLayer:
@@ -119,8 +119,8 @@ class CommonLayer:
             load_options: tf.saved_model.LoadOptions.
             on_unsafe: "warn", "refuse" or "ignore": what to do about a model that acts
                 outside of its graph; see `unihub.load`. It is in no config.
-            fast: False to load the whole model at once. By default, a layer that is not
-                trained loads what its call needs, where the answers are proven equal; the
+            fast: False to load the whole model at once. By default, a layer
+                loads what its call needs, where the answers are proven equal; the
                 rest follows when it is asked for. It is in no config.
             **kwargs: for Keras' Layer: name, dtype, input_shape. The dtype is by
                 default that of the callable's inputs, whatever Keras' dtype policy
@@ -149,7 +149,7 @@ class CommonLayer:
             output_shape=output_shape,
             load_options=load_options,
             on_unsafe=on_unsafe,
-            is_frozen=fast and not trainable,
+            fast=fast,
         )
         # Only Keras knows what it takes, and it does not say.
         strange = [name for name in kwargs if name not in _OF_KERAS]

@@ -299,7 +299,7 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags], Any]:
         loaded = load_meta_graph(handle, model, meta_graph, options, signature=signature)
         # tensorflow_hub takes no other loaded objects than those that can be called.
         return CallableObject(loaded, loaded.signatures[signature]), None, None
-    if given.is_frozen:
+    if given.fast:
         request = Request(handle, model, meta_graph, signature=given.signature, options=options)
         frozen = load_frozen(request)
         if frozen is not None:

@@ -379,7 +379,7 @@ def _load_object(handle: str, given: Arguments) -> Any:
         safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
         meta_graph = selection.choose_meta_graph(model, handle, tags=given.tags)
         options, signature = given.load_options, given.signature
-        if given.is_frozen:
+        if given.fast:
             request = Request(handle, model, meta_graph, signature=signature, options=options)
             frozen = load_frozen(request)
             if frozen is not None:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from unihub.apis.request import Request
 from unihub.apis.surroundings import check_fork
-from unihub.matrix.values import Format, Operation, Runtime
+from unihub.matrix.values import Format, Runtime
 from unihub.runtime import current_runtime
 
 # Those that the tests of unihub run on.
@@ -27,7 +27,6 @@ def may_be_lean(request: Request) -> bool:
     if (
         current_runtime() is not Runtime.TF2
         or not tf.executing_eagerly()
-        or request.operation is not Operation.INFERENCE
         or request.options is not None
     ):
         return False

@@ -1,4 +1,4 @@
-"""A loaded object for a layer that is not trained: what such a layer asks of it, and no more.
+"""A loaded object for a layer or for training: what these ask of it, and no more.
 
 It tells what it takes, lists its variables and goes into the graphs that are traced. All
 else is the full object's, which is loaded around the same variables.
@@ -10,7 +10,7 @@ import functools
 import inspect
 import logging
 from dataclasses import dataclass
-from typing import Any, Callable, ClassVar, Dict, FrozenSet, List, Mapping, Optional, Sequence
+from typing import Any, Callable, ClassVar, Dict, FrozenSet, List, Mapping, Optional, Sequence, Type
 
 import tensorflow as tf
 
@@ -28,7 +28,7 @@ from unihub.apis.lean.lean import (
 from unihub.apis.lean.levels import LeveledCall, LeveledSignature, Source
 from unihub.apis.lean.objects import captures_of, check_only_variables, child_ids, concrete_function
 from unihub.apis.lean.plan import Declined, Variable
-from unihub.apis.lean.private import is_anyone_listening
+from unihub.apis.lean.private import ListWrapper, is_anyone_listening
 from unihub.apis.lean.pruned import check_paths
 from unihub.apis.lean.store import Files, store_of
 from unihub.apis.lean.structures import Literal, Tensor, decoded
@@ -39,6 +39,7 @@ _log = logging.getLogger(__name__)
 
 _VARIABLES = ("trainable_variables", "variables")
 _LOSSES = "regularization_losses"
+_LISTS = (*_VARIABLES, _LOSSES)
 _LIST = "trackable_list_wrapper"
 # What says of an object which inputs it takes. Only functions have these.
 _TRACED = (
@@ -52,22 +53,25 @@ _TRACED = (
 Lists = Mapping[str, Optional[Sequence[int]]]
 
 
-def load(request: Request, load_full: Callable[..., Any]) -> Optional[Any]:
-    """Loads what a layer that is not trained needs of a model.
+def load(
+    request: Request, load_full: Callable[..., Any], kind: Type[FrozenObject]
+) -> Optional[Any]:
+    """Loads what a layer needs of a model.
 
     Args:
         request: for which `capability.may_be_lean`; without a signature, it is for the
             object's own call.
         load_full: loads the full object; given ``load=``, it calls that in the place of
             tf.saved_model.load.
+        kind: FrozenObject for a layer, TrainedObject for a caller.
 
     Returns:
-        What passes for the full object to a layer; None where it is to be loaded.
+        What passes for the full object to these; None where it is to be loaded.
     """
     if is_anyone_listening(while_loading=True):
         return None
     try:
-        return _build(request, load_full)
+        return _build(request, load_full, kind)
     except Declined as reason:
         _log.debug("%s: full load for a layer: %s", request.handle, reason)
     # The full load says better what is wrong with the files.
@@ -76,7 +80,9 @@ def load(request: Request, load_full: Callable[..., Any]) -> Optional[Any]:
     return None
 
 
-def _build(request: Request, load_full: Callable[..., Any]) -> FrozenObject:
+def _build(
+    request: Request, load_full: Callable[..., Any], kind: Type[FrozenObject]
+) -> FrozenObject:
     path, signature = request.model.path, request.signature
     model_files = Files(
         path=path,
@@ -98,9 +104,10 @@ def _build(request: Request, load_full: Callable[..., Any]) -> FrozenObject:
         if signature is None
         else [concrete_function(objects, signature)]
     )
-    lists = {name: _list_of(objects, name) for name in (*_VARIABLES, _LOSSES)}
+    lists = {name: _list_of(objects, name) for name in _LISTS}
     wanted = "its own __call__" if signature is None else f"signature {signature!r}"
-    model = Model(Source(request.handle, wanted, store, load_full))
+    source = Source(request.handle, wanted, store, load_full)
+    model = Model(source, names if signature is None else (), lists[_LOSSES] or ())
     _share(model, meta_graph, lists, names, model_files.prefix)
     function = model.function(signature, meta_graph)
     # The store keeps none alive.
@@ -113,15 +120,15 @@ def _build(request: Request, load_full: Callable[..., Any]) -> FrozenObject:
         outputs = _specs(decoded(concrete[0].output_signature))
         signatures._lean_found[signature] = _FrozenSignature(function, accepted[0], outputs)
     elif isinstance(function, LeveledCall):
-        call = _FrozenCall(function, accepted)
-    return FrozenObject(model, signatures, call, _known(model, lists), request.handle)
+        call = kind.call(function, accepted)
+    return kind(model, signatures, call, _known(model, lists), request.handle)
 
 
-def _known(model: Model, lists: Lists) -> Mapping[str, Optional[Sequence[Any]]]:
+def _known(model: Model, lists: Lists) -> Dict[str, Optional[Sequence[Any]]]:
     """The lists that the object has of its variables and losses; None for one that it has not."""
 
     def loss(place: int) -> Any:
-        return getattr(model.full(), _LOSSES)[place]()
+        return model.losses()[place]()
 
     known: Dict[str, Optional[Sequence[Any]]] = {}
     for name, places in lists.items():
@@ -267,7 +274,7 @@ class _FrozenSignature(_FrozenFunction, LeanSignature):
 
 
 class FrozenObject(LeanCallableObject):
-    """The full object to whoever asks for more than a layer that is not trained.
+    """The full object to whoever asks for more than a layer does.
 
     Args:
         model: that is called.
@@ -280,13 +287,14 @@ class FrozenObject(LeanCallableObject):
     __slots__ = ("_lean_known",)
     is_for_layers = True
     _lean_absent = ABSENT.union(_TRACED)
+    call: ClassVar[Callable[..., LeanCall]] = _FrozenCall
 
     def __init__(
         self,
         model: Model,
         signatures: LeanSignatures,
-        call: Optional[_FrozenCall],
-        known: Mapping[str, Optional[Sequence[Any]]],
+        call: Optional[LeanCall],
+        known: Dict[str, Optional[Sequence[Any]]],
         handle: str,
     ) -> None:
         super().__init__(model, signatures, None, handle)
@@ -305,6 +313,22 @@ class FrozenObject(LeanCallableObject):
                     )
                 return known
         return super().__getattr__(name)
+
+
+class TrainedObject(FrozenObject):
+    """The full object to whoever asks for more than is needed to train it."""
+
+    __slots__ = ()
+    is_for_layers = False
+    call = staticmethod(lambda function, accepted: LeanCall(function))
+
+    def __getattr__(self, name: str) -> Any:
+        known, model = self._lean_known, self._lean_model
+        if name not in _LISTS or model.is_full or known[name] is None:
+            return super().__getattr__(name)
+        if not isinstance(known[name], ListWrapper):
+            known[name] = ListWrapper(model.losses() if name == _LOSSES else list(known[name]))
+        return known[name]
 
 
 def _signature_of(arguments: Arguments) -> inspect.Signature:

@@ -6,6 +6,7 @@ For layers of Keras, which call them there. The variables are tf.Variables from 
 from __future__ import annotations
 
 import functools
+import logging
 import weakref
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
@@ -15,7 +16,7 @@ from unihub.apis.lean import levels
 from unihub.apis.lean.direct import DirectCall, DirectFunction
 from unihub.apis.lean.files import read_values
 from unihub.apis.lean.levels import MISSING, LeveledCall, LeveledSignature
-from unihub.apis.lean.plan import Capture, Variable
+from unihub.apis.lean.plan import Capture, Declined, Part, Variable
 from unihub.apis.lean.private import is_variable_watched
 from unihub.apis.lean.routes import Route
 from unihub.apis.lean.structures import tensors
@@ -27,17 +28,30 @@ from unihub.apis.lean.tracing import (
     empty_variable,
     may_be_called_in_graph,
 )
+from unihub.apis.own_call import call_explained
+
+_log = logging.getLogger(__name__)
 
 
 class Model(levels.Model):
     """A model whose functions share tf.Variables with each other from the start.
 
     The full object, and what is loaded of it, is made around these.
+
+    Args:
+        source: where it comes from.
+        traces: names of the functions of its __call__, in TensorFlow's order.
+        losses: places, in the object graph, of its regularization losses.
     """
 
-    def __init__(self, source: levels.Source) -> None:
+    def __init__(
+        self, source: levels.Source, traces: Sequence[str] = (), losses: Sequence[int] = ()
+    ) -> None:
         super().__init__(source)
         self._shared: Dict[int, tf.Variable] = {}
+        self._traces = tuple(traces)
+        self._places_of_losses = tuple(losses)
+        self._losses: Any = None
 
     _kinds = staticmethod(lambda: (_Signature, _Call))
 
@@ -61,6 +75,29 @@ class Model(levels.Model):
     def shared(self, place: int) -> tf.Variable:
         """The variable at a place in the object graph."""
         return self._shared[place]
+
+    def call_of(self, trace: int) -> Any:
+        """TensorFlow's own __call__ with one of its functions alone.
+
+        Raises:
+            Declined: that needs more than variables and constants.
+        """
+        with self._lock:
+            return at_top_level(lambda: self._load_part(Part(traces=(self._traces[trace],))))
+
+    def losses(self) -> Any:
+        """TensorFlow's own functions of the regularization losses, loaded once."""
+        with self._lock:
+            if self._losses is None:
+                self._losses = at_top_level(self._load_losses)
+            return self._losses
+
+    def _load_losses(self) -> Any:
+        try:
+            return self._load_part(Part(losses=self._places_of_losses))
+        except Declined as reason:
+            _log.debug("%s: full load for losses: %s", self.handle, reason)
+        return self.full().regularization_losses
 
     def with_variables(
         self, captures: Optional[Sequence[Capture]], handles: Optional[Sequence[Any]]
@@ -86,7 +123,7 @@ class Model(levels.Model):
         ]
 
     def _variables(self) -> Dict[int, Any]:
-        return dict(self._shared)
+        return {**super()._variables(), **self._shared}
 
 
 class _Signature(LeveledSignature):
@@ -117,17 +154,59 @@ class _Signature(LeveledSignature):
 
 
 class _Call(LeveledCall):
-    """A model's own __call__ that goes into graphs."""
+    """A model's own __call__ that goes into graphs.
+
+    What is left to TensorFlow is one of its functions, loaded when it is first called.
+    """
 
     model: Model
     _direct: DirectCall
 
+    def __init__(self, model: Model, signature: Optional[str], direct: DirectCall) -> None:
+        super().__init__(model, signature, direct)
+        # Whether a kind of calls that is new may have a function of its own.
+        self._is_split = len(direct.traces) > 1 and self._routes.are_told_apart()
+        self._owns: Dict[int, Any] = {}
+        # By what tells calls apart: where there is one, TensorFlow has traced it for these.
+        self._served: Dict[Any, Any] = {}
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not tf.executing_eagerly():
-            outputs = self._in_graph(args, kwargs)
+        kind = self._routes.trace_of(args, kwargs) if self._is_split or self._served else None
+        own = None
+        if kind is not None:
+            own = self._served.get(kind[0]) or (self._is_split and self._owns.get(kind[1])) or None
+        if own is None:
+            run = self._directly if tf.executing_eagerly() else self._in_graph
+            outputs = run(args, kwargs)
             if outputs is not MISSING:
                 return outputs
-        return super().__call__(*args, **kwargs)
+            if kind is not None and self._is_split and self.own is None:
+                own = self._own_of(kind[1])
+        if own is None:
+            # What is traced now may serve later calls of other kinds.
+            self._is_split = self._is_split and tf.executing_eagerly()
+            return super().__call__(*args, **kwargs)
+        if kind is not None:
+            self._served[kind[0]] = own
+        return call_explained(own, args, kwargs, self.model.handle)
+
+    def leave(self) -> None:
+        super().leave()
+        self._is_split = False
+
+    def _own_of(self, trace: int) -> Any:
+        """TensorFlow's own __call__ for one trace; None where all of it is needed."""
+        own = self._owns.get(trace)
+        if own is None:
+            try:
+                own = self._owns.setdefault(trace, self.model.call_of(trace))
+            except Declined as reason:
+                _log.debug("%s: all of the call: %s", self.model.handle, reason)
+                self._is_split = False
+                return None
+            before = [one for one in self._routes.kinds() if one.wrapper.trace == trace]
+            self._trace_as_before(own, before)
+        return own
 
     def _in_graph(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         captured = self.tensors
@@ -153,13 +232,19 @@ class _Call(LeveledCall):
     def _concrete(self, route: Route) -> Any:
         """TensorFlow's own function for a kind of calls."""
         before = self._routes.kinds()
-        # It is asked from now on.
-        self.tensors = None
-        own = self.complete()
-        self._routes.takes_values = False
-        self._trace_as_before(own, before)
         args, kwargs = route.example
+        own = self._own_of(route.wrapper.trace) if self._may_be_one(route) else None
+        if own is None:
+            # It is asked from now on.
+            self.tensors = None
+            own = self.complete()
+            self._routes.takes_values = False
+            self._trace_as_before(own, before)
         return at_top_level(functools.partial(own.get_concrete_function, *args, **kwargs))
+
+    def _may_be_one(self, route: Route) -> bool:
+        """Whether a kind of calls is served by one function, with no value made a constant."""
+        return self._is_split and self.own is None and not route.wrapper.has_values
 
 
 def _may_be_called() -> bool:

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from unihub.apis.lean import files
 from unihub.apis.lean.direct import DirectCall, DirectFunction, Wrapper
-from unihub.apis.lean.plan import Capture, Declined, Pruned, Variable
+from unihub.apis.lean.plan import Capture, Declined, Part, Pruned, Variable
 from unihub.apis.lean.private import is_anyone_listening, load_around
 from unihub.apis.lean.routes import Route, Routes
 from unihub.apis.lean.store import Store
@@ -135,31 +135,35 @@ class Model:
         return function.own
 
     def _load_complete(self, function: LeveledFunction) -> None:
-        store = self._source.store
-        if not store.files.has_objects:
+        if not self.has_objects:
             return self._load_full()
+        try:
+            function.own = self._load_part(Part(function.signature))
+        except Declined as reason:
+            _log.debug("%s: full load: %s", self._source.handle, reason)
+            self._load_full()
+        return None
+
+    def _load_part(self, part: Part) -> Any:
+        """TensorFlow's own functions for part of the model.
+
+        Raises:
+            Declined: it needs more than variables and constants.
+            ModelChanged: the model's files are not those that were loaded.
+        """
         # Most processes only call.
         from unihub.apis.lean.pruned import load_pruned
 
         self._check_files()
-        try:
-            pruned = load_pruned(
-                store.files.meta_graph(),
-                store.files.content(),
-                store.files.prefix,
-                function.signature,
-                self._variables(),
-                self._read,
-            )
-        except Declined as reason:
-            _log.debug("%s: full load: %s", self._source.handle, reason)
-            return self._load_full()
+        model = self._source.store.files
+        pruned = load_pruned(
+            model.meta_graph(), model.content(), model.prefix, part, self._variables(), self._read
+        )
         self._pruned.append(pruned)
         for one in self._functions:
             if one.tensors is not None:
                 one.tensors = self._with_variables(one.captures(), one.tensors)
-        function.own = pruned.function
-        return None
+        return pruned.function
 
     def _load_full(self) -> None:
         self._check_files()
@@ -331,23 +335,11 @@ class LeveledCall(LeveledFunction):
         self._traced: weakref.WeakSet[Wrapper] = weakref.WeakSet()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        captured = self.tensors
-        if captured is not None and not is_anyone_listening():
-            found = self._routes.find(args, kwargs)
-            if found is not None:
-                route, tensors = found
-                function = route.wrapper
-                try:
-                    return function.pack(
-                        function.run([*tensors, *(captured[function.trace] or ())])
-                    )
-                except _PASSING:
-                    raise
-                except tf.errors.OpError:
-                    # TensorFlow's own function fails too, and says where.
-                    pass
+        outputs = self._directly(args, kwargs)
+        if outputs is not MISSING:
+            return outputs
         before: Sequence[Optional[Route]] = [self._routes.known(args, kwargs)]
-        if captured is not None and not tf.executing_eagerly():
+        if self.tensors is not None and not tf.executing_eagerly():
             # What is traced now may serve later calls with other shapes, but for those of
             # which TensorFlow would have had a trace before.
             self.tensors = None
@@ -356,6 +348,24 @@ class LeveledCall(LeveledFunction):
         self._routes.takes_values = False
         self._trace_as_before(own, before)
         return call_explained(own, args, kwargs, self.model.handle)
+
+    def _directly(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """What a direct function gives; MISSING where TensorFlow's own is needed."""
+        captured = self.tensors
+        if captured is None or is_anyone_listening():
+            return MISSING
+        found = self._routes.find(args, kwargs)
+        if found is None:
+            return MISSING
+        route, tensors = found
+        function = route.wrapper
+        try:
+            return function.pack(function.run([*tensors, *(captured[function.trace] or ())]))
+        except _PASSING:
+            raise
+        except tf.errors.OpError:
+            # TensorFlow's own function fails too, and says where.
+            return MISSING
 
     def _trace_as_before(self, own: Any, routes: Sequence[Optional[Route]]) -> None:
         """Has TensorFlow's function traced already for calls as those that ran directly.

@@ -103,12 +103,27 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What TensorFlow is to load of a model: a signature, else its losses, else its __call__.
+
+    Attributes:
+        signature: its name.
+        losses: places of functions in the object graph.
+        traces: names of the functions of the __call__ that are wanted; None for all.
+    """
+
+    signature: Optional[str] = None
+    losses: Tuple[int, ...] = ()
+    traces: Optional[Tuple[str, ...]] = None
+
+
+@dataclass(frozen=True)
 class Pruned:
-    """A signature or __call__ as TensorFlow loads it.
+    """Part of a model as TensorFlow loads it.
 
     Attributes:
         root: the loaded object, which keeps the variables alive.
-        function: the ConcreteFunction of the signature, or the __call__.
+        function: the ConcreteFunction of the signature, the losses as a list, or the __call__.
         variables: its tf.Variables, by place in the object graph of the whole model.
         paths: of these in the whole model ("root.a.kernel").
     """

@@ -40,10 +40,14 @@ from tensorflow.python.saved_model.signature_serialization import _SignatureMap 
 # What tf.saved_model.load gives is of a class of its own, derived from this one.
 from tensorflow.python.trackable.autotrackable import AutoTrackable
 
+# What the lists of a loaded object are.
+from tensorflow.python.trackable.data_structures import ListWrapper
+
 __all__ = [
     "AutoTrackable",
     "DecodeError",
     "FunctionDef",
+    "ListWrapper",
     "RestoredFunction",
     "SavedModel",
     "SignatureMap",

@@ -2,7 +2,7 @@
 
 Gradients and tf.function need TensorFlow's own functions and variables. A
 SavedModel that holds no more than one signature's part of the object graph, or that
-of the __call__, is written and loaded; its variables take their values from those
+of the __call__ or of losses, is written and loaded; its variables take their values from those
 loaded before.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import collections
 import os
 import tempfile
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Set
 
 import tensorflow as tf
 
@@ -19,7 +19,7 @@ from unihub.apis.lean import verbatim
 from unihub.apis.lean.calls import CALL, call_function
 from unihub.apis.lean.files import read_values
 from unihub.apis.lean.objects import captures_of, check_only_variables, child_ids, concrete_function
-from unihub.apis.lean.plan import Declined, Pruned, Variable
+from unihub.apis.lean.plan import Declined, Part, Pruned, Variable
 from unihub.apis.lean.private import SavedModel, load_around
 
 _ROOT, _FIRST = 0, 1
@@ -30,17 +30,17 @@ def load_pruned(
     meta_graph: Any,
     content: bytes,
     prefix: str,
-    signature: Optional[str],
+    part: Part,
     known: Mapping[int, Any],
     read: Callable[[Sequence[Variable]], Sequence[Any]],
 ) -> Pruned:
-    """Loads one signature, or the __call__.
+    """Loads part of a model.
 
     Args:
         meta_graph: the MetaGraphDef of the model.
         content: of its file.
         prefix: of its checkpoint.
-        signature: its name; None for the model's own __call__.
+        part: that is wanted.
         known: tf.Variables that are there already, by place in the object graph.
         read: gives the values of others.
 
@@ -48,12 +48,7 @@ def load_pruned(
         Declined: it needs more than variables and constants.
     """
     objects = meta_graph.object_graph_def
-    roots = (
-        list(call_function(objects).concrete_functions)
-        if signature is None
-        else [concrete_function(objects, signature)]
-    )
-    names = _closure(meta_graph.graph_def.library, roots)
+    names = _closure(meta_graph.graph_def.library, _roots(objects, part))
     kept = _captured(objects, names)
     places = [place for place in kept if objects.nodes[place].WhichOneof("kind") == "variable"]
     paths = _paths(objects, places)
@@ -63,7 +58,7 @@ def load_pruned(
     given = {f"root.{_attribute(place)}": known[place] for place in places if place in known}
     with tempfile.TemporaryDirectory() as folder:
         with open(os.path.join(folder, "saved_model.pb"), "wb") as file:
-            pruned = _pruned(meta_graph, signature, names, kept)
+            pruned = _pruned(meta_graph, part, names, kept)
             file.write(verbatim.serialized(pruned, verbatim.structures(content)))
         options = tf.saved_model.LoadOptions(experimental_skip_checkpoint=True)
         root = load_around(folder, None, given, options)["root"]
@@ -72,7 +67,7 @@ def load_pruned(
         tf.raw_ops.AssignVariableOp(resource=variable.handle, value=values[place])
     return Pruned(
         root=root,
-        function=root.__call__ if signature is None else root.signatures[signature],
+        function=_function(root, part),
         variables={place: getattr(root, _attribute(place)) for place in places},
         paths=paths,
     )
@@ -113,6 +108,25 @@ def load_rest(
     for place, value in zip(new, values):
         tf.raw_ops.AssignVariableOp(resource=loaded[paths[place]].handle, value=value)
     return loaded["root"]
+
+
+def _roots(objects: Any, part: Part) -> List[str]:
+    """Names of the functions that are asked for by themselves."""
+    if part.signature is not None:
+        return [concrete_function(objects, part.signature)]
+    if part.losses:
+        functions = [objects.nodes[place].function for place in part.losses]
+    else:
+        functions = [call_function(objects)]
+    return list(part.traces or (name for f in functions for name in f.concrete_functions))
+
+
+def _function(root: Any, part: Part) -> Any:
+    if part.signature is not None:
+        return root.signatures[part.signature]
+    if part.losses:
+        return [getattr(root, _loss(place)) for place in part.losses]
+    return root.__call__
 
 
 def _closure(library: Any, roots: Iterable[str]) -> List[str]:
@@ -193,7 +207,7 @@ def _paths(objects: Any, wanted: Iterable[int]) -> Dict[int, str]:
         raise Declined("a variable has no path of plain names") from None
 
 
-def _pruned(meta_graph: Any, signature: Optional[str], names: List[str], kept: List[int]) -> Any:
+def _pruned(meta_graph: Any, part: Part, names: List[str], kept: List[int]) -> Any:
     saved_model = SavedModel(saved_model_schema_version=1)
     pruned = saved_model.meta_graphs.add()
     pruned.meta_info_def.tags.extend(meta_graph.meta_info_def.tags)
@@ -202,7 +216,7 @@ def _pruned(meta_graph: Any, signature: Optional[str], names: List[str], kept: L
     root = kept_objects.nodes.add()
     root.user_object.identifier = "_generic_user_object"
     root.user_object.version.producer = root.user_object.version.min_consumer = 1
-    _add_function(objects, kept_objects, signature)
+    _add_functions(objects, kept_objects, part)
     places = {}
     for place in kept:
         places[place] = _add(kept_objects, objects.nodes[place], root, _attribute(place))
@@ -224,11 +238,16 @@ def _pruned(meta_graph: Any, signature: Optional[str], names: List[str], kept: L
     return saved_model
 
 
-def _add_function(objects: Any, kept_objects: Any, signature: Optional[str]) -> None:
-    root = kept_objects.nodes[_ROOT]
+def _add_functions(objects: Any, kept_objects: Any, part: Part) -> None:
+    root, signature = kept_objects.nodes[_ROOT], part.signature
     children = child_ids(objects.nodes[_ROOT])
+    for place in part.losses:
+        _add(kept_objects, objects.nodes[place], root, _loss(place))
     if signature is None:
-        _add(kept_objects, objects.nodes[children[CALL]], root, CALL)
+        if not part.losses:
+            call = kept_objects.nodes[_add(kept_objects, objects.nodes[children[CALL]], root, CALL)]
+            if part.traces is not None:
+                call.function.concrete_functions[:] = part.traces
         return
     signatures = objects.nodes[children[_SIGNATURES]]
     _add(kept_objects, signatures, root, _SIGNATURES)
@@ -258,3 +277,7 @@ def _copy_functions(meta_graph: Any, pruned: Any, names: Set[str]) -> None:
 
 def _attribute(place: int) -> str:
     return f"captured_{place}"
+
+
+def _loss(place: int) -> str:
+    return f"loss_{place}"

@@ -70,6 +70,7 @@ class Routes:
         self._of_values: Dict[Any, Route] = {}
         # By what is bound to the arguments, however it was given.
         self._by_binding: Dict[Any, Route] = {}
+        self._traces: Dict[Any, int] = {}
         # Of tensors of unknown sizes, which TensorFlow takes for those of known ones too.
         self._general: List[Route] = []
         self._lock = threading.Lock()
@@ -155,6 +156,43 @@ class Routes:
             {name: _cast(value, expected[name]) for name, value in kwargs.items()},
         )
 
+    def trace_of(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Optional[Tuple[Any, int]]:
+        """What tells a call from others, and the place of the trace that TensorFlow serves it by.
+
+        Returns:
+            None where it may be another, or none, or a constant is made for it.
+        """
+        conversions = (
+            (_as_they_are, self._as_tensors) if tf.executing_eagerly() else (_as_they_are,)
+        )
+        for convert in conversions:
+            try:
+                converted_args, converted_kwargs = convert(args, kwargs)
+                key = _described(converted_args, converted_kwargs)[0]
+            except _Unusual:
+                continue
+            found = self._traces.get(key)
+            if found is None:
+                found = self._fitting(self._bound(converted_args, converted_kwargs))
+                if found is not None:
+                    self._traces[key] = found
+            return None if found is None else (key, found)
+        return None
+
+    def are_told_apart(self) -> bool:
+        """Whether no two traces take calls that differ in nothing but their tensors' shapes."""
+        traces = self._direct.traces
+        if self._direct.arguments.is_constrained or any(one.inputs is None for one in traces):
+            return False
+        return len({_binding(trace.inputs, by_shape=False) for trace in traces}) == len(traces)
+
+    def _fitting(self, bound: Any) -> Optional[int]:
+        for index, trace in enumerate(() if bound is None else self._direct.traces):
+            fit = Fit.UNSURE if trace.inputs is None else fits(bound, trace.inputs)
+            if fit is not Fit.NO:
+                return index if fit is Fit.YES else None
+        return None
+
     def kinds(self) -> Sequence[Route]:
         """One route of each kind of call that was made, the earliest first."""
         return list(self._by_binding.values())
@@ -186,6 +224,13 @@ class Routes:
         if first is None and _is_general(bound):
             self._general.append(route)
         return self._keep(key, binding, route)
+
+    def _bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        count = itertools.count()
+        structured = [_structure(value, count) for value in args]
+        return self._direct.arguments.bound(
+            structured, {name: _structure(value, count) for name, value in kwargs.items()}
+        )
 
     def _wrapper(self, bound: Any) -> Optional[Wrapper]:
         """What serves a call of a new kind; None where TensorFlow is to find out.
@@ -342,14 +387,15 @@ def _spec(value: Any) -> Any:
     return its(map(_spec, value)) if its is list or its is tuple else value
 
 
-def _binding(structure: Any) -> Any:
+def _binding(structure: Any, by_shape: bool = True) -> Any:
     """What tells whether TensorFlow takes other arguments to be of the same kind."""
     if isinstance(structure, dict):
-        return dict, tuple((name, _binding(structure[name])) for name in sorted(structure))
+        names = sorted(structure)
+        return dict, tuple((name, _binding(structure[name], by_shape)) for name in names)
     if isinstance(structure, (list, tuple)):
-        return type(structure), tuple(map(_binding, structure))
+        return type(structure), tuple(_binding(part, by_shape) for part in structure)
     if isinstance(structure, Tensor):
-        return structure.dtype, structure.shape
+        return structure.dtype, structure.shape if by_shape else None
     return _LITERAL, _NAN if structure.value != structure.value else structure.value
 
 
