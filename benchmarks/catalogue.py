@@ -89,6 +89,14 @@ BENCHMARKS = (
         (stack.not_tf2,),
     ),
     Benchmark(
+        "tuning",
+        "A layer that is trained",
+        "Each in a process of its own: the layer is made, it and a Dense head are trained for a "
+        "step, and for three more. The peers are those of the layer that is not trained.",
+        "tuning",
+        (stack.not_tf2,),
+    ),
+    Benchmark(
         "process",
         "Whole process",
         "From `python -c` to its end: imports, load, one call on zeros. The peer is `hub.load` "
@@ -176,6 +184,8 @@ WANTED: Dict[Tuple[str, str, str, str], str] = {
         for name in _SIGNATURES[1:]
     },
     ("frozen", "transformer_110m", "unihub.KerasLayer", "load"): "≥ 4×",
+    ("tuning", "efficientnet_b4", "unihub.KerasLayer", "load"): "≥ 3×",
+    ("tuning", "efficientnet_b4", "unihub.KerasLayer", "load + first step"): "≥ 1.4×",
     ("frozen", "transformer_110m", "unihub.KerasLayer", "load + first predict"): "≥ 2×",
     ("call", "a signature", "unihub.load", "time"): "≥ 2×",
     ("train", ANY, "unihub.KerasLayer", "time"): "1×",

@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator, Sequence
 
 from benchmarks.measuring import Case, python
 from benchmarks.models import path_of
@@ -23,7 +23,12 @@ ROWS, CLASSES, ROUNDS = 2, 3, 2
 
 
 def cases(quick: bool) -> Iterator[Case]:
-    for name in [] if quick else MODELS:
+    yield from cases_of("benchmarks.frozen", [] if quick else list(MODELS))
+
+
+def cases_of(module: str, names: Sequence[str]) -> Iterator[Case]:
+    """Models with the layers that are compared, each in a process that runs a module."""
+    for name in names:
         path = path_of(name)
         for file in path.rglob("*"):
             if file.is_file():
@@ -32,12 +37,15 @@ def cases(quick: bool) -> Iterator[Case]:
         # In models of Keras 3 a layer of tensorflow_hub cannot be.
         peer = HUB if not_keras3() else WHOLE
         yield Case(
-            name, {arm: _arm(arm, name, path) for arm in (peer, FROZEN)}, ROUNDS, reports=True
+            name,
+            {arm: _arm(module, arm, name, path) for arm in (peer, FROZEN)},
+            ROUNDS,
+            reports=True,
         )
 
 
-def _arm(arm: str, name: str, path: Path) -> Callable[[], Dict[str, Any]]:
-    run = python("-m", "benchmarks.frozen", arm, name, str(path))
+def _arm(module: str, arm: str, name: str, path: Path) -> Callable[[], Dict[str, Any]]:
+    run = python("-m", module, arm, name, str(path))
     return lambda: dict(json.loads(run().splitlines()[-1]))
 
 
@@ -45,19 +53,14 @@ def _measured(arm: str, name: str, path: str) -> Dict[str, Any]:
     """Loads a layer, predicts with it and trains a head on it, in this process."""
     import numpy as np
 
-    import unihub
     from unihub.apis.keras.kerases import keras_module
 
     keras = keras_module()
     shape, dtype = MODELS[name]
     inputs = np.random.RandomState(0).uniform(0, 255, (ROWS, *shape)).astype(dtype)
     targets = np.random.RandomState(1).uniform(size=(ROWS, CLASSES)).astype("float32")
-    make = _maker(arm, path)
-    # What is done once in a process.
-    demo = unihub.KerasLayer(
-        str(Path(unihub.__file__).parent / "demo" / "models" / "tf2_saved_model")
-    )
-    keras.Sequential([keras.layers.Input((3,)), demo]).predict(np.ones((1, 3)), verbose=0)
+    make = maker(arm, path)
+    run_once(keras)
     start = time.perf_counter()
     layer = make()
     load = time.perf_counter() - start
@@ -83,7 +86,19 @@ def _measured(arm: str, name: str, path: str) -> Dict[str, Any]:
     }
 
 
-def _maker(arm: str, path: str) -> Callable[[], Any]:
+def run_once(keras: Any) -> None:
+    """Does what is done once in a process."""
+    import numpy as np
+
+    import unihub
+
+    path = Path(unihub.__file__).parent / "demo" / "models" / "tf2_saved_model"
+    demo = unihub.KerasLayer(str(path))
+    keras.Sequential([keras.layers.Input((3,)), demo]).predict(np.ones((1, 3)), verbose=0)
+
+
+def maker(arm: str, path: str, **choices: Any) -> Callable[[], Any]:
+    """Makes the layer of an arm."""
     import tensorflow as tf
 
     import unihub
@@ -92,9 +107,11 @@ def _maker(arm: str, path: str) -> Callable[[], Any]:
         from unihub.apis.tensorflow_hub import import_tensorflow_hub
 
         peer: Any = import_tensorflow_hub("a KerasLayer").KerasLayer
-        return lambda: peer(path)
+        return lambda: peer(path, **choices)
     layer: Any = unihub.KerasLayer
-    return (lambda: layer(path)) if arm == FROZEN else lambda: layer(tf.saved_model.load(path))
+    if arm == FROZEN:
+        return lambda: layer(path, **choices)
+    return lambda: layer(tf.saved_model.load(path), **choices)
 
 
 if __name__ == "__main__":
