@@ -4,15 +4,15 @@ import pytest
 
 from unihub.formats import MetaGraph, ObjectGraph, SavedModel, Signature, TensorInfo
 from unihub.formats.not_there import (
+    AmbiguousSignature,
     AmbiguousTags,
+    NothingToCall,
     OutputOfCallable,
     UnknownOutputKey,
     UnknownSignature,
     UnknownTags,
 )
 from unihub.formats.selection import (
-    AmbiguousSignature,
-    NothingToCall,
     choose_meta_graph,
     choose_output,
     choose_signature,

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from unihub.apis.request import Origin, Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
-from unihub.errors import UnihubError
+from unihub.errors import NotEvident, UnihubError
 from unihub.formats import selection
 from unihub.formats.model import (
     DENSE,
@@ -215,7 +215,7 @@ def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:
         signature = selection.choose_signature(
             request.meta_graph, request.handle, request.signature
         )
-    except (selection.AmbiguousSignature, selection.NothingToCall) as error:
+    except NotEvident as error:
         return _Undecided(error)
     assert signature is not None
     from unihub.apis.signature import SignatureFunction

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unihub.errors.base import MatrixRefusal as MatrixRefusal
 from unihub.errors.base import Message as Message
+from unihub.errors.base import NotEvident as NotEvident
 from unihub.errors.base import UnihubError as UnihubError
 from unihub.errors.base import UnknownChoice as UnknownChoice
 from unihub.errors.base import check_choice as check_choice

@@ -119,6 +119,10 @@ class MatrixRefusal(UnihubError, ValueError, NotImplementedError):
         return _rebuild, (type(self), self.facts, self.refusal)
 
 
+class NotEvident(UnihubError, ValueError):
+    """A choice was left open, and there is no evident one."""
+
+
 class UnknownChoice(UnihubError, ValueError):
     """An argument has a value that is none of its choices."""
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, Optional, Sequence, Union
 
-from unihub.errors import UnihubError, listed, nearest
+from unihub.errors import NotEvident, UnihubError, listed, nearest
 from unihub.errors.arguments import tag_set
-from unihub.formats.model import SavedModel
+from unihub.formats.model import MetaGraph, SavedModel
+
+_SAVE_WITH_SIGNATURE = (
+    "tf.saved_model.save(obj, path, signatures=obj.call)  # to save it with a signature"
+)
 
 
 class UnknownTags(UnihubError, ValueError, RuntimeError):
@@ -54,6 +58,24 @@ class OutputOfCallable(UnihubError, ValueError):
         "only signatures name their outputs; the model's own __call__ returns what it "
         "likes. (signatures: {found})"
     )
+    do = "{remedy}"
+
+
+class AmbiguousSignature(NotEvident):
+    """Several signatures, none of them the usual one."""
+
+    code = "ambiguous-signature"
+    what = "{handle} can be called by several signatures, and none is the evident one."
+    why = "neither 'default' nor 'serving_default' is among them. (found: {found})"
+    do = "{remedy}"
+
+
+class NothingToCall(NotEvident):
+    """The root object is not callable and there are no signatures."""
+
+    code = "nothing-to-call"
+    what = "{handle} has nothing that can be called as a whole."
+    why = "its root object has no __call__ and it has no signatures. (callable parts: {parts})"
     do = "{remedy}"
 
 
@@ -122,3 +144,37 @@ def tags_to_choose(model: SavedModel, handle: str, call: str) -> Dict[str, str]:
 
 def _shown(tags: Iterable[str]) -> str:
     return repr(sorted(tags))
+
+
+def no_evident_signature(meta_graph: MetaGraph, handle: str, call: str) -> UnihubError:
+    """The error for a model that is neither callable nor has one evident signature.
+
+    Args:
+        call: the line that it offers, up to the signature's name.
+    """
+    names = list(meta_graph.signatures)
+    if names:
+        return AmbiguousSignature(handle=handle, found=listed(names), remedy=f"{call}{names[0]!r})")
+    parts = meta_graph.object_graph.callables if meta_graph.object_graph else ()
+    return nothing_to_call(handle, parts, line=without_signatures(meta_graph, handle))
+
+
+def nothing_to_call(handle: str, parts: Sequence[str], line: str = "") -> NothingToCall:
+    """The error for a model without a ``__call__`` and without signatures.
+
+    Args:
+        parts: names of what can be called in it.
+        line: the one to paste; by default how a model is saved that can be called.
+    """
+    return NothingToCall(handle=handle, parts=listed(parts), remedy=line or _SAVE_WITH_SIGNATURE)
+
+
+def without_signatures(meta_graph: MetaGraph, handle: str) -> str:
+    """The line for a model that has no signatures."""
+    objects = meta_graph.object_graph
+    if objects is not None and objects.callable:
+        return f"unihub.load({handle!r})(inputs)"
+    part = objects and (objects.best_callable or next(iter(objects.callables), ""))
+    if part:
+        return f"unihub.load({handle!r}).{part}(inputs)"
+    return _SAVE_WITH_SIGNATURE

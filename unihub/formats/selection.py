@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Iterable, Optional, Sequence, Tuple, Union
 
-from unihub.errors import UnihubError, listed
+from unihub.errors import listed
 from unihub.formats.model import MetaGraph, SavedModel, Signature
 from unihub.matrix.values import Format, Operation
 
@@ -18,29 +18,8 @@ Tags = Union[str, Iterable[str]]
 _PREFERRED_TAGS: Sequence[Tuple[str, ...]] = ((), ("serve",))
 PREFERRED_SIGNATURES = ("default", "serving_default")
 _PREFERRED_OUTPUT = "default"
-_SAVE_WITH_SIGNATURE = (
-    "tf.saved_model.save(obj, path, signatures=obj.call)  # to save it with a signature"
-)
 # Which call an error is to offer, up to the choice.
 _LOAD = "unihub.load({handle!r}, "
-
-
-class AmbiguousSignature(UnihubError, ValueError):
-    """Several signatures, none of them the usual one."""
-
-    code = "ambiguous-signature"
-    what = "{handle} can be called by several signatures, and none is the evident one."
-    why = "neither 'default' nor 'serving_default' is among them. (found: {found})"
-    do = "{remedy}"
-
-
-class NothingToCall(UnihubError, ValueError):
-    """The root object is not callable and there are no signatures."""
-
-    code = "nothing-to-call"
-    what = "{handle} has nothing that can be called as a whole."
-    why = "its root object has no __call__ and it has no signatures. (callable parts: {parts})"
-    do = "{remedy}"
 
 
 def evident_meta_graph(
@@ -121,7 +100,7 @@ def choose_signature(
     if wanted is not None:
         if wanted in signatures:
             return signatures[wanted]
-        from unihub.formats.not_there import unknown_signature
+        from unihub.formats.not_there import unknown_signature, without_signatures
 
         raise unknown_signature(
             handle,
@@ -129,7 +108,7 @@ def choose_signature(
             names,
             call=call.format(handle=handle).rstrip(", "),
             tags=meta_graph.tags,
-            otherwise=_without_signatures(meta_graph, handle),
+            otherwise=without_signatures(meta_graph, handle),
         )
     if is_callable(meta_graph):
         return None
@@ -138,11 +117,9 @@ def choose_signature(
     for name in PREFERRED_SIGNATURES:
         if name in signatures:
             return signatures[name]
-    if names:
-        remedy = f"{call.format(handle=handle)}signature={names[0]!r})"
-        raise AmbiguousSignature(handle=handle, found=listed(names), remedy=remedy)
-    parts = meta_graph.object_graph.callables if meta_graph.object_graph else ()
-    raise nothing_to_call(handle, parts, line=_without_signatures(meta_graph, handle))
+    from unihub.formats.not_there import no_evident_signature
+
+    raise no_evident_signature(meta_graph, handle, f"{call.format(handle=handle)}signature=")
 
 
 def choose_output(
@@ -190,27 +167,6 @@ def choose_output(
     return names[0] if len(names) == 1 else None
 
 
-def nothing_to_call(handle: str, parts: Sequence[str], line: str = "") -> NothingToCall:
-    """The error for a model without a ``__call__`` and without signatures.
-
-    Args:
-        parts: names of what can be called in it.
-        line: the one to paste; by default how a model is saved that can be called.
-    """
-    return NothingToCall(handle=handle, parts=listed(parts), remedy=line or _SAVE_WITH_SIGNATURE)
-
-
 def is_callable(meta_graph: MetaGraph) -> bool:
     """Whether the loaded object has a ``__call__`` of its own."""
     return meta_graph.object_graph is not None and meta_graph.object_graph.callable
-
-
-def _without_signatures(meta_graph: MetaGraph, handle: str) -> str:
-    """The line for a model that has no signatures."""
-    if is_callable(meta_graph):
-        return f"unihub.load({handle!r})(inputs)"
-    objects = meta_graph.object_graph
-    part = objects and (objects.best_callable or next(iter(objects.callables), ""))
-    if part:
-        return f"unihub.load({handle!r}).{part}(inputs)"
-    return _SAVE_WITH_SIGNATURE

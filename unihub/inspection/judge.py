@@ -14,7 +14,7 @@ from typing import Dict, Optional, Tuple
 
 from unihub import runtime as installation
 from unihub.errors import MatrixRefusal, Message, UnihubError, listed
-from unihub.formats import selection
+from unihub.formats import not_there, selection
 from unihub.formats.model import MetaGraph, SavedModel, Signature
 from unihub.inspection.convertible import PYTHON, refused_ops
 from unihub.inspection.graph_facts import GraphFacts, read_graph_facts
@@ -219,9 +219,9 @@ class _Case:
         """The signature that a call runs, where there is one; of several the first."""
         try:
             return selection.choose_signature(self.graph, self.handle, self.signature)
-        except selection.AmbiguousSignature:
+        except not_there.AmbiguousSignature:
             return next(iter(self.graph.signatures.values()))
-        except selection.NothingToCall:
+        except not_there.NothingToCall:
             return None
 
 
@@ -321,7 +321,7 @@ def _unusable(case: _Case) -> Optional[UnihubError]:
         return _refused(case, cell.refusal)
     chosen = case.chosen()
     if chosen is None and not selection.is_callable(case.graph) and not case.parts:
-        return selection.nothing_to_call(case.handle, ())
+        return not_there.nothing_to_call(case.handle, ())
     if case.facts is None or chosen is None:
         return None
     if chosen.name in case.facts.mistyped:
@@ -382,10 +382,10 @@ def _limited(case: _Case, verdict: Verdict) -> Verdict:
         verdict = replace(verdict, code=code)
     try:
         selection.choose_signature(case.graph, case.handle, case.signature)
-    except selection.AmbiguousSignature:
+    except not_there.AmbiguousSignature:
         note = f"Name the signature to call: {listed(case.graph.signatures)}. {verdict.note}"
         return replace(verdict, status=Status.LIMITED, note=note.strip())
-    except selection.NothingToCall:
+    except not_there.NothingToCall:
         load = f"unihub.load({case.handle!r}).{case.best_part or case.parts[0]}"
         code = (("load", f"m = {load}; m(inputs)"), ("keras", f"unihub.KerasLayer({load})"))
         note = f"The model itself cannot be called, its parts can: {listed(case.parts)}."

@@ -21,7 +21,7 @@ from unihub.apis.keras.layer import (
 )
 from unihub.apis.keras3.inputs import Inputs, inputs_of
 from unihub.errors import listed, nearest
-from unihub.formats import not_there, selection
+from unihub.formats import not_there
 
 # For a layer that is made, or that was made of an object.
 _LOAD_TO_TRAIN = "unihub.load(path, op='fine_tuning')  # says whether and how it is trained"
@@ -101,7 +101,7 @@ def _function(loaded: Any, handle: str, signature: str | None) -> Callable[..., 
         )
     parts = sorted(p for p, value in vars(loaded).items() if callable(value) and p[:1] != "_")
     line = f"unihub.KerasLayer(unihub.load({handle!r}).{parts[0]})" if parts else ""
-    raise selection.nothing_to_call(handle, parts, line)
+    raise not_there.nothing_to_call(handle, parts, line)
 
 
 def _signatures(loaded: Any) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from unihub.apis.lean.plan import Declined
 from unihub.apis.lean.private import is_anyone_listening
 from unihub.apis.lean.store import Files, store_of
 from unihub.apis.request import Request
+from unihub.errors import NotEvident
 from unihub.formats import selection
 from unihub.formats.model import Signature
 from unihub.formats.saved_model import saved_model_file
@@ -56,7 +57,7 @@ def load_lean(
         signature = selection.choose_signature(
             request.meta_graph, request.handle, request.signature
         )
-    except (selection.AmbiguousSignature, selection.NothingToCall):
+    except NotEvident:
         return None
     if is_anyone_listening(while_loading=True):
         return None

@@ -225,13 +225,6 @@ class Routes:
             self._general.append(route)
         return self._keep(key, binding, route)
 
-    def _bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        count = itertools.count()
-        structured = [_structure(value, count) for value in args]
-        return self._direct.arguments.bound(
-            structured, {name: _structure(value, count) for name, value in kwargs.items()}
-        )
-
     def _wrapper(self, bound: Any) -> Optional[Wrapper]:
         """What serves a call of a new kind; None where TensorFlow is to find out.
 
