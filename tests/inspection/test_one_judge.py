@@ -22,6 +22,7 @@ from conftest import MODELS, SHARED_MODELS
 import unihub
 from unihub.errors import UnihubError
 from unihub.formats import read_saved_model, selection
+from unihub.inspection.examples import tensor_code
 from unihub.inspection.graph_facts import read_graph_facts
 from unihub.inspection.judge import unconvertible
 from unihub.matrix import Format, Operation, Runtime, Status
@@ -62,6 +63,12 @@ def inputs_of(path, info, line):
         if call is not None and call.args:
             code = compile(ast.Expression(call.args[0]), "<example>", "eval")
             return eval(code, {"tf": tf})
+    # Of what may not run no example is printed.
+    for one in (*named, *graph.signatures):
+        if one.inputs:
+            codes = {name: tensor_code(info) for name, info in one.inputs.items()}
+            made = {name: eval(code, {"tf": tf}) for name, code in codes.items()}
+            return made if len(made) > 1 else next(iter(made.values()))
     return None
 
 
