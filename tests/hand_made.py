@@ -74,8 +74,9 @@ def meta_graph(
     collections: dict = {},  # noqa: B006
     objects: Tuple[Fields, ...] = (),
     more: Fields = [],  # noqa: B006
+    writer: str = "2.15.1",
 ) -> Fields:
-    fields: Fields = [(1, [*((4, tag) for tag in tags), (5, "2.15.1")])]
+    fields: Fields = [(1, [*((4, tag) for tag in tags), (5, writer)])]
     fields += [(4, entry(name, value)) for name, value in collections.items()]
     fields += [(5, entry(name, value)) for name, value in signatures.items()]
     fields += [(7, [(1, node) for node in objects])] if objects else []

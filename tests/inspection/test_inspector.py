@@ -80,7 +80,7 @@ def test_an_image_module():
 
 def test_where_no_variant_is_evident_every_example_names_its_tags(tmp_path):
     graphs = [
-        meta_graph(tags=(tag,), signatures={"serving_default": SERVING_DEFAULT})
+        meta_graph((tag,), {"serving_default": SERVING_DEFAULT}, writer="1.15.5")
         for tag in ("cpu", "gpu")
     ]
     (tmp_path / "saved_model.pb").write_bytes(saved_model(*graphs))
@@ -170,7 +170,9 @@ def test_text(name):
 def test_text_of_a_model_that_acts():
     folder = ACTING / "dataset_graph"
     text = str(unihub.inspect(folder)).replace(" (here)", "")
-    check_golden("inspect/acting", text, folder=folder)
+    # 1.15 may lack attributes of what 2.15 wrote, and no line of it is printed there.
+    where = "-in-tf1" if current_runtime() is Runtime.TF1 else ""
+    check_golden(f"inspect/acting{where}", text, folder=folder)
 
 
 def test_rich_text_is_the_same():
