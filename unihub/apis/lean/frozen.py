@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from unihub.apis.lean import files
 from unihub.apis.lean.calls import Arguments, call_function
-from unihub.apis.lean.in_graphs import Model
+from unihub.apis.lean.in_graphs import Call, Model
 from unihub.apis.lean.lean import (
     ABSENT,
     LeanCall,
@@ -119,8 +119,9 @@ def _build(
     if isinstance(function, LeveledSignature):
         outputs = _specs(decoded(concrete[0].output_signature))
         signatures._lean_found[signature] = _FrozenSignature(function, accepted[0], outputs)
-    elif isinstance(function, LeveledCall):
+    elif isinstance(function, Call):
         call = kind.call(function, accepted)
+        function.explains = not kind.is_for_layers
     return kind(model, signatures, call, _known(model, lists), request.handle)
 
 
@@ -285,7 +286,7 @@ class FrozenObject(LeanCallableObject):
     """
 
     __slots__ = ("_lean_known",)
-    is_for_layers = True
+    is_for_layers: ClassVar[bool] = True
     _lean_absent = ABSENT.union(_TRACED)
     call: ClassVar[Callable[..., LeanCall]] = _FrozenCall
 

@@ -28,7 +28,6 @@ from unihub.apis.lean.tracing import (
     empty_variable,
     may_be_called_in_graph,
 )
-from unihub.apis.own_call import call_explained
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class Model(levels.Model):
         self._places_of_losses = tuple(losses)
         self._losses: Any = None
 
-    _kinds = staticmethod(lambda: (_Signature, _Call))
+    _kinds = staticmethod(lambda: (_Signature, Call))
 
     def share(self, variables: Mapping[int, Variable], nodes: Sequence[Any]) -> None:
         """Makes tf.Variables, before there are functions.
@@ -153,7 +152,7 @@ class _Signature(LeveledSignature):
         )
 
 
-class _Call(LeveledCall):
+class Call(LeveledCall):
     """A model's own __call__ that goes into graphs.
 
     What is left to TensorFlow is one of its functions, loaded when it is first called.
@@ -164,6 +163,7 @@ class _Call(LeveledCall):
 
     def __init__(self, model: Model, signature: Optional[str], direct: DirectCall) -> None:
         super().__init__(model, signature, direct)
+        self.explains = False
         # Whether a kind of calls that is new may have a function of its own.
         self._is_split = len(direct.traces) > 1 and self._routes.are_told_apart()
         self._owns: Dict[int, Any] = {}
@@ -188,7 +188,11 @@ class _Call(LeveledCall):
             return super().__call__(*args, **kwargs)
         if kind is not None:
             self._served[kind[0]] = own
-        return call_explained(own, args, kwargs, self.model.handle)
+        return self._called(own, args, kwargs)
+
+    def _called(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        # A layer explains by itself what is refused.
+        return super()._called(own, args, kwargs) if self.explains else own(*args, **kwargs)
 
     def leave(self) -> None:
         super().leave()

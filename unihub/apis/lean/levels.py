@@ -347,6 +347,10 @@ class LeveledCall(LeveledFunction):
         own = self.complete()
         self._routes.takes_values = False
         self._trace_as_before(own, before)
+        return self._called(own, args, kwargs)
+
+    def _called(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """What TensorFlow's own function gives."""
         return call_explained(own, args, kwargs, self.model.handle)
 
     def _directly(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
