@@ -44,6 +44,7 @@ LOADED = {
     "signature of a full object": (SCALARS, "tf1_hub_scalar", {"fast": False}),
     "TF1 SavedModel": (PAIR, "tf1_saved_model_resource", {"fast": False}),
     "ref variables": (X, "tf1_hub_ref_variables", {"fast": False}),
+    "object to be trained": (X, "tf2_reusable", {"op": "fine_tuning", "api": "load"}),
     "layer": (X, "tf2_reusable", {"api": "keras"}),
     "layer to be trained": (X, "tf2_reusable", {"op": "fine_tuning"}),
     "layer of a signature": (SCALARS, "tf1_hub_scalar", {"api": "keras"}),
@@ -94,6 +95,15 @@ def test_changed_variables_are_never_lost(name, fast):
         with pytest.raises(LoadedNotCopied, match="another value than in the model's files"):
             way(m)
     variable.assign(variable - tf.ones_like(variable))
+
+
+@needs_tf2
+def test_trained_variables_are_never_lost():
+    m = load("tf2_reusable", op="fine_tuning", api="load")
+    m.trainable_variables[0].assign_add(tf.ones_like(m.trainable_variables[0]))
+    for way in (copy.deepcopy, pickle.dumps):
+        with pytest.raises(LoadedNotCopied, match="another value than in the model's files"):
+            way(m)
 
 
 @needs_tf2

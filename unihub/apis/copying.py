@@ -6,16 +6,14 @@ lose something: variables that are not those of the model's files, attributes th
 
 from __future__ import annotations
 
-import os
 import pickle
-from dataclasses import dataclass
 from typing import Any, Callable, Mapping, NoReturn, Optional, Tuple
 
+from unihub.apis.arrival import loaded as arrived
+from unihub.apis.arrival import sent
 from unihub.apis.request import Origin
 from unihub.errors import UnihubError
-from unihub.errors.redaction import shown
 from unihub.formats.files import variables_digest
-from unihub.formats.identity import content_identity
 from unihub.formats.model import open_saved_model
 from unihub.matrix.values import Runtime
 from unihub.runtime import current_runtime
@@ -45,41 +43,6 @@ class NotCopied:
         raise refusal(self)
 
 
-@dataclass(frozen=True)
-class Sent:
-    """What another process is given to load a model by; it holds no secret.
-
-    Attributes:
-        handle: without secrets.
-        folder: where the model was, on the machine that sent it.
-        identity: of its content; see `formats.identity.content_identity`.
-        choices: the keyword arguments of the load.
-        has_secret: whether the handle had one, so that it fetches nothing any more.
-    """
-
-    handle: str
-    folder: str
-    identity: str
-    choices: Mapping[str, Any]
-    has_secret: bool = False
-
-
-def sent(handle: str, folder: str, choices: Mapping[str, Any]) -> Sent:
-    """What to send of a handle.
-
-    Args:
-        handle: as the caller wrote it.
-        folder: that it resolved to.
-        choices: the keyword arguments of its load.
-    """
-    if os.path.exists(os.path.expanduser(handle)):
-        # Another process is in another folder.
-        handle = os.path.abspath(os.path.expanduser(handle))
-    given = {name: value for name, value in choices.items() if value is not None}
-    safe = shown(handle)
-    return Sent(safe, folder, content_identity(folder), given, safe != handle)
-
-
 def shallow(loaded: Any, origin: Any = None) -> Any:
     """A shallow copy, which shares all with the original."""
     kind: Any = type(loaded)
@@ -98,8 +61,8 @@ def deep(loaded: Any, origin: Optional[Origin], memo: Any = None) -> Any:
     Raises:
         LoadedNotCopied: it is not any more as it was loaded.
     """
-    arrive, (given,) = reduced(loaded, origin)
-    return arrive(given, is_copy=True)
+    arrive, arguments = reduced(loaded, origin)
+    return arrive(*arguments, is_copy=True)
 
 
 def reduced(
@@ -124,7 +87,7 @@ def reduced(
         if not hasattr(type(loaded), "_lean_full"):
             check_variables(loaded, origin.loaded)
         given = sent(origin.handle, origin.folder, origin.choices)
-    return origin.arrive, (given,)
+    return arrived, (given, origin.load)
 
 
 def check_variables(loaded: Any, folder: str) -> None:

@@ -43,10 +43,8 @@ def load_saved_model(request: Request) -> Any:
         The loaded object itself where it is callable and no signature was
         asked for; else the same object made callable through the signature.
     """
-    handle, model, graph = request.handle, request.model, request.meta_graph
-    load_full = functools.partial(
-        load_meta_graph, handle, model, graph, request.options, origin=request.origin
-    )
+    which = (request.handle, request.model, request.meta_graph, request.options)
+    load_full = functools.partial(load_meta_graph, *which, origin=request.origin)
     if request.fast and request.fine_tuning:
         tuned = load_frozen(request, for_layer=False)
         if tuned is not None:
@@ -58,15 +56,15 @@ def load_saved_model(request: Request) -> Any:
         if may_be_lean(request):
             from unihub.apis.lean.load import load_lean
 
-            with explained(handle, graph, model):
+            with explained(request.handle, request.meta_graph, request.model):
                 lean = load_lean(request, load_full, request.weights)
             if lean is not None:
                 return lean
     loaded = load_full()
-    if request.signature is None and selection.is_callable(graph):
-        names = list(graph.signatures)
-        selection.choose_output(None, handle, request.output_key, request.as_dict, names)
-        _explain_own_call(loaded, handle)
+    if request.signature is None and selection.is_callable(request.meta_graph):
+        names = list(request.meta_graph.signatures)
+        selection.choose_output(None, request.handle, request.output_key, request.as_dict, names)
+        _explain_own_call(loaded, request.handle)
         return loaded
     from unihub.apis.proxy import CallableObject
 
@@ -117,8 +115,7 @@ def load_meta_graph(
         model, meta_graph: what to load.
         options: tf.saved_model.LoadOptions, or None.
         load: what does it, if not TensorFlow's own.
-        signature: that will be called; None where that is not known.
-        origin: how to load it again; None for what is not copied.
+        signature, origin: that will be called; how to load it again; None for unknown.
 
     Raises:
         MistypedSignature: when the signature describes the graph wrongly.
@@ -252,17 +249,14 @@ def _explain_own_call(loaded: Any, handle: str) -> None:
 
 def _copy_as_loaded(kind: type, origin: Optional[Origin]) -> None:
     """Has objects of a class that TensorFlow made for a loaded one copied as `copying` says."""
-
-    def method_of(name: str) -> Callable[..., Any]:
-        def method(loaded: Any, *args: Any) -> Any:
-            from unihub.apis import copying
-
-            return copying.METHODS[name](loaded, origin, *args)
-
-        return method
-
     for name in ("__copy__", "__deepcopy__", "__reduce_ex__", "__setattr__", "__delattr__"):
-        setattr(kind, name, method_of(name))
+        setattr(kind, name, functools.partialmethod(_by_copying, name, origin))
+
+
+def _by_copying(loaded: Any, name: str, *args: Any) -> Any:
+    from unihub.apis import copying
+
+    return copying.METHODS[name](loaded, *args)
 
 
 def _check_dtypes(

@@ -14,11 +14,9 @@ class Origin:
     """How an object was loaded, by which it is copied and sent to other processes.
 
     Attributes:
-        handle: as the caller wrote it.
-        folder, loaded: that it resolved to, absolute; that or the converted model's.
-        choices: the keyword arguments of the load.
-        stamp: what tells the folder's graph and variables from others in their place.
-        arrive: loads it again; given what `copying.sent` makes of an origin.
+        handle, folder, loaded: as the caller wrote it; its folder; that or the converted one.
+        choices: the arguments of the load.
+        stamp, load: what tells its files from others in their place; `unihub.load`.
         edited: names of the attributes that were set or deleted since.
     """
 
@@ -27,7 +25,7 @@ class Origin:
     loaded: str
     choices: Mapping[str, Any]
     stamp: Tuple[Any, ...]
-    arrive: Callable[..., Any]
+    load: Callable[..., Any]
     edited: List[str] = field(default_factory=list)
 
 

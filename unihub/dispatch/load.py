@@ -109,6 +109,7 @@ def load(
         >>> half_plus_two = unihub.load("path/to/half_plus_two")
         >>> half_plus_two(tf.constant([2.0]))
     """
+    choices = dict(locals())
     line = f"unihub.load({in_template(handle)}, {{argument}}={{example!r}})"
     operation = op if isinstance(op, Operation) else _operation(op, line)
     for argument, value in (("api", api), ("weights", weights)):
@@ -119,9 +120,6 @@ def load(
     if not os.path.isabs(folder):
         # What is read later is read from here, wherever the process has gone by then.
         folder = given = os.path.join(os.getcwd(), folder)
-    choices = {"tags": tags, "options": options, "op": operation.value, "api": api, **kwargs}
-    choices.update(signature=signature, output_key=output_key, as_dict=as_dict, training=training)
-    choices.update(sha256=sha256, convert=convert, on_unsafe=on_unsafe, fast=fast, weights=weights)
     with contextlib.ExitStack() as files:
         # Open until the model is loaded: what is checked is what is loaded.
         model, file = files.enter_context(open_saved_model(folder))
@@ -156,16 +154,9 @@ def load(
             fast=fast,
             weights=weights,
             arguments=kwargs,
-            origin=Origin(given, folder, model.path, choices, stamp, arrive),
+            origin=Origin(given, folder, model.path, choices, stamp, load),
         )
         return _serve(route.api, request)
-
-
-def arrive(sent: Any, is_copy: bool = False) -> Any:
-    """Loads what was sent by another process, or is copied in this one; pickles name it."""
-    from unihub.dispatch.arrival import loaded
-
-    return loaded(sent, load, is_copy)
 
 
 def _operation(word: Any, line: str) -> Operation:

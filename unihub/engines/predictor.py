@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from unihub.apis.copying import Sent, sent
+from unihub.apis.arrival import Sent, sent
 from unihub.engines.cells import Bad, array_of
 from unihub.engines.chosen import Chosen, Names, chosen
 from unihub.engines.errors import BadRow, NotByRow

@@ -7,9 +7,9 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 import numpy as np
 import tensorflow as tf
 
-from unihub.apis.copying import Sent
+from unihub.apis.arrival import Sent, loaded
 from unihub.apis.module.initialize import initialize
-from unihub.dispatch.load import arrive
+from unihub.dispatch.load import load
 from unihub.formats.model import Signature, TensorInfo
 from unihub.matrix.values import Runtime
 from unihub.runtime import current_runtime
@@ -28,7 +28,7 @@ def runner(sent: Sent, signature: Signature) -> Run:
         A function of arrays by name, to arrays by name.
     """
     if current_runtime() is Runtime.TF2:
-        model = arrive(sent)
+        model = loaded(sent, load)
 
         def run(arrays: Mapping[str, Any]) -> Dict[str, Any]:
             inputs = {
@@ -47,7 +47,7 @@ def _in_graph(sent: Sent, signature: Signature) -> Run:
             name: tf.compat.v1.placeholder(info.dtype, info.shape)
             for name, info in signature.inputs.items()
         }
-        outputs = dict(arrive(sent)(inputs))
+        outputs = dict(loaded(sent, load)(inputs))
         session = tf.compat.v1.Session(graph=graph)
         initialize(session)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, Tuple
 
-from unihub.apis.arrival import place_of
-from unihub.apis.copying import Sent, check_variables, refusal, sent
+from unihub.apis.arrival import Sent, place_of, sent
+from unihub.apis.copying import check_variables, refusal
 from unihub.handles import resolving
 from unihub.matrix.values import Runtime
 from unihub.runtime import current_runtime

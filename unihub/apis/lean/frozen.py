@@ -106,7 +106,7 @@ def _build(
     )
     lists = {name: _list_of(objects, name) for name in _LISTS}
     wanted = "its own __call__" if signature is None else f"signature {signature!r}"
-    source = Source(request.handle, wanted, store, load_full)
+    source = Source(request.handle, wanted, store, load_full, request.origin)
     model = Model(source, names if signature is None else (), lists[_LOSSES] or ())
     _share(model, meta_graph, lists, names, model_files.prefix)
     function = model.function(signature, meta_graph)

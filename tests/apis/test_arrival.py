@@ -12,7 +12,7 @@ import tensorflow as tf
 from conftest import MODELS
 
 import unihub
-from unihub.dispatch import arrival
+from unihub.apis import arrival
 from unihub.matrix import Runtime
 from unihub.runtime import current_runtime
 
