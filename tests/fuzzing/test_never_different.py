@@ -55,6 +55,18 @@ SECOND_ORDER = """with tf.GradientTape() as s:
     with tf.GradientTape() as t: t.watch(X); y = total(m(X, power=3, shift=X))
     g = t.gradient(y, X)
 out(s.gradient(g, X))"""
+NO_LOSSES = f"""{HEAD}
+model = tf.train.Checkpoint(v=tf.Variable(2.0))
+call = tf.function(lambda x, training=False: x * model.v)
+for training in (True, False):
+    call.get_concrete_function(tf.TensorSpec([None, 4]), training=training)
+model.__call__ = call
+model.variables = model.trainable_variables = [model.v]
+model.regularization_losses = []
+tf.saved_model.save(model, PATH, signatures=call.get_concrete_function(
+    tf.TensorSpec([None, 4]), training=False))
+"""
+LOAD_TRAINED = "m = load(PATH, op='fine_tuning', api='load')"
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
@@ -68,6 +80,7 @@ out(s.gradient(g, X))"""
 @example(
     Program(GIVEN_BY_NAME, (("m = load(PATH)", "out(m(x=X, power=3, shift=X))", SECOND_ORDER),))
 )
+@example(Program(NO_LOSSES, ((LOAD_TRAINED, "out([loss() for loss in m.regularization_losses])"),)))
 @example(
     Program(CLASS_OF_SIGNATURES, (("m = load(PATH)", "out(m(X))", "out(m.__class__.__name__)"),))
 )

@@ -88,7 +88,8 @@ class Model(levels.Model):
         """TensorFlow's own functions of the regularization losses, loaded once."""
         with self._lock:
             if self._losses is None:
-                self._losses = at_top_level(self._load_losses)
+                places = self._places_of_losses
+                self._losses = at_top_level(self._load_losses) if places else []
             return self._losses
 
     def _load_losses(self) -> Any:
