@@ -172,7 +172,8 @@ class Call(LeveledCall):
         self._served: Dict[Any, Any] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        kind = self._routes.trace_of(args, kwargs) if self._is_split or self._served else None
+        # Nothing is told apart before there is more than the direct functions.
+        kind = self._routes.trace_of(args, kwargs) if self._owns else None
         own = None
         if kind is not None:
             own = self._served.get(kind[0]) or (self._is_split and self._owns.get(kind[1])) or None
@@ -181,8 +182,9 @@ class Call(LeveledCall):
             outputs = run(args, kwargs)
             if outputs is not MISSING:
                 return outputs
-            if kind is not None and self._is_split and self.own is None:
-                own = self._own_of(kind[1])
+            if self._is_split and self.own is None:
+                kind = kind or self._routes.trace_of(args, kwargs)
+                own = None if kind is None else self._own_of(kind[1])
         if own is None:
             # What is traced now may serve later calls of other kinds.
             self._is_split = self._is_split and tf.executing_eagerly()
