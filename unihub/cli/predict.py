@@ -85,9 +85,8 @@ def predict(
     # The rate is that of the rows alone.
     predictor.load()
     started = time.monotonic()
-    with _Progress(
-        None if quiet else total_rows(inputs) if not input_format else None, quiet
-    ) as told:
+    total = None if quiet or input_format else total_rows(inputs)
+    with _Progress(total, quiet) as told:
         done = predict_files(
             predictor, inputs, out, kind=input_format, keep=keep, part_rows=part_rows, told=told
         )

@@ -8,13 +8,11 @@ import numpy as np
 
 from unihub.engines.elements import columns_of_elements, rows_of_results
 from unihub.engines.errors import NoInferenceArguments
-from unihub.engines.packages import PackageNeeded
+from unihub.engines.packages import needed
 from unihub.engines.predictor import Predictor
 
-try:
+with needed("apache_beam", extra="beam"):
     from apache_beam.ml.inference import base
-except ImportError as _error:
-    raise PackageNeeded(package="apache_beam", extra="beam", reason=str(_error)) from _error
 
 # Beam cuts the batches: what it gives is called with at once.
 _ANY_SIZE = 1 << 20

@@ -73,12 +73,8 @@ def _as_numbers(values: List[str], info: TensorInfo) -> Any:
 
 def _whole(values: Any, info: TensorInfo) -> Optional[Any]:
     """All rows at once; None where they are to be looked at one by one."""
-    if info.shape is not None:
-        sizes = info.shape[1:]
-        if values.ndim != len(info.shape) or any(
-            size not in (None, given) for size, given in zip(sizes, values.shape[1:])
-        ):
-            return None
+    if values.ndim == 0 or not _is_of_row(values.shape[1:], info):
+        return None
     dtype = np.dtype(info.dtype)
     if values.dtype == dtype:
         return values
@@ -113,11 +109,17 @@ def _cell(value: Any, info: TensorInfo, decode: Optional[Decode]) -> Any:
             raise _NotFitting(f"its image cannot be decoded: {reason[:200]}") from None
     else:
         found = _number(value, info)
-    if info.shape is not None:
-        wanted, given = info.shape[1:], np.shape(found)
-        if len(wanted) != len(given) or any(w not in (None, g) for w, g in zip(wanted, given)):
-            raise _NotFitting(f"its shape is {given}.")
+    if not _is_of_row(np.shape(found), info):
+        raise _NotFitting(f"its shape is {np.shape(found)}.")
     return found
+
+
+def _is_of_row(sizes: Tuple[int, ...], info: TensorInfo) -> bool:
+    """Whether an input takes rows of a shape."""
+    if info.shape is None:
+        return True
+    wanted = info.shape[1:]
+    return len(wanted) == len(sizes) and all(w in (None, s) for w, s in zip(wanted, sizes))
 
 
 def _strings(value: Any, info: TensorInfo) -> Any:
@@ -129,19 +131,15 @@ def _strings(value: Any, info: TensorInfo) -> Any:
         raise _NotFitting(f"it is {type(one).__name__}, and no text.")
 
     if not isinstance(value, (list, tuple, np.ndarray)):
-        if info.shape is not None and len(info.shape) != 1:
+        if not _is_of_row((), info):
             raise _NotFitting("its shape is ().")
         return text(value)
     found = np.array(value, object)
     flat = np.empty(found.size, object)
     flat[:] = [text(one) for one in found.reshape(-1)]
-    wanted = None if info.shape is None else info.shape[1:]
-    given = found.shape
-    if wanted is not None and (
-        len(wanted) != len(given) or any(w not in (None, g) for w, g in zip(wanted, given))
-    ):
-        raise _NotFitting(f"its shape is {given}.")
-    return flat.reshape(given)
+    if not _is_of_row(found.shape, info):
+        raise _NotFitting(f"its shape is {found.shape}.")
+    return flat.reshape(found.shape)
 
 
 def _number(value: Any, info: TensorInfo) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Iterator
 
 from unihub.errors import UnihubError
 
@@ -16,16 +17,27 @@ class PackageNeeded(UnihubError, ImportError):
     do = 'pip install "unihub[{extra}]"'
 
 
+@contextmanager
+def needed(package: str, extra: str) -> Iterator[None]:
+    """Imports a package, or says which extra brings it.
+
+    Raises:
+        PackageNeeded: it is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise PackageNeeded(package=package, extra=extra, reason=str(error)) from error
+
+
 def pyarrow() -> Any:
     """The package, with its readers and writers.
 
     Raises:
         PackageNeeded: it is not installed.
     """
-    try:
+    with needed("pyarrow", extra="predict"):
         import pyarrow as found
         import pyarrow.csv
         import pyarrow.parquet
-    except ImportError as error:
-        raise PackageNeeded(package="pyarrow", extra="predict", reason=str(error)) from error
     return found

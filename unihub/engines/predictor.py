@@ -125,7 +125,7 @@ class Predictor:
 
                 signature = self._chosen.signature
                 for name, info in signature.inputs.items():
-                    self._decoders[name], _ = image_decoder(info, self._options["resize"])
+                    self._decoders[name] = image_decoder(info, self._options["resize"])
                 self._run = runner(self._sent, signature)
         return self
 

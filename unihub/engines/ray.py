@@ -6,13 +6,11 @@ from typing import Any, Mapping, Sequence, Union
 
 import numpy as np
 
-from unihub.engines.packages import PackageNeeded
+from unihub.engines.packages import needed
 from unihub.engines.predictor import Predictor
 
-try:
+with needed("ray", extra="ray"):
     import ray.data  # noqa: F401
-except ImportError as _error:
-    raise PackageNeeded(package="ray", extra="ray", reason=str(_error)) from _error
 
 
 class BatchPredictor:

@@ -59,10 +59,8 @@ def _in_graph(sent: Sent, signature: Signature) -> Run:
     return run
 
 
-def image_decoder(
-    info: TensorInfo, resize: Any
-) -> Tuple[Optional[Callable[[bytes], Any]], Optional[Tuple[int, int]]]:
-    """What decodes images for an input, and the size that it gives them.
+def image_decoder(info: TensorInfo, resize: Any) -> Optional[Callable[[bytes], Any]]:
+    """What decodes images for an input.
 
     Args:
         info: of the input.
@@ -74,7 +72,7 @@ def image_decoder(
     """
     shape = info.shape
     if shape is None or len(shape) != 4 or info.dtype == "string":
-        return None, None
+        return None
     size: Optional[Tuple[int, int]] = None
     if resize is True and shape[1] is not None and shape[2] is not None:
         size = (shape[1], shape[2])
@@ -93,9 +91,9 @@ def image_decoder(
         return tf.cast(image, dtype)
 
     if current_runtime() is Runtime.TF2:
-        return lambda data: build(tf.constant(data)).numpy(), size
+        return lambda data: build(tf.constant(data)).numpy()
     with tf.Graph().as_default() as graph:
         place = tf.compat.v1.placeholder(tf.string, [])
         image = build(place)
         session = tf.compat.v1.Session(graph=graph)
-    return lambda data: np.asarray(session.run(image, {place: data})), size
+    return lambda data: np.asarray(session.run(image, {place: data}))

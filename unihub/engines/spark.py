@@ -9,17 +9,15 @@ import numpy as np
 
 from unihub.engines.errors import OutputTypeUnknown, WrongColumnCount
 from unihub.engines.frames import Result
-from unihub.engines.packages import PackageNeeded
+from unihub.engines.packages import needed
 from unihub.engines.predictor import Predictor
 from unihub.formats.model import TensorInfo
 
-try:
+with needed("pyspark", extra="spark"):
     import pandas
     import pyspark.sql.types as types
     from pyspark.ml.model_cache import ModelCache
     from pyspark.sql.functions import pandas_udf
-except ImportError as _error:
-    raise PackageNeeded(package="pyspark", extra="spark", reason=str(_error)) from _error
 
 _KINDS: Dict[str, Any] = {
     "bool": types.BooleanType,
