@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
+from conftest import MANY
 from hypothesis import HealthCheck, example, given, note, settings
 
 from unihub import runtime
@@ -17,8 +16,7 @@ from fuzzing.comparing import Count, differences
 from fuzzing.programs import HEAD, Program, programs
 
 # These same ones in each run of the tests; `nox -s fuzz` has others, and more.
-LONG = bool(os.environ.get("UNIHUB_FUZZ"))
-EXAMPLES = int(os.environ["UNIHUB_FUZZ"]) if LONG else 25
+EXAMPLES, LONGEST = (MANY, 40) if MANY else (25, 16)
 COUNT = Count()
 
 AFTER_A_FAILED_CALL = f"""{HEAD}
@@ -70,7 +68,7 @@ LOAD_TRAINED = "m = load(PATH, op='fine_tuning', api='load')"
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
-@given(programs(longest=40 if LONG else 16))
+@given(programs(longest=LONGEST))
 @example(
     Program(
         AFTER_A_FAILED_CALL,

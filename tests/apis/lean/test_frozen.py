@@ -13,6 +13,8 @@ import tensorflow as tf
 if tf.__version__.startswith("1."):
     pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
 
+from apis.lean.layers import Layers
+
 import unihub
 from unihub.apis.keras.kerases import keras_module
 from unihub.apis.lean.frozen import FrozenObject
@@ -22,25 +24,8 @@ INPUTS = np.linspace(-1, 1, 6 * 5, dtype=np.float32).reshape(6, 5)
 TARGETS = np.linspace(0, 1, 6 * 2, dtype=np.float32).reshape(6, 2)
 
 
-class Normalized(tf.Module):
+class Normalized(Layers):
     """A dense layer and a batch norm, with the Reusable SavedModel interface."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.kernel = tf.Variable(
-            np.sin(np.arange(5 * 4, dtype=np.float32)).reshape(5, 4), name="k"
-        )
-        self.bias = tf.Variable(tf.range(4, dtype=tf.float32) / 8, name="b")
-        self.mean = tf.Variable([0.1, 0.2, 0.3, 0.4], trainable=False, name="mean")
-        self.scale = tf.constant([1.0, 0.5, 0.25, 2.0])
-        self.trainable_variables = [self.kernel, self.bias]
-        self.variables = [self.kernel, self.bias, self.mean]
-        self.regularization_losses = [self.loss]
-        self.inner = tf.function(lambda x: tf.nn.relu(x @ self.kernel + self.bias))
-
-    @tf.function(input_signature=[])
-    def loss(self) -> Any:
-        return 0.01 * tf.reduce_sum(self.kernel**2)
 
     @tf.function
     def __call__(self, x: Any, training: bool = False, gain: float = 1.0) -> Any:
@@ -53,10 +38,6 @@ class Normalized(tf.Module):
     def serve(self, x: Any) -> Dict[str, Any]:
         y = self(x)
         return {"y": y, "sum": tf.reduce_sum(y, 1)}
-
-
-# Properties of tf.Module, which are attributes of what is loaded.
-Normalized.variables = Normalized.trainable_variables = None  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ import tensorflow as tf
 if tf.__version__.startswith("1."):
     pytest.skip("the fast way is for TensorFlow 2 in eager mode", allow_module_level=True)
 
+from apis.lean.layers import Layers
+
 import unihub
 from unihub.apis.keras.kerases import keras_module
 from unihub.apis.lean.frozen import FrozenObject, TrainedObject
@@ -25,24 +27,8 @@ def clipped(x: Any) -> Any:
     return tf.identity(x), lambda dx: tf.clip_by_value(dx, -0.01, 0.01)
 
 
-class Normalized(tf.Module):
+class Normalized(Layers):
     """A dense layer, a batch norm and a dropout, with the Reusable SavedModel interface."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        kernel = np.sin(np.arange(5 * 4, dtype=np.float32)).reshape(5, 4)
-        self.kernel = tf.Variable(kernel, name="k")
-        self.bias = tf.Variable(tf.range(4, dtype=tf.float32) / 8, name="b")
-        self.mean = tf.Variable([0.1, 0.2, 0.3, 0.4], trainable=False, name="mean")
-        self.scale = tf.constant([1.0, 0.5, 0.25, 2.0])
-        self.trainable_variables = [self.kernel, self.bias]
-        self.variables = [self.kernel, self.bias, self.mean]
-        self.regularization_losses = [self.loss]
-        self.inner = tf.function(lambda x: tf.nn.relu(x @ self.kernel + self.bias))
-
-    @tf.function(input_signature=[])
-    def loss(self) -> Any:
-        return 0.01 * tf.reduce_sum(self.kernel**2)
 
     @tf.function
     def __call__(self, x: Any, training: bool = False) -> Any:
@@ -51,10 +37,6 @@ class Normalized(tf.Module):
             self.mean.assign(0.9 * self.mean + 0.1 * tf.reduce_mean(y, 0))
             y = tf.nn.dropout(y, 0.5, seed=3)
         return tf.tanh((y - self.mean) * self.scale)
-
-
-# Properties of tf.Module, which are attributes of what is loaded.
-Normalized.variables = Normalized.trainable_variables = None  # type: ignore[assignment]
 
 
 @pytest.fixture(scope="module")
