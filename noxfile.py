@@ -157,14 +157,17 @@ def ray(session: nox.Session) -> None:
 
 @nox.session(python="3.12")
 def lint(session: nox.Session) -> None:
-    """ruff, mypy, and the contracts of the layers."""
+    """ruff, mypy, pyright, and the contracts of the layers."""
     session.install("ruff", "mypy", "import-linter", "pytest", "numpy", "click", "rich")
+    # With a Node.js of its own, which pyright would download else.
+    session.install("pyright[nodejs]")
     session.install("packaging", "requests", "types-requests", "filelock", "platformdirs")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports", "--no-cache", "--no-logo")
-    session.run("python", "-m", "pytest", "--noconftest", "tests/test_layers.py")
+    tests = ("tests/test_layers.py", "tests/test_types.py")
+    session.run("python", "-m", "pytest", "--noconftest", *tests)
 
 
 @nox.session(python=["3.7", "3.11", "3.12"])

@@ -34,7 +34,7 @@ from test_messages import (
 
 import unihub
 from unihub.errors import UnihubError
-from unihub.op_packages import PACKAGES, distribution, installing
+from unihub.runtime.op_packages import PACKAGES, distribution, installing
 
 _INSTALLS = re.compile(r"(python -m venv \S+ && \S+/)?pip install ")
 

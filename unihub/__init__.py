@@ -3,38 +3,17 @@
 ``unihub.load(handle, op=...)`` chooses the API by TensorFlow Hub's published
 TF1/TF2 compatibility matrix; ``import unihub as hub`` serves in the place of
 ``import tensorflow_hub as hub``. Importing this package imports no TensorFlow:
-each name below is imported when it is first used.
+each name below is imported when it is first used. For type checkers and editors
+they are in __init__.pyi.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, List
+from typing import Any, List
 
 from unihub.dropin.hub_names import MODULE_API, NAMES
 from unihub.dropin.keras_files import tell_each_keras
-
-if TYPE_CHECKING:
-    from unihub.apis.module.initialize import initialize as initialize
-    from unihub.conversion.convert import convert as convert
-    from unihub.conversion.convert import validate as validate
-    from unihub.dispatch.load import load as load
-    from unihub.dispatch.save import save as save
-    from unihub.dispatch.support import support as support
-    from unihub.dropin.shim import install as install
-    from unihub.dropin.shim import uninstall as uninstall
-    from unihub.engines.predictor import Predictor as Predictor
-    from unihub.errors import MatrixRefusal as MatrixRefusal
-    from unihub.errors import UnihubError as UnihubError
-    from unihub.handles.resolvers import register_resolver as register_resolver
-    from unihub.handles.resolving import resolve as resolve
-    from unihub.inspection.inspector import inspect as inspect
-    from unihub.matrix import Format as Format
-    from unihub.matrix import Operation as Operation
-    from unihub.matrix import Runtime as Runtime
-    from unihub.matrix import Status as Status
-    from unihub.runtime.installed import environment as environment
-    from unihub.settings import configure as configure
 
 __version__ = "0.1.0"
 
@@ -84,7 +63,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> List[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*__all__, *_ROOMS, "__version__"})
 
 
 def _keras_layer_class() -> Any:

@@ -8,8 +8,8 @@ from golden import check_golden
 from unihub.apis.missing_ops import OpsPackageBroken
 from unihub.apis.surroundings import register_ops
 from unihub.inspection.lacking import MissingOps
-from unihub.op_packages import installing
 from unihub.runtime import tensorflow_version
+from unihub.runtime.op_packages import installing
 
 
 def test_ops_of_tensorflow_need_nothing():

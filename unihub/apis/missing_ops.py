@@ -9,8 +9,8 @@ from typing import Iterable, List
 from unihub import runtime
 from unihub.errors import UnihubError, warn
 from unihub.inspection.lacking import without_kernel
-from unihub.op_packages import installing, package_of
 from unihub.runtime import installed
+from unihub.runtime.op_packages import installing, package_of
 
 
 class OpsWithoutKernelWarning(UserWarning):

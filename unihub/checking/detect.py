@@ -35,8 +35,8 @@ from unihub.dropin import hub_names
 from unihub.errors import listed, nearest
 from unihub.formats.model import FormatError
 from unihub.matrix.values import Format, Runtime
-from unihub.op_packages import installing
 from unihub.runtime import installed
+from unihub.runtime.op_packages import installing
 
 _KEPT_IN_0_16 = ("KerasLayer", "load", "resolve")
 _ESTIMATOR_NAMES = ("LatestModuleExporter", "register_module_for_export")

@@ -11,7 +11,7 @@ import unihub
 from unihub import matrix
 from unihub.cli.printing import print_json, print_renderable
 from unihub.matrix import tables
-from unihub.matrix.values import Runtime
+from unihub.matrix.values import Cell, Runtime
 
 _HERE = "here"
 
@@ -81,7 +81,7 @@ def demo(as_json: bool) -> None:
         rows = [{**_as_json(o.cell), "api": o.api, "ok": o.ok, "gave": o.text} for o in outcomes]
         print_json(rows)
     else:
-        texts: Dict[matrix.Cell, List[str]] = {}
+        texts: Dict[Cell, List[str]] = {}
         for outcome in outcomes:
             mark = "ok" if outcome.ok else "FAILED"
             label = "" if outcome.api == "refused" else f"{outcome.api}: "
@@ -93,7 +93,7 @@ def demo(as_json: bool) -> None:
         sys.exit(1)
 
 
-def _as_json(cell: matrix.Cell) -> Dict[str, Any]:
+def _as_json(cell: Cell) -> Dict[str, Any]:
     return {
         "format": cell.format.value,
         "runtime": cell.runtime.value,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 import click
 
@@ -13,6 +13,10 @@ from unihub.engines.packages import pyarrow
 from unihub.engines.predictor import Predictor
 from unihub.engines.reading import KINDS, total_rows
 from unihub.errors import counted
+
+if TYPE_CHECKING:
+    # Python 3.7 has none.
+    from typing import Literal
 
 
 @click.command()
@@ -50,7 +54,7 @@ def predict(
     batch_size: int,
     part_rows: int,
     resize: bool,
-    on_bad: str,
+    on_bad: Literal["raise", "null"],
     sha256: Optional[str],
     quiet: bool,
 ) -> None:

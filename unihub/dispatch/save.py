@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from typing import Any, Callable, Union
+from typing import TYPE_CHECKING, Any, Callable, Union
 
 from unihub.dispatch.support import chosen
 from unihub.errors import MatrixRefusal, UnihubError
@@ -14,6 +14,10 @@ from unihub.formats.model import SavedModel, read_saved_model
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Format, Operation
 from unihub.runtime import current_runtime
+
+if TYPE_CHECKING:
+    # Python 3.7 has none.
+    from typing import Literal
 
 _LINE = "unihub.save(obj, path, {argument}={example!r})"
 
@@ -32,7 +36,7 @@ def save(
     target: Any,
     path: Union[str, os.PathLike[str]],
     *,
-    format: Union[str, Format, None] = None,
+    format: Union[Literal["tf1_hub", "tf2_saved_model", "tf1_saved_model"], Format, None] = None,
     **kwargs: Any,
 ) -> SavedModel:
     """Writes a model, where the matrix lets this TensorFlow create its format.

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 
@@ -17,6 +28,10 @@ from unihub.errors import check_choice, path_text
 from unihub.errors.redaction import shown
 from unihub.formats.selection import Tags
 from unihub.handles import resolving
+
+if TYPE_CHECKING:
+    # Python 3.7 has none.
+    from typing import Literal
 
 
 class Predictor:
@@ -72,7 +87,7 @@ class Predictor:
         batch_size: int = 64,
         pad: bool = False,
         resize: Union[bool, Tuple[int, int]] = False,
-        on_bad: str = "raise",
+        on_bad: Literal["raise", "null"] = "raise",
         tags: Optional[Tags] = None,
         sha256: Optional[str] = None,
         on_unsafe: Optional[str] = None,

@@ -354,7 +354,7 @@ def unknown_ops(ops: Iterable[str]) -> Dict[str, List[str]]:
     if not others:
         return {}
     # Most models have none.
-    from unihub.op_packages import package_of
+    from unihub.runtime.op_packages import package_of
 
     found: Dict[str, List[str]] = {}
     for op in others:

@@ -11,8 +11,8 @@ from typing import Iterable, List, Optional
 
 from unihub import runtime
 from unihub.errors import UnihubError, listed
-from unihub.op_packages import installing, package_of
 from unihub.runtime import tensorflow as tensorflow_here
+from unihub.runtime.op_packages import installing, package_of
 
 
 class MissingOps(UnihubError, RuntimeError, ValueError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unihub.op_packages import PACKAGES, RELEASES, installing, package_of
+from unihub.runtime.op_packages import PACKAGES, RELEASES, installing, package_of
 
 
 @pytest.mark.parametrize(
