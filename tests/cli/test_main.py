@@ -20,7 +20,25 @@ def run(*arguments):
 def test_help_fits_a_screen():
     result = run("--help")
     assert result.exit_code == 0
-    assert len(result.output.splitlines()) <= 24
+    assert len(result.output.splitlines()) <= 30
+
+
+def test_a_misspelt_command_or_option_is_answered_by_the_right_one():
+    assert "no command 'inspcet'. Did you mean inspect?" in run("inspcet", "model").output
+    assert "--variables" in run("inspect", "--varibles", "model").output
+
+
+@pytest.mark.parametrize(("option", "logged"), [("-v", True), ("-q", False)])
+def test_how_much_is_logged(option, logged):
+    """In a process of its own, as it stays so."""
+    code = (
+        "import sys, logging, warnings; from unihub.cli.commands import main;"
+        "main([sys.argv[1], 'matrix'], standalone_mode=False);"
+        "logging.getLogger('unihub').info('looked'); warnings.warn('odd')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, option], capture_output=True)
+    assert (b"unihub INFO: looked" in ran.stderr) == logged
+    assert (b"odd" in ran.stderr) == logged
 
 
 def test_version():

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import logging
+import os
 import sys
-from typing import List, NamedTuple, Optional
+import warnings
+from typing import Any, List, NamedTuple, Optional
 
 import click
 
 import unihub
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, nearest
 from unihub.errors.system import explained_error
 
 
@@ -23,10 +26,13 @@ _COMMANDS = {
     "matrix": _Command("unihub.cli.cells:show_matrix", "Prints the compatibility matrix."),
     "demo": _Command("unihub.cli.cells:demo", "Runs every cell of the matrix that can run here."),
     "run": _Command("unihub.cli.scripts:run", "Runs a script for tensorflow_hub as it is."),
-    "fetch": _Command("unihub.cli.store:fetch", "Downloads models into the cache."),
+    "fetch": _Command("unihub.cli.fetch:fetch", "Downloads models into the cache."),
     "cache": _Command("unihub.cli.store:cache", "Shows, verifies and clears the cache."),
     "convert": _Command(
         "unihub.cli.convert:convert", "Makes a TF1 Hub module a fine-tunable TF2 SavedModel."
+    ),
+    "validate": _Command(
+        "unihub.cli.convert:validate", "Says whether a model can be fine-tuned in TF2."
     ),
     "inspect": _Command("unihub.cli.inspection:inspect", "Says what a model is and can do."),
     "check": _Command(
@@ -37,6 +43,13 @@ _COMMANDS = {
     ),
     "predict": _Command("unihub.cli.predict:predict", "Runs a model over the rows of files."),
     "lock": _Command("unihub.cli.lock:lock", "Records the hashes of a project's models."),
+    "settings": _Command(
+        "unihub.cli.settings:show_settings", "Shows every setting, and where it comes from."
+    ),
+    "completion": _Command(
+        "unihub.cli.completion:completion", "Installs the completion of a shell."
+    ),
+    "help": _Command("unihub.cli.help:show_help", "Explains an error by its code, or a command."),
 }
 
 
@@ -52,6 +65,12 @@ class _Group(click.Group):
         module, _, attribute = _COMMANDS[name].target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+    def resolve_command(self, context: click.Context, args: List[str]) -> Any:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            close = nearest(args[0], list(_COMMANDS))
+            context.fail(f"no command {args[0]!r}. Did you mean {close}?")
+        return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -81,10 +100,28 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(unihub.__version__)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def main(debug: bool) -> None:
+@click.option("-v", "--verbose", count=True, help="Log what is done to stderr; -vv: all of it.")
+@click.option("-q", "--quiet", is_flag=True, help="No warnings; errors are told.")
+def main(debug: bool, verbose: int, quiet: bool) -> None:
     """Loads any TensorFlow Hub model in any TensorFlow from 1.15 on.
     Exit codes: 0 done, 1 an error, 2 wrong usage. `unihub COMMAND -h` has examples.
 
     \b
     Example: unihub matrix --runtime tf2
     """
+    if verbose or quiet:
+        _set_level(verbose, quiet)
+
+
+def _set_level(verbose: int, quiet: bool) -> None:
+    level = logging.ERROR if quiet else (logging.INFO if verbose == 1 else logging.DEBUG)
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("unihub %(levelname)s: %(message)s"))
+    logger = logging.getLogger("unihub")
+    logger.handlers[:] = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
+    if quiet:
+        warnings.simplefilter("ignore")
+        # TensorFlow's own, which it reads when it is imported.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -1,7 +1,8 @@
-"""``unihub convert``."""
+"""``unihub convert`` and ``unihub validate``."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from typing import Optional, Tuple
 
@@ -47,3 +48,27 @@ def convert(
         print_json(asdict(report))
     else:
         click.echo(str(report))
+
+
+@click.command()
+@click.argument("handle")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def validate(handle: str, as_json: bool) -> None:
+    """Says how far a model keeps the Reusable SavedModel interface.
+
+    That is what fine-tuning in TF2 needs; the model is loaded and tried.
+
+    \b
+    Examples:
+      unihub validate path/to/model
+      unihub validate --json https://tfhub.dev/google/nnlm-en-dim50/2
+
+    Exits with 1 when it does not keep it.
+    """
+    report = unihub.validate(handle)
+    if as_json:
+        print_json({**asdict(report), "reusable": report.reusable, "trainable": report.trainable})
+    else:
+        click.echo(str(report))
+    if not report.reusable:
+        sys.exit(1)

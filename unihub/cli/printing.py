@@ -25,14 +25,14 @@ def print_renderable(renderable: Any) -> None:
     console.print(renderable)
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints rows of text under their columns' names; the first column wraps."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], wraps: int = 0) -> None:
+    """Prints rows of text under their columns' names; one column wraps."""
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column != columns[0])
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number != wraps)
     for row in rows:
         table.add_row(*map(escape, row))
     print_renderable(table)

@@ -1,4 +1,4 @@
-"""``unihub fetch`` and ``unihub cache``."""
+"""``unihub cache``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import re
 import sys
 import time
 from dataclasses import asdict
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import click
 
 from unihub import settings
 from unihub.cli.printing import print_json, print_table
-from unihub.errors import UnihubError, size
-from unihub.handles import parsing, resolving
+from unihub.errors import size
+from unihub.handles import parsing
 from unihub.handles.cache import housekeeping
 from unihub.handles.cache.cache import Cache, key_of
 from unihub.handles.cache.housekeeping import Item, Kind, Removal
@@ -30,42 +30,11 @@ _KINDS = {
 }
 
 
-@click.command()
-@click.argument("handle", nargs=-1, required=True)
-@click.option("--sha256", help="That the archive must have; for one HANDLE.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def fetch(handle: Tuple[str, ...], sha256: Optional[str], as_json: bool) -> None:
-    """Downloads models into the cache, and prints their folders.
-
-    \b
-    HANDLE is a URL, gs://..., kaggle://owner/model/framework/variation/version,
-    or an archive. What is cached already is not downloaded again.
-
-    \b
-    Examples:
-      unihub fetch https://tfhub.dev/google/nnlm-en-dim50/2
-      unihub fetch --sha256 4f... https://example.org/model.tar.gz
-
-    Exits with 1 when one of them could not be fetched.
-    """
-    if sha256 is not None and len(handle) > 1:
-        raise click.UsageError("--sha256 goes with one HANDLE")
-    results: List[Dict[str, Any]] = []
-    for one in handle:
-        try:
-            results.append(
-                {"handle": parsing.shown(one), "path": resolving.resolve(one, sha256=sha256)}
-            )
-        except UnihubError as error:
-            # The others may be there, and are wanted all the same.
-            results.append({"handle": parsing.shown(one), "error": error.code})
-            click.echo(str(error), err=True)
-        if not as_json and "path" in results[-1]:
-            click.echo(results[-1]["path"])
-    if as_json:
-        print_json(results)
-    if any("error" in result for result in results):
-        sys.exit(1)
+_ORDERS: Dict[str, Callable[[Item], Any]] = {
+    "name": lambda item: item.handle or item.path,
+    "size": lambda item: -item.bytes,
+    "used": lambda item: -item.last_use.time,
+}
 
 
 @click.group()
@@ -103,8 +72,16 @@ def show_path(handle: Optional[str]) -> None:
 
 
 @cache.command("ls")
+@click.option(
+    "--sort",
+    type=click.Choice(sorted(_ORDERS)),
+    default="used",
+    show_default=True,
+    help="The last used, the largest, or the first name first.",
+)
+@click.option("--filter", "wanted", metavar="TEXT", help="Only what has it in handle or kind.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def list_entries(as_json: bool) -> None:
+def list_entries(sort: str, wanted: Optional[str], as_json: bool) -> None:
     """Lists the models and what was made from them: size and last use.
 
     These are their weights, copied for load(weights="mmap"), and TF2 SavedModels
@@ -113,10 +90,12 @@ def list_entries(as_json: bool) -> None:
     \b
     Examples:
       unihub cache ls
+      unihub cache ls --sort size --filter elmo
       unihub cache ls --json
     """
     store = _cache()
-    found = sorted(housekeeping.items(store), key=lambda item: -item.last_use.time)
+    found = [item for item in housekeeping.items(store) if _has(item, wanted)]
+    found.sort(key=_ORDERS[sort])
     damaged = [
         {"path": path, "damage": [str(one) for one in damage]}
         for path, damage in housekeeping.damaged_entries(store)
@@ -282,6 +261,11 @@ def _remove(
         click.confirm(f"Remove {total}?", abort=True)
     freed = housekeeping.carry_out(store, tuple(removals))
     click.echo(f"freed {size(freed)}")
+
+
+def _has(item: Item, wanted: Optional[str]) -> bool:
+    texts = (item.handle or item.path, _KINDS[item.kind])
+    return wanted is None or any(wanted.lower() in text.lower() for text in texts)
 
 
 def _cache() -> Cache:

@@ -85,6 +85,11 @@ def value(name: str) -> Any:
     return _configured[name] if name in _configured else _value(_BY_NAME[name])
 
 
+def is_configured(name: str) -> bool:
+    """Whether `configure` says what a setting is."""
+    return name in _configured
+
+
 class configure:
     """Changes settings for the whole process; as a context manager, for a while.
 
@@ -161,13 +166,18 @@ def table() -> str:
 
 
 def _value(option: Option) -> Any:
+    return found(option)[0]
+
+
+def found(option: Option) -> Tuple[Any, str]:
+    """A setting's value where nobody configured it, and the variable that it is from, or ""."""
     for variable in option.variables:
         text = os.environ.get(variable.name)
         if text:
             value = _read(option, variable.kind or option.kind, variable.name, text)
             if value is not None:
-                return value
-    return option.otherwise() if option.otherwise else option.kind.read(option.default)
+                return value, variable.name
+    return option.otherwise() if option.otherwise else option.kind.read(option.default), ""
 
 
 def _read(option: Option, kind: Kind, source: str, text: str) -> Any:

@@ -1,0 +1,59 @@
+"""``unihub completion``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Optional
+
+import click
+from click.shell_completion import get_completion_class
+
+# By shell: where it looks by itself, and for zsh the lines that have it look there.
+_PLACES = {
+    "bash": "~/.local/share/bash-completion/completions/unihub",
+    "zsh": "~/.zfunc/_unihub",
+    "fish": "~/.config/fish/completions/unihub.fish",
+}
+_ZSHRC = "fpath=(~/.zfunc $fpath); autoload -Uz compinit && compinit  # unihub completion\n"
+
+
+@click.command()
+@click.argument("shell", required=False, type=click.Choice(sorted(_PLACES)))
+@click.option("--install", is_flag=True, help="Write it where the shell looks.")
+@click.pass_context
+def completion(context: click.Context, shell: Optional[str], install: bool) -> None:
+    """Prints the completion of commands and options for a shell, or installs it.
+
+    SHELL is bash, zsh or fish; by default the one that $SHELL names. bash reads it with the
+    package bash-completion, which most systems have. It works from the next shell on.
+
+    \b
+    Examples:
+      unihub completion --install
+      unihub completion fish > ~/.config/fish/completions/unihub.fish
+    """
+    name = shell or os.path.basename(os.environ.get("SHELL", ""))
+    kind = get_completion_class(name) if name in _PLACES else None
+    if kind is None:
+        raise click.UsageError("name the shell: unihub completion bash, zsh or fish")
+    assert context.parent is not None
+    source = kind(context.parent.command, {}, "unihub", "_UNIHUB_COMPLETE").source()
+    if not install:
+        click.echo(source)
+        return
+    place = Path(_PLACES[name]).expanduser()
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(source, encoding="utf-8")
+    click.echo(f"written to {place}; it works in the next {name}")
+    if name == "zsh":
+        _point_zsh_at_it()
+
+
+def _point_zsh_at_it() -> None:
+    zshrc = Path("~/.zshrc").expanduser()
+    text = zshrc.read_text(encoding="utf-8") if zshrc.exists() else ""
+    if _ZSHRC not in text:
+        with zshrc.open("a", encoding="utf-8") as file:
+            file.write(_ZSHRC if not text or text.endswith("\n") else "\n" + _ZSHRC)
+        click.echo(f"added to {zshrc}: {_ZSHRC.strip()}")

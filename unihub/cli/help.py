@@ -1,0 +1,60 @@
+"""``unihub help``."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from unihub.errors import nearest
+from unihub.errors.catalog import Known, known
+
+
+@click.command("help")
+@click.argument("subject", required=False, metavar="[CODE|COMMAND]")
+@click.pass_context
+def show_help(context: click.Context, subject: str) -> None:
+    """Explains an error by its code, or a command.
+
+    The code is the first word of an error: what it means, why it happens, what mends it.
+
+    \b
+    Examples:
+      unihub help ambiguous-signature
+      unihub help convert
+    """
+    above: Any = context.parent
+    group: Any = above.command
+    if not subject:
+        click.echo(above.get_help())
+        return
+    command = group.get_command(above, subject)
+    if command is not None:
+        with click.Context(command, info_name=subject, parent=above) as inner:
+            click.echo(command.get_help(inner))
+        return
+    errors = known()
+    code = subject.strip().rstrip(":")
+    if code not in errors:
+        close = nearest(code, [*errors, *group.list_commands(above)])
+        raise click.UsageError(
+            f"{subject!r} is no error and no command. Did you mean {close}?  unihub help {close}"
+        )
+    click.echo(_explained(errors[code]))
+
+
+def _explained(error: Known) -> str:
+    parts = {"why": error.why, "do": error.do}
+    lines = [f"{error.code}: {_open(error.what)}"]
+    lines += [f"  {name + ':':4} {_open(text)}" for name, text in parts.items() if text]
+    lines += ["", error.meaning]
+    if error.name or error.builtins:
+        caught = [error.name or "MatrixRefusal", "UnihubError", *error.builtins]
+        lines += ["", f"In Python: {', '.join(caught)}"]
+    return "\n".join(lines)
+
+
+def _open(text: str) -> str:
+    """Shows ``{handle!r}``, where a fact goes, as <handle>."""
+    return re.sub(r"\{(\w+)[^{}]*\}", r"<\1>", text).replace("{{", "{").replace("}}", "}")
