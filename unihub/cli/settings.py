@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Optional
+from dataclasses import asdict, dataclass
+from typing import Any, Mapping, Optional, Tuple
 
 import click
 
+from unihub import settings
 from unihub.cli.printing import print_json, print_table
 from unihub.errors import nearest
-from unihub.settings import sources
+from unihub.errors.redaction import redacted, scrubbed
+from unihub.settings.options import OPTIONS, Option
 
 
 @click.command("settings")
@@ -27,7 +29,7 @@ def show_settings(name: Optional[str], as_json: bool) -> None:
       unihub settings cache
       unihub settings --json
     """
-    found = sources.sources()
+    found = sources()
     if name is not None:
         chosen = [one for one in found if one.name == name]
         if not chosen:
@@ -42,3 +44,43 @@ def show_settings(name: Optional[str], as_json: bool) -> None:
     else:
         rows = [(one.name, one.value, one.source) for one in found]
         print_table(("setting", "value", "from"), rows, wraps=1)
+
+
+@dataclass(frozen=True)
+class Sourced:
+    """A setting as text, without passwords.
+
+    Attributes:
+        source: the environment variable, "unihub.configure", or "default".
+    """
+
+    name: str
+    value: str
+    source: str
+    purpose: str
+
+
+def sources() -> Tuple[Sourced, ...]:
+    """Every setting of this process, in the order of the documentation.
+
+    Raises:
+        SettingNotUnderstood: for a variable with a value that its setting does not take.
+    """
+    return tuple(map(_sourced, OPTIONS))
+
+
+def _sourced(option: Option) -> Sourced:
+    if settings.is_configured(option.name):
+        value, source = settings.value(option.name), "unihub.configure"
+    else:
+        value, source = settings.found(option)
+    text = option.default if value is None and not source else _text(value)
+    return Sourced(option.name, text, source or "default", option.purpose)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{kind}={redacted(str(proxy))}" for kind, proxy in value.items())
+    return scrubbed(str(value))
