@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import os
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Tuple
@@ -39,6 +40,7 @@ class Known:
     builtins: Tuple[str, ...] = ()
 
 
+@functools.lru_cache(maxsize=None)
 def known() -> Dict[str, Known]:
     """All errors, by their codes in order.
 
