@@ -76,7 +76,7 @@ BETWEEN = {
     "2.11": ("3.9", "tensorflow-hub==0.13.0", "numpy<2"),
     "2.18": ("3.12", "tensorflow-hub", "tf-keras==2.18.*", "setuptools<82"),
 }
-NEWEST = ("tensorflow", "tensorflow-hub", "keras", "setuptools", "kagglehub")
+NEWEST = ("tensorflow", "tensorflow-hub", "keras", "setuptools", "kagglehub", "huggingface_hub")
 
 
 def _install(session: nox.Session, *packages: str) -> None:

@@ -76,8 +76,8 @@ _ALTERNATIVES = re.compile(
 # A line may come behind words that say when, or what for.
 _LEAD = re.compile(r"(?:[a-z][^:\"(){}=]*: )?(?:[a-z][^:\"(){}=]*: )?", re.I)
 _SHELL = re.compile(
-    r"(cd|chmod|cp|curl|df|export(?= [A-Z_]+=)|find|gcloud|git|gsutil|head|kill|ls|mkdir|mv|pip|ps|"
-    r"python\S*|rm|sha256sum|sudo|tar|ulimit|unihub|unset)(\s|$)|UNIHUB_\w+="
+    r"(cd|chmod|cp|curl|df|export(?= [A-Z_]+=)|find|gcloud|git|gsutil|head|hf|kill|ls|mkdir|mv|pip|"
+    r"ps|python\S*|rm|sha256sum|sudo|tar|ulimit|unihub|unset)(\s|$)|UNIHUB_\w+="
 )
 # These only look.
 _LOOKS = ("df ", "find ", "ls ", "ps ", "unihub inspect", "unihub doctor")

@@ -79,6 +79,7 @@ IMPORT_BY_NAME = {
     "dropin/contrib.py",
     "dropin/running.py",
     "dropin/shim.py",
+    "handles/sources/hugging_face.py",
     "handles/sources/kaggle.py",
 }
 # None of these is an arrow: what others are told, and whether a room below was imported.

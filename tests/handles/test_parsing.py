@@ -9,6 +9,7 @@ from golden import check_golden
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unihub.handles.hubs import FRAMEWORKS, suggestion
 from unihub.handles.kinds import (
     CustomHandle,
     GcsArchive,
@@ -21,7 +22,7 @@ from unihub.handles.kinds import (
     LocalFolder,
     TfhubModel,
 )
-from unihub.handles.parsing import FRAMEWORKS, KINDS, HandleNotSupported, parse, suggestion
+from unihub.handles.parsing import KINDS, HandleNotSupported, parse
 
 YAMNET = KaggleModel("google", "yamnet", "tensorFlow2", "yamnet", 1)
 NEWEST_YAMNET = KaggleModel("google", "yamnet", "tensorFlow2", "yamnet")

@@ -117,6 +117,7 @@ FEW = [
 ]
 # What tells the kinds of handles from one another.
 KINDS = [
+    "handles.hubs",
     "handles.kinds",
     "handles.located",
     "handles.parsing",

@@ -19,6 +19,9 @@ _SCHEME = re.compile(
     r"([^:/?#@\\]*?[A-Za-z][A-Za-z0-9+.-]*:[/\\]+|(?:[^:/?#@\\]*['\"(\[<=])?[/\\]*)(.*)", re.DOTALL
 )
 _TAIL = re.compile(r"[?#].+", re.DOTALL)
+# hf://owner/name@revision has an @ that ends no userinfo.
+_HUGGING_FACE = re.compile(r"(?:.*[^a-z0-9+.-])?hf://", re.DOTALL)
+_REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 _STRANGE_PORT = re.compile(r"(?:\[[^\]/]*\])?[^/?#\s\[\]]*:(?!\d*(?:[,/?#]|$))")
 
 _WORD = re.compile(r"(\S+?)(['\")\]>}.,;:]*)(?=\s|$)")
@@ -59,13 +62,20 @@ def redacted(url: str) -> str:
         # A password whose @ and host were forgotten.
         if start.endswith("//") and _STRANGE_PORT.match(rest):
             return start + _HIDDEN
-    elif start.lower() == "file:///":
+    elif start.lower() == "file:///" or (
+        _HUGGING_FACE.fullmatch(start.lower()) and _REPOSITORY.fullmatch(before)
+    ):
         after = rest
     elif "?" in before or "#" in before:
         return start + _HIDDEN
     elif "/" in before or "\\" in before:
         start += _HIDDEN + "/"
     return start + _TAIL.sub(lambda tail: "?" + _HIDDEN if tail.group()[0] == "?" else "", after)
+
+
+def _is_revision(start: str, before: str) -> bool:
+    is_hugging_face = _HUGGING_FACE.fullmatch(start.lower()) is not None
+    return is_hugging_face and _REPOSITORY.fullmatch(before) is not None
 
 
 def shown(handle: str) -> str:

@@ -86,6 +86,36 @@ class KaggleModel(_Remote):
 
 
 @dataclass(frozen=True)
+class HuggingFaceModel(_Remote):
+    """A model of Hugging Face, or one in a folder of it.
+
+    Attributes:
+        revision: a branch, tag or commit; None is the default branch.
+        folder: that the model lies in; "" for where there is but one.
+    """
+
+    kind: ClassVar[str] = "a model of Hugging Face"
+
+    owner: str
+    name: str
+    revision: Optional[str] = None
+    folder: str = ""
+
+    @property
+    def repository(self) -> str:
+        return f"{self.owner}/{self.name}"
+
+    @property
+    def shown(self) -> str:
+        """The handle as it is: none of its parts is secret, and its @ is no password's."""
+        return str(self)
+
+    def __str__(self) -> str:
+        revision = f"@{self.revision.replace('/', '%2F')}" if self.revision else ""
+        return f"hf://{self.repository}{revision}/{self.folder}".rstrip("/")
+
+
+@dataclass(frozen=True)
 class _InBucket(_Remote):
     bucket: str
     path: str
@@ -136,6 +166,7 @@ Handle = Union[
     HttpArchive,
     TfhubModel,
     KaggleModel,
+    HuggingFaceModel,
     GcsFolder,
     GcsArchive,
     GfileFolder,

@@ -6,7 +6,7 @@ import os
 from typing import Any, Dict, Optional
 
 from unihub.errors import path_text
-from unihub.handles import parsing
+from unihub.handles import hubs, parsing
 from unihub.handles.kinds import LocalArchive, LocalFolder
 
 # Handles with secrets that were fetched in this process, by their text without these.
@@ -62,7 +62,7 @@ def _suggest(text: str) -> None:
     if os.path.isdir(text.partition("/")[0]):
         # A path after all, with a mistake further on.
         return
-    meant = parsing.suggestion(text)
+    meant = hubs.suggestion(text)
     if meant is not None:
         from unihub.formats.not_a_model import ModelNotFound
 

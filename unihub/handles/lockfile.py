@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Dict, Iterable, Optional, Tuple
 
 from unihub.errors import UnihubError, warn
-from unihub.handles.kinds import Handle, KaggleModel, LocalArchive, LocalFolder
+from unihub.handles.kinds import Handle, HuggingFaceModel, KaggleModel, LocalArchive, LocalFolder
 
 FORMAT = 1
 _VERSION = re.compile(r"[0-9]{1,18}")
@@ -144,6 +144,9 @@ def write(lockfile: Lockfile) -> None:
 def pinned(handle: Handle, lockfile: Lockfile) -> Handle:
     """The handle with the version that it is locked to, where it has none itself."""
     locked = lockfile.models.get(lockfile.name_of(handle))
+    if locked and locked.version and isinstance(handle, HuggingFaceModel):
+        # A branch moves; the commit that it was then does not.
+        return replace(handle, revision=locked.version)
     if locked and locked.version and isinstance(handle, KaggleModel) and handle.version is None:
         if not _VERSION.fullmatch(locked.version):
             reason = f"it locks {handle} to the version {locked.version!r}, which is no number."

@@ -11,12 +11,13 @@ import os
 import re
 import sys
 from pathlib import PurePath
-from typing import Any, Callable, List, NamedTuple, NoReturn, Optional, Tuple, Union
+from typing import Callable, NamedTuple, NoReturn, Optional, Tuple, Union
 from urllib.parse import unquote, urlsplit
 
-from unihub.errors import UnihubError, nearest, path_text
+from unihub.errors import UnihubError, path_text
 from unihub.errors.redaction import scrubbed
 from unihub.errors.redaction import shown as shown
+from unihub.handles import hubs
 from unihub.handles.kinds import (
     CustomHandle,
     GcsArchive,
@@ -25,7 +26,6 @@ from unihub.handles.kinds import (
     GfileFolder,
     Handle,
     HttpArchive,
-    KaggleModel,
     LocalArchive,
     LocalFolder,
     TfhubModel,
@@ -34,15 +34,8 @@ from unihub.handles.resolvers import OWN_SCHEMES, resolver_of
 
 ARCHIVE_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".zip")
 
-# As kagglehub spells them.
-_FRAMEWORKS = (
-    "tensorFlow2 tensorFlow1 tfLite tfJs keras jax flax pax maxText pyTorch transformers "
-    "gemmaCpp ggml gguf coral scikitLearn mxnet onnx tensorRtLlm triton vllm api other"
-)
-FRAMEWORKS = tuple(_FRAMEWORKS.split())
-
 # Not to be taken for a misspelt scheme of ours.
-_OTHER_FILE_SYSTEMS = ("viewfs", "har", "ram", "az", "abfs", "oss", "dfs", "hf")
+_OTHER_FILE_SYSTEMS = ("viewfs", "har", "ram", "az", "abfs", "oss", "dfs")
 _REMOTE_SCHEMES = tuple(scheme for scheme in OWN_SCHEMES if scheme != "file")
 _NEVER_READ = ("ftp", "ftps", "sftp", "ssh", "scp", "git", "git+https", "data", "mailto")
 
@@ -50,9 +43,6 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+)://(.*)", re.DOTALL)
 _ONE_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]+):(?://?)?(?=[^/\\])(.*)", re.DOTALL)
 _ONLY_USERINFO = re.compile(r"(?://)?[^/.~][^:]*:.*@.+", re.DOTALL)
 _BUCKET = re.compile(r"[\w.\-]+")
-_KAGGLE_PART = re.compile(r"(?!\.+$)[\w.\-]+")
-_VERSION = re.compile(r"[1-9][0-9]{0,8}")
-_HOST_WITHOUT_SCHEME = re.compile(r"(www\.kaggle\.com|kaggle\.com|tfhub\.dev|[\w\-]+:\d+)/", re.I)
 
 
 class HandleNotSupported(UnihubError, ValueError):
@@ -103,7 +93,10 @@ def parse(handle: Text) -> Handle:
         return _odd_spelling(text) or _local(os.path.expanduser(text))
     _refuse_blank(text)
     for kind in KINDS:
-        found = kind.recognise(text)
+        try:
+            found = kind.recognise(text)
+        except hubs.Misspelt as error:
+            _refuse(shown(text), error.found, _load(error.meant))
         if found is not None:
             return found
     raise AssertionError("the last kind takes everything")
@@ -112,38 +105,6 @@ def parse(handle: Text) -> Handle:
 def is_archive(name: str) -> bool:
     """Whether a path or the path of a URL is named as an archive is."""
     return name.lower().endswith(ARCHIVE_SUFFIXES)
-
-
-def suggestion(text: str) -> Optional[Tuple[str, str]]:
-    """What a path at which there is nothing was perhaps meant to be.
-
-    Returns:
-        The reason and the handle to use, or None.
-    """
-    if _HOST_WITHOUT_SCHEME.match(text):
-        return f"it starts like a URL, without https:// ({text.partition('/')[0]})", (
-            f"https://{text}"
-        )
-    parts = text.split("/")
-    if not all(_KAGGLE_PART.fullmatch(part) for part in parts):
-        return None
-    known = [_framework(part) for part in parts]
-    if len(parts) in (4, 5):
-        close = _close(parts[2].lower(), [name.lower() for name in FRAMEWORKS])
-        framework = next((name for name in FRAMEWORKS if name.lower() == close), None)
-        if framework is not None:
-            return f"{parts[2]!r} is nearly a framework of Kaggle's", "/".join(
-                [*parts[:2], framework, *parts[3:]]
-            )
-    if len(parts) == 3 and known[2]:
-        return "as a model of Kaggle it needs a variation", f"{text}/VARIATION"
-    if len(parts) == 3 and not any(known):
-        owner, model, variation = parts
-        return (
-            "as a model of Kaggle it needs a framework: owner/model/framework/variation",
-            f"{owner}/{model}/{FRAMEWORKS[0]}/{variation}",
-        )
-    return None
 
 
 def _custom(text: str) -> Optional[Handle]:
@@ -169,58 +130,21 @@ def _http(text: str) -> Optional[Handle]:
         _refuse(repr(shown(text)), "a URL with white space in it", _load(fixed))
     if not host:
         _refuse(shown(text), "a URL with no host", "unihub.load('https://host/path')")
-    if host in ("kaggle.com", "www.kaggle.com"):
-        return _kaggle_page(text, [part for part in parts.path.split("/") if part])
+    names = [part for part in parts.path.split("/") if part]
+    if host in hubs.KAGGLE_HOSTS:
+        return hubs.kaggle_page(text, names)
+    if host in hubs.HUGGING_FACE_HOSTS and not is_archive(parts.path):
+        return hubs.hugging_face_page(names)
     _refuse_other_archive(parts.path, text)
     return HttpArchive(url) if is_archive(parts.path) else TfhubModel(url)
 
 
-def _kaggle_page(text: str, parts: List[str]) -> Handle:
-    if parts[:2] == ["api", "v1"]:
-        parts = parts[2:]
-    if parts[:1] != ["models"]:
-        example = "https://www.kaggle.com/models/google/yamnet/tensorFlow2/yamnet/1"
-        _refuse(shown(text), "a page of Kaggle that is no model's", _load(example))
-    words = ("frameworks", "variations", "versions")
-    return _kaggle_model(text, [part for part in parts[1:] if part.lower() not in words])
+def _kaggle(text: str) -> Optional[Handle]:
+    return hubs.kaggle(text) if _scheme(text) == "kaggle" else None
 
 
-def _kaggle_scheme(text: str) -> Optional[Handle]:
-    if _scheme(text) != "kaggle":
-        return None
-    rest = text.split("://", 1)[1].strip("/")
-    return _kaggle_model(text, rest.split("/") if rest else [])
-
-
-def _kaggle_model(text: str, parts: List[str]) -> KaggleModel:
-    if "@" in text:
-        # No name has one: what is before it may be a password.
-        parts = []
-    if parts[-1:] == ["download"] and len(parts) == 6:
-        parts = parts[:-1]
-    if len(parts) < 4 or not all(_KAGGLE_PART.fullmatch(part) for part in parts):
-        owner, model, *rest = [*parts, "OWNER", "MODEL"][: max(len(parts), 2)]
-        framework = next(filter(None, map(_framework, rest)), FRAMEWORKS[0])
-        variation = next((part for part in rest if not _framework(part)), "VARIATION")
-        lacking = "a framework" if rest and not any(map(_framework, rest)) else "a variation"
-        missing = lacking if rest else "a framework and a variation"
-        _refuse(
-            shown(text),
-            f"a model of Kaggle that needs {missing}",
-            _load(f"kaggle://{owner}/{model}/{framework}/{variation}"),
-        )
-    owner, model, framework, variation, *version = parts
-    known = _framework(framework)
-    if known is None or len(version) > 1 or not all(map(_VERSION.fullmatch, version)):
-        found = (
-            f"framework {framework!r}, which Kaggle does not have"
-            if known is None
-            else f"version {'/'.join(version)!r}, which is no number"
-        )
-        close = nearest(framework.lower(), [name.lower() for name in FRAMEWORKS])
-        framework = known or next(name for name in FRAMEWORKS if name.lower() == close)
-        _refuse(shown(text), found, _load(f"kaggle://{owner}/{model}/{framework}/{variation}"))
-    return KaggleModel(owner, model, known, variation, int(version[0]) if version else None)
+def _hugging_face(text: str) -> Optional[Handle]:
+    return hubs.hugging_face(text) if _scheme(text) == "hf" else None
 
 
 def _gcs(text: str) -> Optional[Handle]:
@@ -292,15 +216,6 @@ def _odd_spelling(text: str) -> Optional[Handle]:
     return None
 
 
-def _bare_kaggle(text: str) -> Optional[Handle]:
-    parts = text.split("/")
-    if len(parts) not in (4, 5) or not all(_KAGGLE_PART.fullmatch(part) for part in parts):
-        return None
-    if _framework(parts[2]) is None or not all(map(_VERSION.fullmatch, parts[4:])):
-        return None
-    return None if os.path.lexists(text) else _kaggle_model(text, parts)
-
-
 def _local(path: str) -> Handle:
     _refuse_blank(path)
     expanded = os.path.expanduser(path)
@@ -314,12 +229,13 @@ def _local(path: str) -> Handle:
 KINDS: Tuple[Kind, ...] = (
     Kind("a handle of register_resolver", _custom),
     Kind("the http(s) URL of an archive, or of a model at TF Hub or Kaggle", _http),
-    Kind("kaggle://owner/model/framework/variation[/version]", _kaggle_scheme),
+    Kind("kaggle://owner/model/framework/variation[/version]", _kaggle),
+    Kind("hf://owner/name at Hugging Face", _hugging_face),
     Kind("gs://bucket/path", _gcs),
     Kind("file:///path", _file),
     Kind("s3://, hdfs:// and what else TensorFlow reads", _gfile),
     Kind("", _odd_spelling),
-    Kind("owner/model/framework/variation[/version] at Kaggle", _bare_kaggle),
+    Kind("owner/model/framework/variation[/version] at Kaggle", hubs.bare_kaggle),
     Kind("a local folder, .tar, .tar.gz, .tgz or .zip", _local),
 )
 
@@ -368,18 +284,11 @@ def _load(handle: str) -> str:
     return f"unihub.load({text[:-2] if text.endswith('?…') else text!r})"
 
 
-def _close(word: str, choices: Any) -> Optional[str]:
+def _close_scheme(scheme: str) -> Optional[str]:
+    if len(scheme) <= 3:
+        return None
     # Few handles are misspelt.
     import difflib
 
-    found = difflib.get_close_matches(word, choices, n=1, cutoff=0.75)
-    return found[0] if found and found[0] != word else None
-
-
-def _close_scheme(scheme: str) -> Optional[str]:
-    return _close(scheme.lower(), OWN_SCHEMES[:5]) if len(scheme) > 3 else None
-
-
-def _framework(name: str) -> Optional[str]:
-    key = name.lower().replace("-", "").replace("_", "")
-    return next((known for known in FRAMEWORKS if known.lower() == key), None)
+    found = difflib.get_close_matches(scheme.lower(), OWN_SCHEMES[:5], n=1, cutoff=0.75)
+    return found[0] if found and found[0] != scheme.lower() else None

@@ -12,7 +12,7 @@ from unihub.handles.registered import Registered, Resolve, registered
 
 ENTRY_POINTS = "unihub.resolvers"
 # An installed package cannot take these; register_resolver can.
-OWN_SCHEMES = ("https", "http", "kaggle", "file", "hdfs", "gs", "s3")
+OWN_SCHEMES = ("https", "http", "kaggle", "file", "hdfs", "gs", "s3", "hf")
 
 
 class ResolverNotUsable(UnihubError, ValueError, TypeError):

@@ -11,7 +11,8 @@ from unihub.errors import path_text
 from unihub.handles import parsing
 from unihub.handles.cache.cache_errors import DamagedEntry
 from unihub.handles.kinds import LocalArchive, LocalFolder
-from unihub.handles.sources.sources import NotCached, fetch
+from unihub.handles.sources.context import NotCached
+from unihub.handles.sources.sources import fetch
 
 
 def is_at_hand(handle: Union[str, os.PathLike[str]]) -> bool:

@@ -23,6 +23,7 @@ from unihub.handles.kinds import (
     GfileFolder,
     Handle,
     HttpArchive,
+    HuggingFaceModel,
     KaggleModel,
     TfhubModel,
 )
@@ -31,6 +32,7 @@ from unihub.handles.sources.context import Context
 from unihub.handles.sources.tfhub import asking_for
 from unihub.inspection.model_info import RemoteInfo
 
+_HUGGING_FACE = "https://huggingface.co"
 _KAGGLE = "https://www.kaggle.com"
 _FOUND = (200, 206)
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
@@ -82,6 +84,9 @@ def _parts(handle: Handle) -> Tuple[Tuple[str, str], ...]:
     if isinstance(handle, KaggleModel):
         names = ("owner", "model", "framework", "variation")
         return tuple((name, getattr(handle, name)) for name in names)
+    if isinstance(handle, HuggingFaceModel):
+        own = ("owner", "name", "revision", "folder")
+        return tuple((name, getattr(handle, name)) for name in own if getattr(handle, name))
     if isinstance(handle, (GcsArchive, GcsFolder)):
         return (("bucket", handle.bucket), ("path", handle.path))
     if isinstance(handle, (HttpArchive, TfhubModel)):
@@ -154,6 +159,32 @@ def _of_kaggle(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
     )
 
 
+def _of_hugging_face(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
+    """By the public API, without a token: a private model is told as one that is not there."""
+    endpoint = os.environ.get("HF_ENDPOINT", _HUGGING_FACE).rstrip("/")
+    revision = f"/revision/{quote(handle.revision, safe='')}" if handle.revision else ""
+    address = f"{endpoint}/api/models/{handle.repository}{revision}?blobs=true"
+    answer, page = _json(address, context)
+    info = replace(
+        info, asked=True, status=answer.status, url=f"{_HUGGING_FACE}/{handle.repository}"
+    )
+    if answer.status not in _FOUND:
+        return replace(info, problem=_reason(answer.status))
+    prefix = f"{handle.folder}/" if handle.folder else ""
+    files = [
+        one
+        for one in page.get("siblings", ())
+        if isinstance(one, dict) and str(one.get("rfilename", "")).startswith(prefix)
+    ]
+    return replace(
+        info,
+        version=str(page.get("sha", "")) or None,
+        files=len(files),
+        bytes=sum(int(one.get("size") or 0) for one in files),
+        problem="" if files else _REASONS[404],
+    )
+
+
 def _of_gfile(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
     return replace(info, problem="tf.io.gfile reads it, and TensorFlow is not imported to inspect")
 
@@ -166,6 +197,7 @@ _ASKED: Mapping[type, Callable[[Any, RemoteInfo, Context], RemoteInfo]] = {
     HttpArchive: _of_url,
     TfhubModel: _of_tfhub,
     KaggleModel: _of_kaggle,
+    HuggingFaceModel: _of_hugging_face,
     GcsFolder: _of_bucket,
     GcsArchive: _of_bucket,
     GfileFolder: _of_gfile,

@@ -45,6 +45,11 @@ PASSED_ON = (
         "kagglehub",
         "who you are at Kaggle, where `~/.kaggle` does not say",
     ),
+    (
+        ("HF_TOKEN", "HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE"),
+        "huggingface_hub",
+        "who you are at Hugging Face, its cache, its address, and whether it may be asked",
+    ),
 )
 
 _BY_NAME = {option.name: option for option in OPTIONS}

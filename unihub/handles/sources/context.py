@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from typing import Optional, Union
 
@@ -10,7 +11,20 @@ from unihub.handles.archive.members import Caps
 from unihub.handles.cache.cache import Cache
 from unihub.handles.download.progress import Progress
 from unihub.handles.download.retrying import Limits
+from unihub.handles.kinds import Handle
 from unihub.settings import Settings
+
+
+class NotCached(UnihubError, FileNotFoundError):
+    """The model is not in the cache, and there is to be no download."""
+
+    code = "not-cached"
+    what = "{handle} is not in the cache, and unihub is offline."
+    why = "{setting} forbids downloads. (looked in: {looked})"
+    do = (
+        "on a machine with a network: UNIHUB_CACHE=models unihub fetch {quoted_handle}\n"
+        "then copy the folder models here, and: export UNIHUB_CACHE=path/to/models"
+    )
 
 
 class HashOfFolder(UnihubError, ValueError):
@@ -67,3 +81,17 @@ class Context:
     def showing(self, progress: Progress) -> Context:
         """The same call, with somebody who watches."""
         return replace(self, progress=progress)
+
+
+def not_cached(handle: Handle, context: Context, setting: str) -> NotCached:
+    """The error for a model that is to be downloaded, and must not be.
+
+    Args:
+        setting: that forbids it.
+    """
+    return NotCached(
+        handle=handle.shown,
+        quoted_handle=shlex.quote(handle.shown),
+        setting=setting,
+        looked=context.cache.root,
+    )

@@ -26,29 +26,20 @@ from unihub.handles.kinds import (
     GfileFolder,
     Handle,
     HttpArchive,
+    HuggingFaceModel,
     KaggleModel,
     LocalArchive,
     LocalFolder,
     TfhubModel,
 )
 from unihub.handles.sources import legacy
-from unihub.handles.sources.context import Context, HashOfFolder
+from unihub.handles.sources.context import Context, HashOfFolder, not_cached
 from unihub.settings import Settings
 
 _MOST_STEPS = 10
+# What comes in no archive.
+_FOLDERS = (LocalFolder, GcsFolder, GfileFolder, HuggingFaceModel)
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-fA-F]{64})")
-
-
-class NotCached(UnihubError, FileNotFoundError):
-    """The model is not in the cache, and there is to be no download."""
-
-    code = "not-cached"
-    what = "{handle} is not in the cache, and unihub is offline."
-    why = "{setting} forbids downloads. (looked in: {looked})"
-    do = (
-        "on a machine with a network: UNIHUB_CACHE=models unihub fetch {quoted_handle}\n"
-        "then copy the folder models here, and: export UNIHUB_CACHE=path/to/models"
-    )
 
 
 class HashNotUnderstood(UnihubError, ValueError):
@@ -117,7 +108,7 @@ def fetch(handle: Handle, text: str, settings: Settings, sha256: Optional[str]) 
         handle = _resolved(handle)
         text = str(handle)
     context = Context(text, settings, cache, _checked(sha256))
-    if isinstance(handle, (LocalFolder, GcsFolder, GfileFolder)) and context.sha256:
+    if isinstance(handle, _FOLDERS) and context.sha256:
         _refuse_hash(handle)
     if isinstance(handle, LocalFolder):
         return handle.path
@@ -130,7 +121,7 @@ def fetch(handle: Handle, text: str, settings: Settings, sha256: Optional[str]) 
     if found is not None:
         return found
     if settings.offline and not is_local:
-        _refuse_download(handle, context)
+        raise not_cached(handle, context, "UNIHUB_OFFLINE=1 or configure(offline=True)")
     before = cache.recorded(identity)
     with shown(settings.progress, redacted(identity)) as progress:
         entry = cache.publish(
@@ -234,20 +225,11 @@ def _checked(sha256: Optional[str]) -> Optional[str]:
     return match.group(1).lower()
 
 
-def _refuse_hash(handle: Union[LocalFolder, GcsFolder, GfileFolder]) -> NoReturn:
+def _refuse_hash(handle: Union[LocalFolder, GcsFolder, GfileFolder, HuggingFaceModel]) -> NoReturn:
     raise HashOfFolder(
         handle=handle.shown,
         found=handle.kind,
         remedy=f"unihub.load({handle.shown!r})  # without sha256=; or load the archive it came in",
-    )
-
-
-def _refuse_download(handle: Handle, context: Context) -> NoReturn:
-    raise NotCached(
-        handle=handle.shown,
-        quoted_handle=shlex.quote(handle.shown),
-        setting="UNIHUB_OFFLINE=1 or configure(offline=True)",
-        looked=context.cache.root,
     )
 
 
@@ -275,6 +257,10 @@ def _builder(handle: Handle) -> Callable[[Any, StagingDirectory, Context], Facts
         from unihub.handles.sources import kaggle
 
         return kaggle.model
+    if isinstance(handle, HuggingFaceModel):
+        from unihub.handles.sources import hugging_face
+
+        return hugging_face.model
     if isinstance(handle, (GcsFolder, GcsArchive)):
         from unihub.handles.sources import gcs
 
