@@ -67,7 +67,6 @@ NOT_RUN: Dict[str, str] = {
     "other-model-format": "the packages of other formats are not here, nor files of theirs",
     "unknown-hub": "is for who publishes it, with tensorflow_hub 0.15",
     "variables-only": "its test writes no weights that could be read",
-    "wrong-input-value": "no line makes a number of the text 'a'",
 }
 
 _ALTERNATIVES = re.compile(

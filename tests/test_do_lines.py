@@ -63,7 +63,7 @@ def call_of(name, x, **kwargs):
 
 def pair():
     m = unihub.load(model(MULTI), api="load", signature="pair")
-    return {"m": m, "left": [[1.0, 2.0, 3.0]], "right": [[1]]}
+    return {"m": m, "left": [[1.0, 2.0, 3.0]], "rihgt": [[1]]}
 
 
 # What a case has at hand beyond what all have.
@@ -74,6 +74,7 @@ SITUATIONS = {
     "wrong-input-structure": lambda: pair(),
     "wrong-arguments": call_of(REUSABLE, [[1.0, 2.0, 3.0]]),
     "wrong-input-dtype": call_of(SCALAR, [1, 2]),
+    "wrong-input-value": call_of(SCALAR, [[1.0], [2.0, 3.0]]),
     "wrong-input-shape": call_of(SCALAR, [[1.0], [2.0]]),
 }
 

@@ -6,21 +6,25 @@ Signatures, layers and a loaded object's own call all say it by these errors.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
 
+from unihub.apis.input_lines import SPECS, Call, is_name, made_up, variables
 from unihub.apis.traces import dtype_of, shape_of
 from unihub.errors import UnihubError, first_line, listed, nearest
 from unihub.formats.model import TensorInfo
 
+# What makes a tensor of a list that TensorFlow takes for none.
+_OF_LISTS: Sequence[Tuple[str, Callable[[Any], Any]]] = (
+    ("tf.ragged.constant({x}).to_tensor()", lambda x: tf.ragged.constant(x).to_tensor()),
+    ("tf.constant([str(one) for one in {x}])", lambda x: tf.constant([str(one) for one in x])),
+)
 _KINDS = (
     (tf.RaggedTensor, tf.RaggedTensorSpec, "ragged "),
     (tf.SparseTensor, tf.SparseTensorSpec, "sparse "),
 )
-# What says of one input what it is to be.
-_SPECS = (tf.TypeSpec, TensorInfo)
 
 
 class WrongInputs(UnihubError, ValueError, TypeError):
@@ -85,40 +89,6 @@ class SymbolicInput(WrongInputs):
 
 
 @dataclass(frozen=True)
-class Call:
-    """How a model is called, for messages and the lines that they advise.
-
-    Attributes:
-        model: what is called, in words: a handle, or a signature of one.
-        name: of what is called, in a line to paste.
-        ops: where that line finds cast, reshape and the like.
-        keras: whose Input declares an input; "" where the call is in no Keras model.
-        by_keyword: whether inputs with names are given as keywords, and not as a dict.
-        layer: a line that makes a Keras layer of the model.
-    """
-
-    model: str
-    name: str = "m"
-    ops: str = "tf"
-    keras: str = ""
-    by_keyword: bool = False
-    layer: str = "unihub.KerasLayer(handle)"
-
-    def line(self, accepted: Any, changed: Optional[Mapping[str, str]] = None) -> str:
-        """A call with all inputs, by the names of `variables`.
-
-        Args:
-            accepted: nest of TypeSpec.
-            changed: by name, what is to stand in the place of some.
-        """
-        names = variables(accepted)
-        if self.by_keyword and isinstance(names, Mapping):
-            given = (f"{name}={_written(part, changed or {})}" for name, part in names.items())
-            return f"{self.name}({', '.join(given)})"
-        return f"{self.name}({_written(names, changed or {})})"
-
-
-@dataclass(frozen=True)
 class Leaf:
     """One input, in its place.
 
@@ -164,9 +134,14 @@ def wrong_names(
     """The error for inputs of other names than those of ``accepted``."""
     missing = sorted(name for name in accepted if name not in inputs)
     unknown = sorted((name for name in inputs if name not in accepted), key=str)
-    fix = call.line(accepted)
-    if unknown and missing:
-        fix += f"  # {unknown[0]!r} is named {nearest(unknown[0], missing)!r}"
+    renamed, left = {}, list(missing)
+    for name in unknown[: len(missing)]:
+        meant = nearest(name, left)
+        left.remove(meant)
+        renamed[meant] = name if is_name(name) else f"inputs[{name!r}]"
+    fix = call.line(accepted, given=inputs, renamed=renamed)
+    if renamed:
+        fix += f"  # {unknown[0]!r} is named {next(iter(renamed))!r}"
     taken = ", ".join(f"{name}: {described(spec)}" for name, spec in sorted(accepted.items()))
     return WrongInputNames(
         model=call.model,
@@ -188,7 +163,7 @@ def wrong_structure(
         model=call.model,
         received=described(inputs),
         accepted=described(accepted),
-        fix=fix or call.line(accepted),
+        fix=fix or call.line(accepted, given=inputs),
     )
 
 
@@ -222,12 +197,14 @@ def leaf_mismatch(leaf: Leaf, accepted: Any, call: Call) -> Optional[WrongInputs
     given, wanted = dtype_of(value), dtype_of(spec)
     declared = _declared(spec, call)
     if given != wanted and not (given.is_floating and wanted.is_floating):
-        return WrongInputDtype(fix=line(_cast(x, given, wanted, call)) + declared, **about)
+        changed = _cast(value, x, given, wanted, call)
+        fix = line(changed) if changed is not None else _like(leaf, accepted, call)
+        return WrongInputDtype(fix=fix + declared, **about)
     shape, sizes = value.shape, shape_of(spec)
     if shape.is_compatible_with(sizes):
         return None
     changed = reshaped(x, shape, sizes, call)
-    fix = f"{line(x)}  # with {x} as {about['accepted']}" if changed is None else line(changed)
+    fix = line(changed) if changed is not None else _like(leaf, accepted, call)
     if shape.rank is not None and shape.rank < sizes.rank:
         fix += "  # if the batch is missing"
     return WrongInputShape(fix=fix + declared, **about)
@@ -235,16 +212,36 @@ def leaf_mismatch(leaf: Leaf, accepted: Any, call: Call) -> Optional[WrongInputs
 
 def wrong_value(leaf: Leaf, accepted: Any, call: Call, error: Exception) -> WrongInputValue:
     """The error for an input that is no tensor and cannot be made one."""
-    x, shown = leaf.variable, described(leaf.spec)
-    fix = f"{call.line(accepted)}  # with {x} as {shown}"
-    if isinstance(leaf.value, (list, tuple)):
-        made = f"tf.ragged.constant({x}).to_tensor()"
-        if isinstance(leaf.spec, tf.RaggedTensorSpec):
-            made = f"tf.ragged.constant({x}, tf.{dtype_of(leaf.spec).name})"
-        fix = call.line(accepted, {x: made})
+    x, value = leaf.variable, leaf.value
+    made = None
+    if isinstance(leaf.spec, tf.RaggedTensorSpec):
+        made = f"tf.ragged.constant({x}, tf.{dtype_of(leaf.spec).name})"
+    elif isinstance(value, (list, tuple)):
+        made = next((code.format(x=x) for code, make in _OF_LISTS if _works(make, value)), None)
+    elif isinstance(value, Iterator):
+        made = f"list({x})"
     return WrongInputValue(
-        name=leaf.name, model=call.model, accepted=shown, reason=first_line(error), fix=fix
+        name=leaf.name,
+        model=call.model,
+        accepted=described(leaf.spec),
+        reason=first_line(error),
+        fix=_like(leaf, accepted, call) if made is None else call.line(accepted, {x: made}),
     )
+
+
+def _works(make: Callable[[Any], Any], value: Any) -> bool:
+    try:
+        make(value)
+    # Nested lists fail in nearly every way.
+    except Exception:
+        return False
+    return True
+
+
+def _like(leaf: Leaf, accepted: Any, call: Call) -> str:
+    """A call with a made-up value in the place of one that nothing makes fit."""
+    made = made_up(leaf.spec, leaf.variable)
+    return f"{call.line(accepted, {leaf.variable: made})}  # with a {described(leaf.spec)} of yours"
 
 
 def described(nest: Any) -> str:
@@ -265,20 +262,6 @@ def described(nest: Any) -> str:
     shape = shape_of(nest)
     sizes = "..." if shape.rank is None else ",".join(map(_size, shape.as_list()))
     return f"{_kind(nest)}{dtype_of(nest).name}[{sizes}]"
-
-
-def variables(accepted: Any, name: str = "x") -> Any:
-    """A nest like ``accepted`` of the names that stand for the inputs in a line to paste."""
-    if isinstance(accepted, Mapping):
-        return {
-            key: variables(part, key if str(key).isidentifier() else f"{name}{place}")
-            for place, (key, part) in enumerate(sorted(accepted.items()))
-        }
-    if isinstance(accepted, (list, tuple)):
-        return type(accepted)(
-            [variables(part, f"{name}{place}") for place, part in enumerate(accepted)]
-        )
-    return name if isinstance(accepted, _SPECS) else repr(accepted)
 
 
 def leaves(inputs: Any, accepted: Any) -> List[Leaf]:
@@ -328,17 +311,6 @@ def same_classes(inputs: Any, accepted: Any) -> bool:
     return True
 
 
-def _written(names: Any, changed: Mapping[str, str]) -> str:
-    if isinstance(names, Mapping):
-        entries = (f"{name!r}: {_written(part, changed)}" for name, part in names.items())
-        return "{{{}}}".format(", ".join(entries))
-    if isinstance(names, (list, tuple)):
-        brackets = "({},)" if isinstance(names, tuple) and len(names) == 1 else "[{}]"
-        brackets = "({})" if isinstance(names, tuple) and len(names) > 1 else brackets
-        return brackets.format(", ".join(_written(part, changed) for part in names))
-    return changed.get(names, str(names))
-
-
 def _other_kind(x: str, value: Any, spec: Any) -> str:
     if isinstance(value, tf.RaggedTensor):
         return f"{x}.to_tensor()"
@@ -348,10 +320,13 @@ def _other_kind(x: str, value: Any, spec: Any) -> str:
     return f"tf.{maker}({x})"
 
 
-def _cast(x: str, given: tf.DType, wanted: tf.DType, call: Call) -> str:
+def _cast(value: Any, x: str, given: tf.DType, wanted: tf.DType, call: Call) -> Optional[str]:
+    """What makes an input one of another dtype; None for text that is no number."""
     if wanted == tf.string:
         return f"tf.strings.as_string({x})"
     if given == tf.string:
+        if hasattr(value, "numpy") and not _works(tf.strings.to_number, value):
+            return None
         return f"tf.strings.to_number({x}, tf.{wanted.name})"
     return f'{call.ops}.cast({x}, "{wanted.name}")'
 
@@ -389,7 +364,7 @@ def _declared(spec: Any, call: Call) -> str:
 
 
 def _is_described(value: Any) -> bool:
-    return is_tensor(value) or isinstance(value, _SPECS)
+    return is_tensor(value) or isinstance(value, SPECS)
 
 
 def is_tensor(value: Any) -> bool:

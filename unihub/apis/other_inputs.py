@@ -7,7 +7,8 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 import tensorflow as tf
 
 from unihub.apis import inputs
-from unihub.apis.inputs import Call, Leaf, WrongInputs
+from unihub.apis.input_lines import Call, variables
+from unihub.apis.inputs import Leaf, WrongInputs
 from unihub.apis.traces import numbered_parts, sparse_parts
 from unihub.formats.model import Signature
 
@@ -79,7 +80,7 @@ class OtherInputs:
         accepted = self._accepted()
         if len(accepted) == 1:
             return Leaf(repr(name), "x", value, accepted[name]), accepted[name]
-        return Leaf(repr(name), inputs.variables(accepted)[name], value, accepted[name]), accepted
+        return Leaf(repr(name), variables(accepted)[name], value, accepted[name]), accepted
 
     def _accepted(self) -> Dict[str, Any]:
         """What each input is to be, for messages."""

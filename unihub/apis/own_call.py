@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Callable, Mapping, Sequence
 
 # What TensorFlow raises for arguments that no trace takes.
-# 1.15 asks what is no tensor for its shape.
-_REFUSALS = (ValueError, TypeError, AttributeError)
+# 1.15 asks what is no tensor for its shape, and asserts that all arguments are there.
+_REFUSALS = (ValueError, TypeError, AttributeError, AssertionError)
 
 
 def call_explained(
@@ -29,7 +29,7 @@ def call_explained(
         return function(*args, **kwargs)
     except _REFUSALS:
         # Most calls are taken, and most processes make no other.
-        from unihub.apis.inputs import Call
+        from unihub.apis.input_lines import Call
         from unihub.apis.refused import cast, why_refused
 
         fitted = cast(function, args, kwargs)

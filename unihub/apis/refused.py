@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
+from unihub.apis.input_lines import Call, made_up
 from unihub.apis.inputs import (
-    Call,
     WrongInputs,
     described,
     is_tensor,
@@ -92,12 +92,12 @@ class _Refusal:
     def of(
         cls, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], call: Call
     ) -> Optional[_Refusal]:
-        parameters = parameters_of(function)
+        accepted = accepted_arguments(function)
+        parameters = parameters_of(function) or _as_traced(accepted)
         if parameters is None:
             return None
         traces = [
-            {**dict(zip(parameters.names, positional)), **named}
-            for positional, named in accepted_arguments(function)
+            {**dict(zip(parameters.names, positional)), **named} for positional, named in accepted
         ]
         return cls(parameters, traces, args, kwargs, call)
 
@@ -165,15 +165,69 @@ class _Refusal:
 
     def _wrong(self, problem: str, accepted: str, name: str, value: Any) -> WrongArguments:
         """The error that advises a call with what has no default and one more argument."""
-        parameters, call = self._parameters, self._call
-        needed = [one for one in parameters.names if one not in parameters.defaults]
-        if name and name not in needed:
-            needed.append(f"{name}={_shown(value)}")
-        fix = f"{call.name}({', '.join(needed)})"
-        if call.keras:
+        call, parameters = self._call, self._parameters
+        inputs = [one for one in parameters.names if one not in parameters.defaults]
+        if not call.keras:
+            fix = f"{call.name}({self._unpacked() or self._needed(name, value)})"
+        elif len(inputs) != 1 and call.outside:
+            # A layer gives one.
+            fix = f"{call.outside}({self._unpacked() or self._needed('', None)})"
+        else:
             given = f", arguments={{{name!r}: {_shown(value)}}}" if name else ""
-            fix = f"unihub.KerasLayer(handle{given})"
+            fix = f"{call.layer[:-1]}{given})"
         return WrongArguments(model=call.model, problem=problem, accepted=accepted, fix=fix)
+
+    def _needed(self, name: str, value: Any) -> str:
+        """The arguments that have no default, and one more, as a line has them."""
+        parameters, parts = self._parameters, []
+        by_position = [one for one in parameters.names if one not in parameters.defaults]
+        by_name = [one for one in parameters.keywords if one not in parameters.defaults]
+        if name and name not in (*by_position, *by_name):
+            by_name.append(name)
+        for one in (*by_position, *by_name):
+            if one in self.given and one != name:
+                code = one
+            elif one == name and not is_tensor(value):
+                code = _shown(value)
+            else:
+                # What was given by another name has that.
+                others = (key for key, part in self._kwargs.items() if part is value)
+                code = next(others, one) if one == name else self._example(one)
+            parts.append(f"{one}={code}" if one in by_name else code)
+        return ", ".join(parts)
+
+    def _unpacked(self) -> str:
+        """The arguments, where they were given as one, or one of them as several."""
+        names = [name for name in self._parameters.names if name not in self._parameters.defaults]
+        given = self._args[0] if len(self._args) == 1 and not self._kwargs else None
+        if len(names) > 1 and isinstance(given, (list, tuple)) and len(given) == len(names):
+            return "*inputs"
+        if len(names) > 1 and isinstance(given, Mapping) and {*given} == {*names}:
+            return "**inputs"
+        if len(names) == 1 and self._kwargs and not self._args:
+            for trace in self.traces:
+                nest = trace.get(names[0])
+                if isinstance(nest, Mapping) and {*nest} == {*self._kwargs}:
+                    return f"dict({', '.join(f'{name}={name}' for name in self._kwargs)})"
+        return ""
+
+    def _example(self, name: str) -> str:
+        """Made-up code for an argument that was not given; its name where nothing tells."""
+        for trace in self.traces:
+            if isinstance(trace.get(name), tf.TypeSpec):
+                return made_up(trace[name], name)
+        return name
+
+
+def _as_traced(
+    accepted: Sequence[Tuple[Tuple[Any, ...], Mapping[str, Any]]],
+) -> Optional[Parameters]:
+    """The parameters of a function that takes any number, as those of its longest trace."""
+    if not accepted:
+        return None
+    positional, named = max(accepted, key=lambda trace: len(trace[0]))
+    names = [getattr(part, "name", None) or f"x{place}" for place, part in enumerate(positional)]
+    return Parameters(names, list(named), {}, False)
 
 
 def cast(
@@ -226,5 +280,10 @@ def _is_equal(value: Any, expected: Any) -> bool:
         return False
 
 
+def plain(value: Any) -> bool:
+    """Whether a value is written in Python as it is."""
+    return isinstance(value, _PLAIN)
+
+
 def _shown(value: Any) -> str:
-    return repr(value) if isinstance(value, _PLAIN) else described(value)
+    return repr(value) if plain(value) else described(value)

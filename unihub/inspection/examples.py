@@ -16,7 +16,7 @@ _IMAGE_SIZE = 224
 _NO_NUMBERS = ("resource", "variant", "invalid", "")
 _NUMBER = re.compile(r"-?\d+(\.\d*)?(e-?\d+)?$")
 # For what no code can be told.
-_UNKNOWN = "..."
+UNKNOWN = "..."
 
 
 def signature_example(
@@ -38,7 +38,7 @@ def signature_example(
         else tensor_code(info)
         for name, info in signature.inputs.items()
     }
-    if any(_UNKNOWN in code for code in inputs.values()):
+    if any(UNKNOWN in code for code in inputs.values()):
         return ""
     if len(inputs) == 1:
         return f"{load}({next(iter(inputs.values()))})"
@@ -70,7 +70,7 @@ def callable_example(handle: str, target: Callable, parsed: ParsedInputs) -> str
         if is_parsed and isinstance(value, Spec) and value.dtype == "string":
             code = _parsed_code(parsed, value.dtype, value.shape)
         named = by_name or not _has_tensor(value) or name not in defaults
-        if _UNKNOWN in code or (by_name and not name.isidentifier()):
+        if UNKNOWN in code or (by_name and not name.isidentifier()):
             return ""
         parts.append(f"{name}={code}" if named and name.isidentifier() else code)
     return f"{load}({', '.join(parts)})"
@@ -85,7 +85,7 @@ def _parsed_code(parsed: ParsedInputs, dtype: str, shape: Shape) -> str:
     """An expression for an input that is to hold serialized tf.train.Examples."""
     sizes = _sizes(shape)
     if parsed.code is None or len(sizes) > 1:
-        return _UNKNOWN
+        return UNKNOWN
     if not sizes:
         return f"tf.constant({parsed.code})"
     return f"tf.constant([{parsed.code}]{f' * {sizes[0]}' if sizes[0] != 1 else ''})"
@@ -94,21 +94,22 @@ def _parsed_code(parsed: ParsedInputs, dtype: str, shape: Shape) -> str:
 def tensor_code(info: TensorInfo) -> str:
     """An expression for one input of a signature."""
     type_spec = {SPARSE: "SparseTensorSpec", COMPOSITE: info.type_spec}.get(info.kind, "")
-    return _tensor_code(info.dtype, info.shape, type_spec)
+    return value_code(info.dtype, info.shape, type_spec)
 
 
-def _tensor_code(dtype: str, shape: Shape, type_spec: str = "") -> str:
+def value_code(dtype: str, shape: Shape, type_spec: str = "") -> str:
+    """An expression for a value of a kind; `UNKNOWN` where none can be told."""
     if dtype in _NO_NUMBERS or dtype.startswith("unknown"):
-        return _UNKNOWN
+        return UNKNOWN
     if type_spec == "SparseTensorSpec" and (shape is None or None in shape[1:]):
         # Each index counts, and how far they go is not told.
-        return _UNKNOWN
+        return UNKNOWN
     sizes = _sizes(shape)
     if type_spec == "RaggedTensorSpec":
         return f"tf.RaggedTensor.from_tensor({_dense(dtype, (*sizes, 1)[: max(2, len(sizes))])})"
     if type_spec == "SparseTensorSpec":
         return f"tf.sparse.from_dense({_dense(dtype, sizes)})"
-    return _dense(dtype, sizes) if not type_spec else _UNKNOWN
+    return _dense(dtype, sizes) if not type_spec else UNKNOWN
 
 
 def _dense(dtype: str, sizes: Tuple[int, ...]) -> str:
@@ -132,14 +133,14 @@ def _sizes(shape: Shape) -> Tuple[int, ...]:
 
 def _value_code(value: Any) -> str:
     if isinstance(value, Spec):
-        return _tensor_code(value.dtype, value.shape, value.type_spec)
+        return value_code(value.dtype, value.shape, value.type_spec)
     if isinstance(value, Listed):
         return f"[{', '.join(map(_value_code, value.values))}]"
     if isinstance(value, tuple):
         return f"({', '.join(map(_value_code, value))}{',' if len(value) == 1 else ''})"
     if isinstance(value, Fields) and not value.name:
         return "{" + ", ".join(f"{key!r}: {_value_code(item)}" for key, item in value.items) + "}"
-    return repr(value) if value is None or isinstance(value, (bool, int, float, str)) else _UNKNOWN
+    return repr(value) if value is None or isinstance(value, (bool, int, float, str)) else UNKNOWN
 
 
 def _has_tensor(value: Any) -> bool:

@@ -31,3 +31,37 @@ def test_the_folder_of_a_config_that_moved_can_be_pointed_to(models, tmp_path, m
         assert layer(tf.ones([2, 3])).shape == (2, 2)
     finally:
         take_back()
+
+
+# The call of a layer `layer` on rows `x`, and the line that the error offers in its place.
+REFUSED_CALLS = {
+    "a name": ("layer(x, momentum=0.9)", "layer(x)"),
+    "one that the model knows": ("layer(x, traning=True)", "arguments={'training': True})"),
+    "two inputs": ("layer(x, x)", "layer(x)"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED_CALLS)
+def test_a_call_with_more_than_inputs_is_refused_in_three_lines(case, models):
+    call, line = REFUSED_CALLS[case]
+    names = {"layer": keras_layer_class()(str(models / "tf2_reusable")), "unihub": unihub}
+    names["x"] = tf.ones([2, 3])
+    with pytest.raises(TypeError) as refused:
+        eval(call, names)
+    assert refused.value.code == "wrong-arguments"
+    assert line in refused.value.do
+    exec(refused.value.do, names)
+    assert names["layer"](names["x"], False).shape == (2, 2)
+
+
+@pytest.mark.usefixtures("eager")
+def test_what_takes_no_inputs_or_several_is_called_outside_of_a_layer(tmp_path):
+    obj = tf.Module()
+    spec = tf.TensorSpec([None])
+    obj.__call__ = tf.function(lambda x, y: x + y, input_signature=[spec, spec])
+    tf.saved_model.save(obj, str(tmp_path / "two"))
+    x = tf.ones([2])
+    with pytest.raises((TypeError, ValueError)) as refused:
+        keras_layer_class()(str(tmp_path / "two"))([x, x])
+    assert refused.value.do.endswith("(*inputs)")
+    assert eval(refused.value.do, {"unihub": unihub, "inputs": [x, x]}).shape == (2,)

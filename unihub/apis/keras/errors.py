@@ -2,8 +2,40 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from unihub.errors import UnihubError
 from unihub.formats.not_a_model import ModelNotFound
+
+# How a message names a handle that is no text.
+_OBJECT = "the {} object"
+
+
+def handle_text(handle: Any) -> str:
+    """A handle as messages name it."""
+    if isinstance(handle, str):
+        return str(handle)
+    return _OBJECT.format(getattr(handle, "__name__", type(handle).__name__))
+
+
+def layer_call(handle: Any) -> str:
+    """What errors advise to call, up to its further arguments.
+
+    Args:
+        handle: of the layer, or its `handle_text`.
+    """
+    before, after = _OBJECT.split("{}")
+    is_object = not isinstance(handle, str) or (
+        handle.startswith(before) and handle.endswith(after)
+    )
+    return f"unihub.KerasLayer({'handle' if is_object else repr(str(handle))}"
+
+
+class LayerError(UnihubError):
+    """What a layer is to be made with otherwise: ``{layer}`` begins the line that does."""
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(**{"layer": layer_call(facts["handle"]), **facts})
 
 
 class BackendNotTensorFlow(UnihubError, NotImplementedError):
@@ -31,7 +63,7 @@ class GraphModeNotSupported(UnihubError, RuntimeError):
         "(tf.executing_eagerly() is False)"
     )
     do = (
-        'unihub.load(handle, api="load")  # works in a graph; or set the environment '
+        'unihub.load({handle!r}, api="load")  # works in a graph; or set the environment '
         'variable TF_USE_LEGACY_KERAS=1 and pip install "tf-keras~={minor}.0", '
         "which has a graph mode."
     )
@@ -100,16 +132,16 @@ class LoadedHandleTakesNoLoadArguments(UnihubError, ValueError):
     do = "unihub.KerasLayer(path, {argument}={argument})  # the path of the model, as text"
 
 
-class SignatureRequired(UnihubError, ValueError):
+class SignatureRequired(LayerError, ValueError):
     """The object cannot be called itself, and no signature was chosen."""
 
     code = "keras-layer-signature-required"
     what = "{handle} cannot be called without a signature."
     why = "the loaded object has no __call__. (signatures: {choices})"
-    do = "unihub.KerasLayer(handle, signature={nearest!r}, signature_outputs_as_dict=True)"
+    do = "{layer}, signature={nearest!r}, signature_outputs_as_dict=True)"
 
 
-class SignatureOutputNotChosen(UnihubError, ValueError):
+class SignatureOutputNotChosen(LayerError, ValueError):
     """A signature returns a dict, and what to return of it is not clear."""
 
     code = "keras-layer-output-choice"
@@ -121,19 +153,19 @@ class SignatureOutputNotChosen(UnihubError, ValueError):
         "a signature returns a dict: {choices}. (output_key={output_key!r}, "
         "signature_outputs_as_dict={as_dict!r})"
     )
-    do = "unihub.KerasLayer(handle, signature={signature!r}, output_key={nearest!r})"
+    do = "{layer}, signature={signature!r}, output_key={nearest!r})"
 
 
-class OutputKeyWithoutDict(UnihubError, ValueError):
+class OutputKeyWithoutDict(LayerError, ValueError):
     """output_key is given, and the output is not a dict."""
 
     code = "keras-layer-output-key-without-dict"
     what = "output_key={output_key!r} picks from a dict, and {handle} returns none."
     why = "it returned: {found}."
-    do = "unihub.KerasLayer(handle)  # without output_key="
+    do = "{layer})  # without output_key="
 
 
-class UnknownOutputShape(UnihubError, ValueError, NotImplementedError):
+class UnknownOutputShape(LayerError, ValueError, NotImplementedError):
     """Not even the rank of an output can be inferred.
 
     As a NotImplementedError, it lets keras.Sequential wait for real inputs.
@@ -142,7 +174,7 @@ class UnknownOutputShape(UnihubError, ValueError, NotImplementedError):
     code = "keras-layer-unknown-output-shape"
     what = "the output shape of {handle} is not known, and Keras needs its rank."
     why = "tracing the model gives an output without a shape. (output: {found})"
-    do = "unihub.KerasLayer(handle, output_shape=[20])  # for outputs of shape [batch_size, 20]"
+    do = "{layer}, output_shape=[20])  # for outputs of shape [batch_size, 20]"
 
 
 class TF1HubNotTrainable(UnihubError, ValueError):
@@ -201,13 +233,13 @@ class ConfigNeedsTextHandle(UnihubError, NotImplementedError):
     do = 'tf.saved_model.save(obj, "path"); unihub.KerasLayer("path")'
 
 
-class ArgumentNotJson(UnihubError, ValueError):
+class ArgumentNotJson(LayerError, ValueError):
     """An entry of arguments= cannot be written as JSON."""
 
     code = "keras-layer-config-argument"
     what = "KerasLayer has no config with arguments[{key!r}]."
     why = "a config is written as JSON, and this value cannot be. (found: {found})"
-    do = "pass plain Python values: KerasLayer(handle, arguments={{{key!r}: 1.0}})"
+    do = "{layer}, arguments={{{key!r}: 1.0}})  # plain Python values"
 
 
 class BadOutputShape(UnihubError, TypeError):

@@ -18,14 +18,16 @@ from unihub.apis.keras.errors import (
     BadVariables,
     SavedModelMoved,
     SignatureOutputNotChosen,
+    SignatureRequired,
     TF1HubNotTrainable,
     UnknownLayerArgument,
+    layer_call,
 )
 from unihub.apis.keras.kerases import told_apart
 from unihub.apis.traces import dtype_of, same_structure
 from unihub.errors import UnihubError, listed, nearest, path_text, warn
 from unihub.errors.arguments import tag_set, wrong_type
-from unihub.formats import not_there
+from unihub.formats import not_there, selection
 from unihub.formats.model import MetaGraph, SavedModel
 from unihub.formats.not_a_model import ModelNotFound
 from unihub.inspection import safety
@@ -34,8 +36,6 @@ from unihub.runtime import current_runtime
 
 _log = logging.getLogger(__name__)
 
-# What errors advise to call, up to its further arguments.
-LAYER_CALL = "unihub.KerasLayer(handle"
 ALL_OUTPUTS = ", signature_outputs_as_dict=True"
 
 
@@ -129,12 +129,12 @@ class CommonLayer:
         handle = path_text(handle) if isinstance(handle, os.PathLike) else handle
         safety.check_reaction(on_unsafe, "unihub.KerasLayer", handle)
         if tags is not None:
-            tags = tuple(sorted(tag_set(tags, "unihub.KerasLayer(handle, tags=['serve'])")))
+            tags = tuple(sorted(tag_set(tags, f"{layer_call(handle)}, tags=['serve'])")))
         if not (signature is None or isinstance(signature, str)):
-            line = "unihub.KerasLayer(handle, signature='serving_default')"
+            line = f"{layer_call(handle)}, signature='serving_default')"
             raise wrong_type("signature=", signature, "the name of a signature, as text", line)
         if arguments is not None and not isinstance(arguments, Mapping):
-            line = "unihub.KerasLayer(handle, arguments={'name': 'value'})"
+            line = f"{layer_call(handle)}, arguments={{'name': 'value'}})"
             raise wrong_type("arguments=", arguments, "a dict of keyword arguments", line)
         if output_shape is not None:
             nest_of_shapes(output_shape)
@@ -158,8 +158,7 @@ class CommonLayer:
         except (TypeError, ValueError) as error:
             if not strange or isinstance(error, UnihubError):
                 raise
-            shown = repr(handle) if isinstance(handle, str) else "handle"
-            raise _unknown_argument(shown, strange[0], kwargs[strange[0]]) from error
+            raise _unknown_argument(handle, strange[0], kwargs[strange[0]]) from error
 
     def _make(self, given: Arguments, kwargs: Dict[str, Any]) -> None:
         """Makes the layer that ``__init__`` was called for; ``kwargs`` are for Keras."""
@@ -248,6 +247,22 @@ def check_training(handle: str, model: SavedModel, graph: MetaGraph, given: Argu
         )
 
 
+def check_callable(handle: str, meta_graph: MetaGraph) -> None:
+    """Raises SignatureRequired or NothingToCall where an object has no ``__call__``."""
+    if selection.is_callable(meta_graph):
+        return
+    names = sorted(meta_graph.signatures)
+    if names:
+        raise SignatureRequired(
+            handle=handle, choices=listed(names), nearest=nearest("serving_default", names)
+        )
+    objects = meta_graph.object_graph
+    parts = objects.callables if objects is not None else ()
+    best = objects.best_callable if objects is not None else ""
+    line = f"unihub.KerasLayer(unihub.load({handle!r}).{best})" if best else ""
+    raise not_there.nothing_to_call(handle, parts, line)
+
+
 def check_output_choice(
     handle: str,
     signature: str,
@@ -274,10 +289,10 @@ def check_output_choice(
 
 def outputs_of_callable(handle: str, signatures: Sequence[str]) -> not_there.OutputOfCallable:
     """The error for all outputs of a signature where none is named."""
-    remedy = f"{LAYER_CALL})"
+    remedy = f"{layer_call(handle)})"
     if signatures:
         named = nearest("serving_default", signatures)
-        remedy = f"{LAYER_CALL}, signature={named!r}{ALL_OUTPUTS})"
+        remedy = f"{layer_call(handle)}, signature={named!r}{ALL_OUTPUTS})"
     return not_there.OutputOfCallable(
         argument="signature_outputs_as_dict",
         handle=handle,
@@ -286,7 +301,7 @@ def outputs_of_callable(handle: str, signatures: Sequence[str]) -> not_there.Out
     )
 
 
-def _unknown_argument(handle: str, name: str, value: Any) -> UnknownLayerArgument:
+def _unknown_argument(handle: Any, name: str, value: Any) -> UnknownLayerArgument:
     own = [
         parameter.name
         for parameter in inspect.signature(CommonLayer.__init__).parameters.values()
@@ -296,7 +311,7 @@ def _unknown_argument(handle: str, name: str, value: Any) -> UnknownLayerArgumen
     return UnknownLayerArgument(
         argument=name,
         choices=", ".join(names),
-        remedy=f"unihub.KerasLayer({handle}, {nearest(name, names)}={value!r})",
+        remedy=f"{layer_call(handle)}, {nearest(name, names)}={value!r})",
     )
 
 

@@ -9,14 +9,15 @@ import tensorflow as tf
 
 from unihub.apis import traces
 from unihub.apis.copying import shallow
-from unihub.apis.inputs import Call, WrongInputs, WrongInputShape, mismatch
-from unihub.apis.keras.errors import BadHandle, SignatureRequired
+from unihub.apis.inputs import WrongInputs, WrongInputShape, mismatch
+from unihub.apis.keras.calling import layer_as_called, only_training
+from unihub.apis.keras.errors import BadHandle, layer_call
 from unihub.apis.keras.kerases import check_keras, keras_module, keras_of
 from unihub.apis.keras.layer import (
     ALL_OUTPUTS,
-    LAYER_CALL,
     Arguments,
     CommonLayer,
+    check_callable,
     check_output_choice,
     check_training,
     full_object,
@@ -34,9 +35,9 @@ from unihub.apis.request import Request
 from unihub.apis.signature import size_test
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
-from unihub.errors import UnihubError, listed, nearest
+from unihub.errors import UnihubError
 from unihub.formats import not_there, selection
-from unihub.formats.model import MetaGraph, open_saved_model, read_ops, read_saved_model
+from unihub.formats.model import open_saved_model, read_ops, read_saved_model
 from unihub.handles import resolving
 from unihub.inspection import safety
 from unihub.matrix.values import Format, Runtime
@@ -147,10 +148,16 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         return tf.autograph.experimental.do_not_convert(lambda: loss() if self.trainable else 0.0)
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Calls the layer on a tensor or nest of tensors."""
+        """Calls the layer on a tensor or nest of tensors.
+
+        Raises:
+            WrongArguments: for more than inputs and ``training``.
+        """
         for leaf in tf.nest.flatten(inputs):
             check_keras(leaf, self._keras)
-        return super().__call__(inputs, *args, **kwargs)
+        if args or kwargs:
+            kwargs = only_training(self, args, kwargs)
+        return super().__call__(inputs, **kwargs)
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """Calls the callable on ``inputs``, in training mode when trainable.
@@ -235,7 +242,8 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         model = self._handle if isinstance(self._handle, str) else "the callable"
         if self._signature:
             model = f"signature {self._signature!r} of {model}"
-        call = Call(model, name="layer", keras=self._keras.replace("tensorflow", "tf.keras"))
+        keras = self._keras.replace("tensorflow", "tf.keras")
+        call = layer_as_called(self._handle, model, keras=keras)
         if not self._signature:
             further = {"training": False} if self._has_training_argument else {}
             return why_refused(self._callable, (inputs,), {**self._arguments, **further}, call)
@@ -271,13 +279,13 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags], Any]:
         if given.signature and given.signature not in meta_graph.signatures:
             names = list(meta_graph.signatures)
             raise not_there.unknown_signature(
-                handle, given.signature, names, call=LAYER_CALL, further=ALL_OUTPUTS
+                handle, given.signature, names, call=layer_call(handle), further=ALL_OUTPUTS
             )
         if given.trainable:
             check_training(handle, model, meta_graph, given)
         has_default = model.format is Format.TF1_HUB and "default" in meta_graph.signatures
         if not given.signature and not has_default:
-            _check_callable(handle, meta_graph)
+            check_callable(handle, meta_graph)
         safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
         check_fork(handle)
         check_strategy(handle, model.format)
@@ -307,19 +315,6 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags], Any]:
     if tags is None and len(model.meta_graphs) > 1:
         return folder, meta_graph.tags, options
     return folder, tags, options
-
-
-def _check_callable(handle: str, meta_graph: MetaGraph) -> None:
-    """Raises SignatureRequired or NothingToCall where an object has no ``__call__``."""
-    names = list(meta_graph.signatures)
-    if selection.is_callable(meta_graph):
-        return
-    if names:
-        raise SignatureRequired(
-            handle=handle, choices=listed(names), nearest=nearest("serving_default", names)
-        )
-    # Says which parts can be called.
-    selection.choose_signature(meta_graph, handle)
 
 
 def _failure(error: Exception, given: Arguments, folder: str) -> UnihubError:

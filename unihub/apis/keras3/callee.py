@@ -12,7 +12,6 @@ from unihub.apis.inputs import WrongInputs
 from unihub.apis.keras import errors
 from unihub.apis.keras.layer import (
     ALL_OUTPUTS,
-    LAYER_CALL,
     Arguments,
     check_output_choice,
     lists_of,
@@ -93,7 +92,7 @@ def _function(loaded: Any, handle: str, signature: str | None) -> Callable[..., 
         return function
     if signature:
         raise not_there.unknown_signature(
-            handle, signature, names, call=LAYER_CALL, further=ALL_OUTPUTS
+            handle, signature, names, call=errors.layer_call(handle), further=ALL_OUTPUTS
         )
     if names:
         raise errors.SignatureRequired(
@@ -132,7 +131,9 @@ def unknown_output_key(
     handle: str, signature: str | None, output_key: str, names: Sequence[str]
 ) -> not_there.UnknownOutputKey:
     """The error for an output key that is not among ``names``."""
-    return not_there.unknown_output_key(handle, signature, output_key, names, call=LAYER_CALL)
+    return not_there.unknown_output_key(
+        handle, signature, output_key, names, call=errors.layer_call(handle)
+    )
 
 
 def check_trainable(callee: Callee) -> None:
@@ -157,10 +158,3 @@ def _takes_training(function: Callable[..., Any]) -> bool:
     except TypeError:
         return False
     return "training" in spec.args or "training" in spec.kwonlyargs
-
-
-def handle_text(handle: Any) -> str:
-    """A handle as messages name it."""
-    if isinstance(handle, str):
-        return str(handle)
-    return f"the {getattr(handle, '__name__', type(handle).__name__)} object"

@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from unihub.apis import traces
-from unihub.apis.inputs import Call, WrongInputs, mismatch
+from unihub.apis.input_lines import Call
+from unihub.apis.inputs import WrongInputs, mismatch
+from unihub.apis.keras.calling import layer_as_called
 from unihub.apis.keras.kerases import check_keras
 from unihub.apis.keras.layer import nest_of_specs
 from unihub.apis.refused import why_refused
@@ -188,9 +190,9 @@ def inputs_of(function: Any, handle: str, signature: str | None = None) -> Input
         handle, signature: as which errors name it.
     """
     model = handle if signature is None else f"signature {signature!r} of {handle}"
-    call = Call(model, name="layer", ops="keras.ops", keras="keras")
+    call = layer_as_called(handle, model, ops="keras.ops", keras="keras")
     for args, keywords in traces.accepted_arguments(function):
-        if keywords and not args:
+        if not args and (keywords or signature is not None):
             return NamedInputs(keywords, call)
     return PositionalInputs(traces.accepted_inputs(function), call)
 

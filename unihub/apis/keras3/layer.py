@@ -13,9 +13,12 @@ from keras.src.saving.serialization_lib import in_safe_mode
 from unihub.apis.copying import LoadedNotCopied
 from unihub.apis.inputs import described
 from unihub.apis.keras import errors
+from unihub.apis.keras.calling import only_training
+from unihub.apis.keras.errors import handle_text
 from unihub.apis.keras.layer import (
     Arguments,
     CommonLayer,
+    check_callable,
     check_training,
     full_object,
     nest_of_shapes,
@@ -25,7 +28,6 @@ from unihub.apis.keras.layer import (
 from unihub.apis.keras3.callee import (
     callee_of,
     check_trainable,
-    handle_text,
     unknown_output_key,
 )
 from unihub.apis.keras3.variables import SharedVariable, follow_layers, shared_variable
@@ -38,6 +40,7 @@ from unihub.formats import selection
 from unihub.formats.model import open_saved_model
 from unihub.handles import resolving
 from unihub.inspection import safety
+from unihub.matrix.values import Format
 
 _log = logging.getLogger(__name__)
 
@@ -162,7 +165,13 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        """Calls the layer on a tensor or nest of tensors; Python values will do."""
+        """Calls the layer on a tensor or nest of tensors; Python values will do.
+
+        Raises:
+            WrongArguments: for more than inputs and ``training``.
+        """
+        if args or kwargs:
+            kwargs = only_training(self, args, kwargs)
         if not isinstance(inputs, (tf.Tensor, keras.KerasTensor)):
             try:
                 inputs = self._callee.inputs.tensors(inputs)
@@ -171,7 +180,7 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
                 if found is None:
                     raise
                 raise found from None
-        return super().__call__(inputs, *args, **kwargs)
+        return super().__call__(inputs, **kwargs)
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """Calls the callable on ``inputs``, in training mode when trainable."""
@@ -233,7 +242,7 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
             raise errors.ConfigNeedsTextHandle(found=self._callee.handle)
         callee = self._callee
         for key, value in callee.arguments.items():
-            _check_json(key, value)
+            _check_json(self._handle, key, value)
         shapes = callee.output_shape
         if shapes is not None:
             shapes = tf.nest.map_structure(lambda shape: shape.as_list(), shapes)
@@ -379,6 +388,8 @@ def _load_object(handle: str, given: Arguments) -> Any:
         safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
         meta_graph = selection.choose_meta_graph(model, handle, tags=given.tags)
         options, signature = given.load_options, given.signature
+        if not signature and model.format is not Format.TF1_HUB:
+            check_callable(handle, meta_graph)
         if given.fast:
             request = Request(handle, model, meta_graph, signature=signature, options=options)
             frozen = load_frozen(request)
@@ -422,8 +433,9 @@ def _pop_input_shape(keywords: dict[str, Any]) -> tuple[int | None, ...] | None:
     return None if shape is None else (None, *shape)
 
 
-def _check_json(key: str, value: Any) -> None:
+def _check_json(handle: str, key: str, value: Any) -> None:
     try:
         json.dumps(value)
     except TypeError:
-        raise errors.ArgumentNotJson(key=key, found=type(value).__name__) from None
+        found = type(value).__name__
+        raise errors.ArgumentNotJson(handle=handle, key=key, found=found) from None
