@@ -108,6 +108,78 @@ def test_writing_to_a_variable_leaves_the_file_alone(cache):
     assert again(X).numpy().tolist() == answer
 
 
+ROWS = tf.constant([[3, 1], [1, 0]])
+
+
+class Gathering(tf.Module):
+    """Reads rows of variables in each of the ways there are."""
+
+    def __init__(self, rows=50, columns=6):
+        self.table = tf.Variable(tf.reshape(tf.range(float(rows * columns)), [rows, columns]))
+        self.batch = tf.Variable(tf.reshape(tf.range(24.0), [2, 4, 3]))
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.int32, "rows")])
+    def call(self, rows):
+        return {
+            "rows": tf.nn.embedding_lookup(self.table, rows),
+            "cells": tf.gather_nd(self.table, rows),
+            "in batches": tf.raw_ops.ResourceGather(
+                resource=self.batch.handle, indices=rows, batch_dims=1, dtype=tf.float32
+            ),
+            "tied": tf.matmul(tf.gather(self.table, rows[0]), self.table, transpose_b=True),
+        }
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.int32)])
+    def __call__(self, rows):
+        return tf.gather(self.table, rows)
+
+
+def saved_gathering(path, **sizes):
+    model = Gathering(**sizes)
+    tf.saved_model.save(model, str(path), signatures=model.call)
+    return str(path)
+
+
+@pytest.mark.parametrize("signature", ["serving_default", None])
+def test_what_is_gathered_is_the_same_and_so_is_what_is_refused(cache, tmp_path, signature):
+    path = saved_gathering(tmp_path / "model")
+    full = full_object(path, signature=signature, as_dict=signature is not None)
+    lean = load_mapped(path, signature=signature, as_dict=signature is not None)
+
+    def bits(loaded, rows=ROWS):
+        return [one.numpy().tobytes() for one in tf.nest.flatten(loaded(rows))]
+
+    assert bits(lean) == bits(full)
+    assert not object.__getattribute__(lean, "_lean_model").has_variables
+    messages = []
+    for loaded in (full, lean):
+        with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+            loaded(ROWS + 100)
+        messages.append(str(caught.value).partition("[Op:")[0])
+    assert messages[0] == messages[1]
+    for loaded in (full, lean):
+        with tf.GradientTape() as tape:
+            loaded(ROWS)
+        for variable in tape.watched_variables():
+            variable.assign_add(tf.ones_like(variable))
+    assert bits(lean) == bits(full)
+
+
+def test_rows_are_read_where_they_are(cache, tmp_path):
+    """TensorFlow by itself would copy all of what they are of."""
+    path = saved_gathering(tmp_path / "model", rows=10_000, columns=1000)
+
+    def own_memory():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("RssAnon:")).split()[1]) * 1024
+
+    load_mapped(path)
+    lean = load_mapped(path, signature=None)
+    before = own_memory()
+    lean(ROWS)
+    assert own_memory() - before < 20e6
+
+
 def test_the_same_weights_are_written_once_wherever_they_are(cache, tmp_path):
     for name in ("model", "copy"):
         shutil.copytree(MODELS / "tf1_saved_model_pb", tmp_path / name)
@@ -191,7 +263,7 @@ def test_a_cache_that_cannot_be_written_is_told(cache, tmp_path, monkeypatch):
 
 
 def test_only_aligned_memory_is_handed_to_tensorflow():
-    variable = Variable("v", tf.float32.as_datatype_enum, tf.TensorShape([4]).as_proto())
+    variable = Variable("v", tf.float32.as_datatype_enum, (4,))
     buffer = np.zeros(256, np.uint8)
     start = -buffer.ctypes.data % 64
     assert mapped._tensor(buffer[start : start + 16], variable) is not None
@@ -200,11 +272,7 @@ def test_only_aligned_memory_is_handed_to_tensorflow():
 
 
 def test_slots_are_aligned():
-    variables = [
-        Variable(str(size), dtype, tf.TensorShape([size]).as_proto())
-        for size in (1, 63, 64, 65)
-        for dtype in SIZES
-    ]
+    variables = [Variable(str(size), dtype, (size,)) for size in (1, 63, 64, 65) for dtype in SIZES]
     slots, size = mapped._slots(variables)
     assert [place % 64 for _, place, _ in slots] == [0] * 8
     assert size >= slots[-1][1] + slots[-1][2]

@@ -22,9 +22,11 @@ class DirectFunction:
 
     Args:
         plan: of the signature.
+        reads_in_place: whether it is for variables alone to which nobody writes.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, reads_in_place: bool = False) -> None:
+        self.reads_in_place = reads_in_place
         runtime = add_functions(plan.functions)
         names = [function.signature.name for function in plan.functions]
         weakref.finalize(self, remove_functions, runtime, names).atexit = False
@@ -119,9 +121,11 @@ class DirectCall:
 
     Args:
         plan: of the __call__.
+        reads_in_place: whether it is for variables alone to which nobody writes.
     """
 
-    def __init__(self, plan: CallPlan) -> None:
+    def __init__(self, plan: CallPlan, reads_in_place: bool = False) -> None:
+        self.reads_in_place = reads_in_place
         self._runtime = add_functions(plan.functions)
         names = [function.signature.name for function in plan.functions]
         weakref.finalize(self, remove_functions, self._runtime, names).atexit = False

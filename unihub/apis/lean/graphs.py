@@ -206,7 +206,7 @@ class _Part:
             Variable(
                 keys[name],
                 self.node(name).attr["dtype"].type,
-                self.node(name).attr["shape"].shape,
+                shape_of(self.node(name).attr["shape"].shape),
             )
             for name in self.variables
         )

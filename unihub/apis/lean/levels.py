@@ -260,6 +260,12 @@ class LeveledFunction:
         """TensorFlow's own function, loaded once."""
         return self.model.complete(self)
 
+    def captured(self) -> Optional[Tensors]:
+        """What its direct functions capture; None where TensorFlow's own is to run."""
+        if self._direct.reads_in_place and self.model.has_variables:
+            return None
+        return self.tensors
+
     def tensors_of(self, own: Any) -> Optional[Tensors]:
         """What TensorFlow's own function captures; None where it differs in kind."""
         functions = self.functions_of(own)
@@ -300,7 +306,7 @@ class LeveledSignature(LeveledFunction):
         Returns:
             The outputs; MISSING where TensorFlow's own function is needed.
         """
-        captured = self.tensors
+        captured = self.captured()
         if captured is None or is_anyone_listening():
             return MISSING
         tensors = self._direct.accepted(inputs)
@@ -339,7 +345,8 @@ class LeveledCall(LeveledFunction):
         if outputs is not MISSING:
             return outputs
         before: Sequence[Optional[Route]] = [self._routes.known(args, kwargs)]
-        if self.tensors is not None and not tf.executing_eagerly():
+        leaves = self._direct.reads_in_place or not tf.executing_eagerly()
+        if self.tensors is not None and leaves:
             # What is traced now may serve later calls with other shapes, but for those of
             # which TensorFlow would have had a trace before.
             self.tensors = None
@@ -355,7 +362,7 @@ class LeveledCall(LeveledFunction):
 
     def _directly(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """What a direct function gives; MISSING where TensorFlow's own is needed."""
-        captured = self.tensors
+        captured = self.captured()
         if captured is None or is_anyone_listening():
             return MISSING
         found = self._routes.find(args, kwargs)

@@ -3,6 +3,9 @@
 A file holds the values of one signature's variables, each at a multiple of 64 bytes.
 It is written from what TensorFlow's own reader gives, which verifies the checksums
 of the checkpoint, and its name depends on all that would make it another file.
+
+TensorFlow copies a variable as a whole before it gathers rows of it, unless the memory
+is of its own. What is read as a value and gathered from then stays where it is.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import os
 import stat
 import sys
 import tempfile
-from typing import IO, Any, Dict, List, Optional, Sequence, Tuple
+from typing import IO, Any, Dict, Iterable, List, Optional, Sequence, Tuple
 
 import numpy as np
 import tensorflow as tf
@@ -48,6 +51,9 @@ _MAPPABLE = frozenset(
     )
 )
 _Slot = Tuple[Variable, int, int]
+# Of the ops that gather from a variable: those that gather from a value.
+_GATHERING = {"ResourceGather": "GatherV2", "ResourceGatherNd": "GatherNd"}
+_INT32 = tf.int32.as_datatype_enum
 
 
 def mapped_values(variables: Sequence[Variable], prefix: str) -> Sequence[Any]:
@@ -78,6 +84,48 @@ def mapped_values(variables: Sequence[Variable], prefix: str) -> Sequence[Any]:
     if rest:
         values.update(zip((v.key for v in rest), read_values(rest, prefix)))
     return [values[variable.key] for variable in variables]
+
+
+def read_in_place(functions: Iterable[Any]) -> bool:
+    """Makes functions gather from what variables hold, where it is; changed in place.
+
+    For variables to which nobody writes: others would be copied each time.
+
+    Args:
+        functions: FunctionDefs.
+
+    Returns:
+        Whether any was changed.
+    """
+    changed = False
+    for function in functions:
+        for node in list(function.node_def):
+            if node.op in _GATHERING and not (
+                "batch_dims" in node.attr and node.attr["batch_dims"].i
+            ):
+                _gather_from_value(function, node)
+                changed = True
+    return changed
+
+
+def _gather_from_value(function: Any, node: Any) -> None:
+    variable, indices, *before = node.input
+    dtype = node.attr["dtype"]
+    read = function.node_def.add(name=f"{node.name}/unihub_read", op="ReadVariableOp")
+    read.input.extend((variable, *before))
+    read.attr["dtype"].CopyFrom(dtype)
+    inputs = [f"{read.name}:value:0", indices]
+    node.op = _GATHERING[node.op]
+    node.attr["Tparams"].CopyFrom(dtype)
+    for name in ("dtype", "validate_indices"):
+        node.attr.pop(name, None)
+    if node.op == "GatherV2":
+        axis = function.node_def.add(name=f"{node.name}/unihub_axis", op="Const")
+        axis.attr["dtype"].type = node.attr["Taxis"].type = _INT32
+        axis.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(0, tf.int32))
+        inputs.append(f"{axis.name}:output:0")
+    del node.input[:]
+    node.input.extend((*inputs, *before))
 
 
 def _slots(variables: Sequence[Variable]) -> Tuple[List[_Slot], int]:

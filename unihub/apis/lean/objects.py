@@ -110,7 +110,9 @@ def fixed_values(meta_graph: Any, places: Iterable[int], prefix: str) -> Dict[in
             nodes = nodes or {node.name: node for node in meta_graph.graph_def.node}
             if node.constant.operation not in nodes:
                 raise Declined(f"the constant {node.constant.operation} is missing")
-            found[place] = Constant(nodes[node.constant.operation].attr["value"].tensor)
+            value = nodes[node.constant.operation].attr["value"].tensor
+            # A copy: part of a message keeps all of it in memory.
+            found[place] = Constant(type(value).FromString(value.SerializeToString()))
         else:
             raise Declined(f"a resource captures {kind}")
     return found
@@ -340,7 +342,7 @@ def _variable(node: Any, key: str, place: int) -> Variable:
     check_dtype(variable.dtype, f"variable {key}")
     if node.registered_name or len(variable.experimental_distributed_variable_components):
         raise Declined(f"variable {key} is of an unusual kind")
-    return Variable(key, variable.dtype, variable.shape, place)
+    return Variable(key, variable.dtype, shape_of(variable.shape), place)
 
 
 def _keys(objects: Any, wanted: Iterable[int], prefix: str) -> Dict[int, str]:

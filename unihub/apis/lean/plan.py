@@ -28,13 +28,13 @@ class Variable:
     Attributes:
         key: name of its tensor in the checkpoint.
         dtype: number of its tf.DType.
-        shape: as its TensorShapeProto.
+        shape: of it; no TensorShapeProto, which would keep the whole SavedModel in memory.
         node: its place in the object graph; None in the TF1 formats.
     """
 
     key: str
     dtype: int
-    shape: Any
+    shape: Shape
     node: Optional[int] = None
 
 

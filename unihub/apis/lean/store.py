@@ -121,7 +121,8 @@ class Store:
         suffix = f"_unihub_{next(_UNIQUE)}"
         prefix = self.files.prefix
         if signature is None:
-            return DirectCall(plan_call(meta_graph, prefix, suffix))
+            call = plan_call(meta_graph, prefix, suffix)
+            return DirectCall(call, self._reads_in_place(call.functions))
         if self.files.has_objects:
             plan = plan_signature(meta_graph, signature, prefix, suffix)
         else:
@@ -129,7 +130,15 @@ class Store:
             from unihub.apis.lean import graphs
 
             plan = graphs.plan_signature(meta_graph, signature, prefix, suffix)
-        return DirectFunction(plan)
+        return DirectFunction(plan, self._reads_in_place(plan.functions))
+
+    def _reads_in_place(self, functions: Sequence[Any]) -> bool:
+        """Whether functions are for variables alone to which nobody writes, changed for these."""
+        if not self.files.is_mapped:
+            return False
+        from unihub.apis.lean.mapped import read_in_place
+
+        return read_in_place(functions)
 
     def _variables(self, variables: Sequence[Variable]) -> Dict[str, Any]:
         wanted = {variable.key: variable for variable in variables}
