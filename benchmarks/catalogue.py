@@ -80,6 +80,16 @@ BENCHMARKS = (
         newest_only=True,
     ),
     Benchmark(
+        "memory",
+        "Memory of processes that serve one model",
+        "Eight processes load the transformer, whose weights are 416 MiB, and call it once. Memory "
+        "is the sum of what each takes, with what they share counted once (PSS), less that of "
+        "eight that have imported TensorFlow and run one op.",
+        "memory",
+        (stack.not_tf2,),
+        newest_only=True,
+    ),
+    Benchmark(
         "frozen",
         "A layer that is not trained",
         "Each in a process of its own: the layer is made, `predict` run on two rows, and a Dense "
@@ -177,6 +187,7 @@ WANTED: Dict[Tuple[str, str, str, str], str] = {
     ("load", "transformer_110m", "unihub.load, mapped", "load"): "≥ 40×",
     ("load", "transformer_110m", "unihub.load, mapped", "memory"): "≤ 60 MiB",
     ("load", "efficientnet_b4", "unihub.load", "memory"): "≥ 2×",
+    ("memory", "transformer_110m, 8 processes", "unihub.load, mapped", "memory"): "≤ 541 MiB",
     ("load", "tiny", "unihub.load", "steady call"): "≥ 2×",
     **{("frozen", name, "unihub.KerasLayer", "load"): "≥ 12×" for name in _SIGNATURES[1:]},
     **{

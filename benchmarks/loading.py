@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import json
 import pkgutil
@@ -12,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
+from benchmarks.frozen import digest_of
 from benchmarks.measuring import Case, python
 from benchmarks.models import CACHE, TF1_MODULE, cannot_make, path_of
 from benchmarks.stack import not_keras3
@@ -69,8 +69,8 @@ def _measured(arm: str, path: str, wants_signature: bool) -> Dict[str, Any]:
 
     signatures = read_saved_model(path).meta_graphs[0].signatures
     name = "serving_default" if "serving_default" in signatures else next(iter(signatures))
-    inputs = _inputs(signatures[name])
-    loader = _LOADERS[arm](path, name if wants_signature else None)
+    inputs = inputs_of(signatures[name])
+    loader = LOADERS[arm](path, name if wants_signature else None)
     tf.constant(0) + 1
     resident, own = _memory()
     start = time.perf_counter()
@@ -85,7 +85,7 @@ def _measured(arm: str, path: str, wants_signature: bool) -> Dict[str, Any]:
         "steady call": _steady_call(loaded, inputs),
         "memory": resident,
         "memory of its own": own,
-        "outputs": _digest(tf.nest.flatten(outputs)),
+        "outputs": digest_of(*tf.nest.flatten(outputs)),
     }
 
 
@@ -139,10 +139,10 @@ def _by_unihub_mapped(path: str, name: Optional[str]) -> Callable[[], Loaded]:
     return _by_unihub(path, name, weights="mmap")
 
 
-_LOADERS = {PEER: _by_peer, FAST: _by_unihub, MAPPED: _by_unihub_mapped, KERAS: _by_keras}
+LOADERS = {PEER: _by_peer, FAST: _by_unihub, MAPPED: _by_unihub_mapped, KERAS: _by_keras}
 
 
-def _inputs(signature: Any) -> Dict[str, Any]:
+def inputs_of(signature: Any) -> Dict[str, Any]:
     import numpy as np
     import tensorflow as tf
 
@@ -168,13 +168,6 @@ def _steady_call(loaded: Loaded, inputs: Dict[str, Any]) -> float:
     if seconds(1) > SLOW:
         return statistics.median(seconds(1) for _ in range(CALLS_OF_SLOW))
     return statistics.median(seconds(CALLS // 5) for _ in range(5))
-
-
-def _digest(outputs: List[Any]) -> str:
-    digest = hashlib.sha256()
-    for output in outputs:
-        digest.update(output.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _memory() -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import Any, List, Mapping, Optional, Sequence
+from typing import Any, Callable, List, Mapping, Optional, Sequence
 
 import tensorflow as tf
 
@@ -23,9 +23,15 @@ class DirectFunction:
     Args:
         plan: of the signature.
         reads_in_place: whether it is for variables alone to which nobody writes.
+        after_first: called when it has run first.
     """
 
-    def __init__(self, plan: Plan, reads_in_place: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        reads_in_place: bool = False,
+        after_first: Optional[Callable[[], None]] = None,
+    ) -> None:
         self.reads_in_place = reads_in_place
         runtime = add_functions(plan.functions)
         names = [function.signature.name for function in plan.functions]
@@ -40,7 +46,7 @@ class DirectFunction:
         # The name of the input that can be given by position.
         self.sole_input = plan.inputs[0].name if plan.positional == len(plan.inputs) == 1 else None
         self._places = {name: plan.outputs.index(name) for name in plan.result}
-        self._run = caller(runtime, plan.name, len(plan.outputs))
+        self._run = _followed(caller(runtime, plan.name, len(plan.outputs)), after_first)
         self.inputs = plan.inputs
         self._inputs = [
             (given.name, tf.as_dtype(given.dtype), _fixed_sizes(given.shape), _rank(given.shape))
@@ -83,6 +89,23 @@ class DirectFunction:
         return tensors
 
 
+def _followed(
+    run: Callable[[Sequence[Any]], Any], after_first: Optional[Callable[[], None]]
+) -> Callable[[Sequence[Any]], Any]:
+    if after_first is None:
+        return run
+
+    def followed(tensors: Sequence[Any]) -> Any:
+        nonlocal after_first
+        results = run(tensors)
+        if after_first is not None:
+            after_first()
+            after_first = None
+        return results
+
+    return followed
+
+
 def _fixed_sizes(shape: Any) -> Any:
     return tuple((axis, size) for axis, size in enumerate(shape or ()) if size is not None)
 
@@ -101,14 +124,21 @@ class Wrapper:
         pack: makes the result of what it gives.
     """
 
-    def __init__(self, runtime: Any, index: int, trace: Trace, given: Given) -> None:
+    def __init__(
+        self,
+        runtime: Any,
+        index: int,
+        trace: Trace,
+        given: Given,
+        after_first: Optional[Callable[[], None]],
+    ) -> None:
         function = wrapper(trace, given)
         add_functions([function])
         self.name = function.signature.name
         weakref.finalize(self, remove_functions, runtime, [self.name]).atexit = False
         self.trace = index
         self.has_values = any(isinstance(leaf, Value) for leaf in given.leaves)
-        self.run = caller(runtime, self.name, len(trace.results))
+        self.run = _followed(caller(runtime, self.name, len(trace.results)), after_first)
         self.pack = packer(trace.result)
 
 
@@ -122,10 +152,17 @@ class DirectCall:
     Args:
         plan: of the __call__.
         reads_in_place: whether it is for variables alone to which nobody writes.
+        after_first: called when a function of it has run first.
     """
 
-    def __init__(self, plan: CallPlan, reads_in_place: bool = False) -> None:
+    def __init__(
+        self,
+        plan: CallPlan,
+        reads_in_place: bool = False,
+        after_first: Optional[Callable[[], None]] = None,
+    ) -> None:
         self.reads_in_place = reads_in_place
+        self._after_first = after_first
         self._runtime = add_functions(plan.functions)
         names = [function.signature.name for function in plan.functions]
         weakref.finalize(self, remove_functions, self._runtime, names).atexit = False
@@ -156,6 +193,6 @@ class DirectCall:
         with self._lock:
             found = self._wrappers.get(key)
             if found is None:
-                found = Wrapper(self._runtime, index, self.traces[index], given)
+                found = Wrapper(self._runtime, index, self.traces[index], given, self._after_first)
                 self._wrappers[key] = found
             return found

@@ -122,7 +122,7 @@ class Store:
         prefix = self.files.prefix
         if signature is None:
             call = plan_call(meta_graph, prefix, suffix)
-            return DirectCall(call, self._reads_in_place(call.functions))
+            return DirectCall(call, *self._for_mapped(call.functions))
         if self.files.has_objects:
             plan = plan_signature(meta_graph, signature, prefix, suffix)
         else:
@@ -130,15 +130,15 @@ class Store:
             from unihub.apis.lean import graphs
 
             plan = graphs.plan_signature(meta_graph, signature, prefix, suffix)
-        return DirectFunction(plan, self._reads_in_place(plan.functions))
+        return DirectFunction(plan, *self._for_mapped(plan.functions))
 
-    def _reads_in_place(self, functions: Sequence[Any]) -> bool:
-        """Whether functions are for variables alone to which nobody writes, changed for these."""
+    def _for_mapped(self, functions: Sequence[Any]) -> Tuple[Any, ...]:
+        """Whether functions read in place, changed for it, and what follows their first call."""
         if not self.files.is_mapped:
-            return False
-        from unihub.apis.lean.mapped import read_in_place
+            return ()
+        from unihub.apis.lean.mapped import give_back, read_in_place
 
-        return read_in_place(functions)
+        return read_in_place(functions), give_back
 
     def _variables(self, variables: Sequence[Variable]) -> Dict[str, Any]:
         wanted = {variable.key: variable for variable in variables}
