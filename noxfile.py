@@ -42,7 +42,7 @@ WHOLE = ("test_examples.py", "test_shared_models.py", "test_do_lines.py", "test_
 WHOLE += ("inspection/test_one_judge.py", "inspection/test_places.py")
 # Python alone: tested on 3.7, 3.12 and 3.13.
 PYTHON = ("checking", "formats", "handles/archive", "handles/cache", "handles/download")
-PYTHON += ("test_reliability.py", "errors/test_redaction.py")
+PYTHON += ("test_reliability.py", "test_pages.py", "errors/test_redaction.py")
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 # The last releases that go with TensorFlow 1.15, and with 2.15 before Keras 3.
@@ -228,6 +228,21 @@ def browser(session: nox.Session) -> None:
     """Cards in a real notebook, and pages in headless Chromium, light and dark."""
     _install(session, *NEWEST, "nbclient", "nbformat", "nbconvert", "ipykernel", "pillow")
     session.run("pytest", "tests/inspection/browser.py", *session.posargs, env=QUIET)
+
+
+@nox.session(python=["3.7", "3.11", "3.12"])
+def docs(session: nox.Session) -> None:
+    """The site, with warnings as errors; and the code of its pages, in the stack that it names."""
+    _install(session, *{"3.7": TF1, "3.11": TF215, "3.12": NEWEST}[str(session.python)])
+    run = ("pytest", "tests/pages/run_pages.py", *session.posargs)
+    session.run(*run, env=QUIET)
+    if session.python == "3.12":
+        session.run(*run, env={**QUIET, "TF_USE_LEGACY_KERAS": "1"})
+        session.install("mkdocs-material", "mkdocstrings[python]")
+        session.run("mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})
+        session.run("python", "docs/building/links.py", "build/site")
+        session.install(f"{ROOT}[predict,beam,spark,ray]")
+        session.run(*run, env={**QUIET, "UNIHUB_PAGES": "engines"})
 
 
 @nox.session(python=["3.7", "3.11", "3.12"])

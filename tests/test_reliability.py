@@ -13,8 +13,6 @@ FETCHING = ROOT / "tests" / "handles"
 
 from handles import reliability  # noqa: E402
 
-from unihub import settings  # noqa: E402
-
 DOCUMENT = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
 
 
@@ -33,10 +31,6 @@ def test_row(name):
 def test_the_document_has_every_row():
     for row in reliability.ROWS.values():
         assert f"| {row.case} | " in DOCUMENT
-
-
-def test_the_document_has_every_setting():
-    assert settings.table() in DOCUMENT
 
 
 def test_the_tests_that_hold_the_promises_are_there():

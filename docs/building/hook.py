@@ -1,0 +1,43 @@
+"""Hooks of MkDocs: what is drawn from the code, stacks of code blocks, links out of docs/."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import drawn
+
+_FENCE = re.compile(r"^(```\w+) ([^\n`]*)$", re.MULTILINE)
+_FILE = re.compile(r"\bfile=(\S+)")
+_OUTSIDE = re.compile(r"\]\(\.\./([^)\s]+)\)")
+
+
+def on_startup(**_: Any) -> None:
+    """Copies the source for mkdocstrings, without the stub of the face.
+
+    There `matrix` is the function alone, and hides the module of that name.
+    """
+    source = drawn.ROOT / "build" / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(
+        drawn.PACKAGE, source / "unihub", ignore=shutil.ignore_patterns("*.pyi", "models")
+    )
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
+    """A page as MkDocs takes it; tests/pages reads what is taken away here."""
+    text = _FENCE.sub(_fence, drawn.with_drawn(markdown))
+    # What is not a page of the site is a file of the repository.
+    return _OUTSIDE.sub(rf"]({config['repo_url']}/blob/main/\1)", text)
+
+
+def _fence(found: re.Match[str]) -> str:
+    file = _FILE.search(found[2])
+    if found[1] == "```text" and "output" in found[2]:
+        return '```text title="prints"'
+    return f'{found[1]} title="{file[1]}"' if file else found[1]
