@@ -52,6 +52,7 @@ def test_defaults(monkeypatch):
         max_header_bytes=1 << 20,
         gcs_endpoint="https://storage.googleapis.com",
         tfhub_cache=os.path.join(tempfile.gettempdir(), "tfhub_modules"),
+        tfhub_mirror=None,
         kagglehub_cache="/home/ada/.cache/kagglehub",
         lockfile=None,
         on_unsafe="warn",

@@ -20,6 +20,11 @@ HUGGING_FACE_HOSTS = ("huggingface.co", "www.huggingface.co", "hf.co")
 KAGGLE_HOSTS = ("kaggle.com", "www.kaggle.com")
 
 _PART = re.compile(r"(?!\.+$)[\w.\-]+")
+_WHOLE_MODEL = re.compile(
+    r"(?:kaggle://|https?://(?:www\.)?kaggle\.com/models/)([\w.\-]+)/([\w.\-]+)"
+    r"(?:/(?:frameworks/)?(\w+))?(?:/variations)?/?(?:[?#].*)?",
+    re.I,
+)
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 # Named with slashes, as the page of a pull request is.
 _REFS = re.compile(r"refs/(?:pr|convert)/[\w.\-]+")
@@ -57,6 +62,15 @@ def kaggle_page(text: str, parts: List[str]) -> KaggleModel:
         raise Misspelt("a page of Kaggle that is no model's", example)
     words = ("frameworks", "variations", "versions")
     return _kaggle_model(text, [part for part in parts[1:] if part.lower() not in words])
+
+
+def whole_kaggle_model(text: str) -> Optional[Tuple[str, str, str]]:
+    """Owner, name and framework, or "", of a handle or a page that names no variation."""
+    found = _WHOLE_MODEL.fullmatch(text)
+    if found is None:
+        return None
+    owner, model, framework = found.groups(default="")
+    return owner, model, _framework(framework) or framework
 
 
 def bare_kaggle(text: str) -> Optional[Handle]:

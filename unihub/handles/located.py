@@ -7,7 +7,7 @@ from typing import Any, Dict, Optional
 
 from unihub.errors import path_text
 from unihub.handles import hubs, parsing
-from unihub.handles.kinds import LocalArchive, LocalFolder
+from unihub.handles.kinds import Handle, LocalArchive, LocalFolder
 
 # Handles with secrets that were fetched in this process, by their text without these.
 _with_secrets: Dict[str, str] = {}
@@ -30,7 +30,7 @@ def locate(handle: Any, sha256: Optional[str], locked_by: Optional[str]) -> str:
         from unihub.handles import lockfile
 
         lock = lockfile.read(locked_by)
-    given = parsing.parse(handle)
+    given = _parsed(handle)
     if isinstance(given, (LocalArchive, LocalFolder)) and not os.path.lexists(given.path):
         _suggest(path_text(handle))
         if isinstance(given, LocalArchive):
@@ -50,6 +50,24 @@ def locate(handle: Any, sha256: Optional[str], locked_by: Optional[str]) -> str:
     if locked_by is not None:
         lockfile.check(given, path, lock)
     return path
+
+
+def _parsed(handle: Any) -> Handle:
+    try:
+        return parsing.parse(handle)
+    except parsing.HandleNotSupported:
+        text = path_text(handle)
+        if hubs.whole_kaggle_model(text) is None:
+            raise
+        from unihub import settings
+        from unihub.handles.cache.cache import Cache
+        from unihub.handles.sources.context import Context
+        from unihub.handles.sources.moved import variation_needed
+
+        now = settings.current()
+        error = variation_needed(text, Context(text, now, Cache(now.cache)))
+        assert error is not None
+    raise error
 
 
 def with_secret(shown: str) -> Optional[str]:

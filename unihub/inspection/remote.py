@@ -29,11 +29,11 @@ from unihub.handles.kinds import (
 )
 from unihub.handles.sources.asking import Answer, ask, probe
 from unihub.handles.sources.context import Context
-from unihub.handles.sources.tfhub import asking_for
+from unihub.handles.sources.moved import KAGGLE
+from unihub.handles.sources.tfhub import asking_for, mirrored
 from unihub.inspection.model_info import RemoteInfo
 
 _HUGGING_FACE = "https://huggingface.co"
-_KAGGLE = "https://www.kaggle.com"
 _FOUND = (200, 206)
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
 _FILE_NAME = re.compile(r"""filename\*?=(?:UTF-8'')?"?([^";]+)""", re.IGNORECASE)
@@ -100,7 +100,8 @@ def _of_url(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
 
 
 def _of_tfhub(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
-    found = _answered(info, probe(asking_for(handle.url, "compressed"), context))
+    url = mirrored(handle.url, context.settings.tfhub_mirror)
+    found = _answered(info, probe(asking_for(url, "compressed"), context))
     return replace(found, version=_last_number(handle.url))
 
 
@@ -135,11 +136,11 @@ def _of_bucket(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
 
 def _of_kaggle(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
     """By Kaggle's public API, without credentials: no model needs them to be described."""
-    endpoint = os.environ.get("KAGGLE_API_ENDPOINT", _KAGGLE).rstrip("/")
+    endpoint = os.environ.get("KAGGLE_API_ENDPOINT", KAGGLE).rstrip("/")
     parts = (handle.owner, handle.model, handle.framework, handle.variation)
     path = "/".join(quote(part, safe="") for part in parts)
     answer, page = _json(f"{endpoint}/api/v1/models/{path}/get", context)
-    page_url = f"{_KAGGLE}/models/{handle.path}"
+    page_url = f"{KAGGLE}/models/{handle.path}"
     info = replace(info, asked=True, status=answer.status, url=page_url)
     if answer.status not in _FOUND:
         return replace(info, problem=_reason(answer.status))

@@ -91,6 +91,7 @@ class Settings:
     max_header_bytes: int
     gcs_endpoint: str
     tfhub_cache: str
+    tfhub_mirror: Optional[str]
     kagglehub_cache: str
     lockfile: Optional[str]
     on_unsafe: str
@@ -358,6 +359,13 @@ OPTIONS: Tuple[Option, ...] = (
         "the cache of tensorflow_hub, whose entries are used where they are",
         (Variable("TFHUB_CACHE_DIR"),),
         lambda: os.path.join(_temporary_folder(), "tfhub_modules"),
+    ),
+    Option(
+        "tfhub_mirror",
+        ENDPOINT,
+        "none",
+        "a server of TF Hub's hosting protocol that is asked in the place of tfhub.dev",
+        otherwise=lambda: None,
     ),
     Option(
         "kagglehub_cache",

@@ -14,12 +14,18 @@ from unihub.handles import parsing
 from unihub.handles.archive.extract_errors import NotAnArchive
 from unihub.handles.cache.manifest import Facts
 from unihub.handles.cache.staging import StagingDirectory
-from unihub.handles.download.transfer_errors import UnsafeRedirect
+from unihub.handles.download.transfer_errors import (
+    DownloadTooLarge,
+    HashMismatch,
+    TransferError,
+    UnsafeRedirect,
+)
 from unihub.handles.kinds import GcsFolder, KaggleModel, TfhubModel
 from unihub.handles.sources import gcs
 from unihub.handles.sources.archives import downloaded
 from unihub.handles.sources.asking import Answer, ask
 from unihub.handles.sources.context import Context, HashOfFolder
+from unihub.handles.sources.moved import TFHUB_HOSTS, moved
 
 _QUERY = "tf-hub-format"
 _PAGES = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<")
@@ -57,8 +63,35 @@ def model(handle: TfhubModel, work: StagingDirectory, context: Context) -> Facts
         UncompressedNotServed: when it tells no location.
         And what `archives.downloaded` and `gcs.folder` raise.
     """
-    if context.settings.load_format == "UNCOMPRESSED":
-        return _uncompressed(handle, work, context)
+    asked = TfhubModel(mirrored(handle.url, context.settings.tfhub_mirror))
+    try:
+        if context.settings.load_format == "UNCOMPRESSED":
+            return _uncompressed(asked, work, context)
+        return _compressed(asked, work, context)
+    except (TransferError, WebPageInsteadOfModel) as error:
+        # Of no use where the model itself is refused, such as one that is too large.
+        if isinstance(error, (DownloadTooLarge, HashMismatch)) or asked != handle:
+            raise
+        reason = (
+            error.why
+            if isinstance(error, TransferError)
+            else f"it led to {error.facts['url']}, a page for people."
+        )
+        elsewhere = moved(handle.url, reason, context)
+        if elsewhere is None or "kaggle://" in error.do:
+            raise
+        raise elsewhere from error
+
+
+def mirrored(url: str, mirror: Optional[str]) -> str:
+    """The URL of a model of tfhub.dev at a mirror; others are as they are."""
+    parts = urlsplit(url)
+    if mirror is None or parts.hostname not in TFHUB_HOSTS:
+        return url
+    return mirror.rstrip("/") + urlunsplit(parts._replace(scheme="", netloc=""))
+
+
+def _compressed(handle: TfhubModel, work: StagingDirectory, context: Context) -> Facts:
     url = asking_for(handle.url, "compressed")
     try:
         return downloaded(url, work, context)
