@@ -157,6 +157,7 @@ def load_meta_graph(
     loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
     if type(loaded).__name__ == _OWN_CLASS:
         _copy_as_loaded(type(loaded), origin)
+        setattr(type(loaded), "__repr__", functools.partialmethod(_shown, handle))  # noqa: B010
     keep_while_traced(loaded)
     if current_runtime() is not Runtime.TF2:
         from unihub.apis.graph_mode import check_weights, offer_initializers
@@ -251,6 +252,12 @@ def _copy_as_loaded(kind: type, origin: Optional[Origin]) -> None:
     """Has objects of a class that TensorFlow made for a loaded one copied as `copying` says."""
     for name in ("__copy__", "__deepcopy__", "__reduce_ex__", "__setattr__", "__delattr__"):
         setattr(kind, name, functools.partialmethod(_by_copying, name, origin))
+
+
+def _shown(loaded: Any, handle: str) -> str:
+    from unihub.apis.shown import shown_model
+
+    return shown_model(loaded, handle)
 
 
 def _by_copying(loaded: Any, name: str, *args: Any) -> Any:

@@ -56,7 +56,13 @@ class CallableObject(wrapt.ObjectProxy):  # type: ignore[misc]
         return copying.reduced(self.__wrapped__, self._self_origin)
 
     def __repr__(self) -> str:
-        return f"<callable {self.__wrapped__!r}>"
+        call: Any = self._self_call
+        signature = getattr(call, "_signature", None)
+        if signature is None:
+            return f"<callable {self.__wrapped__!r}>"
+        from unihub.apis.shown import shown_model
+
+        return shown_model(self.__wrapped__, call._handle, signature.name)
 
     def _repr_html_(self) -> Optional[str]:
         # None stands for the plain text.

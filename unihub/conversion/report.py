@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
 from typing import Mapping, Optional, Sequence, Tuple
 
@@ -85,6 +86,13 @@ class ConversionReport:
         ]
         return max(found) if found else 0.0
 
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+    def __repr__(self) -> str:
+        done = f"written to {self.path}" if self.path else "a dry run"
+        return f"<ConversionReport of {self.handle}: {done}; print() shows all>"
+
     def __str__(self) -> str:
         training = "none" if self.train_tags is None else str(list(self.train_tags))
         rows = [
@@ -149,6 +157,14 @@ class ValidationReport:
         return self.reusable and any(
             point.name == FINE_TUNING and point.kept for point in self.uses
         )
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+    def __repr__(self) -> str:
+        found = [name for name in ("reusable", "trainable") if getattr(self, name)]
+        verdict = " and ".join(found) or "not reusable"
+        return f"<ValidationReport of {self.path}: {verdict}; print() shows all>"
 
     def __str__(self) -> str:
         verdict = "keeps" if self.reusable else "does not keep"

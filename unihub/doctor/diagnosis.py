@@ -38,6 +38,10 @@ class Diagnosis:
         misbehaved = any(not outcome.ok for outcome in self.outcomes or ())
         return int(errors or misbehaved)
 
+    def __repr__(self) -> str:
+        codes = ", ".join(problem.id for problem in self.problems) or "none"
+        return f"<Diagnosis: problems {codes}; unihub.doctor.as_text() shows all>"
+
 
 def diagnose(outcomes: Optional[Iterable[Outcome]] = None) -> Diagnosis:
     """Looks the installation over.

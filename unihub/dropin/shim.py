@@ -67,6 +67,10 @@ class Installation:
                 if not _active:
                     _take_out()
 
+    def __repr__(self) -> str:
+        state = "in the place of" if self in _active else "no longer in the place of"
+        return f"<unihub {state} tensorflow_hub>"
+
     def __enter__(self) -> Installation:
         return self
 

@@ -182,6 +182,10 @@ class SavedModel:
         """The tags of each graph variant."""
         return tuple(graph.tags for graph in self.meta_graphs)
 
+    def __repr__(self) -> str:
+        tags = ", ".join(str(list(tags)) for tags in self.tags)
+        return f"<SavedModel {self.path}: {self.format.label}, tags {tags}; print() shows all>"
+
     def __str__(self) -> str:
         variants = "\n".join(str(graph) for graph in self.meta_graphs)
         return f"{self.path}: {self.format.label} ({self.evidence})\n{variants}"

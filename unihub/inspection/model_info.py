@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, Dict, Tuple
 
+from unihub.errors import size
 from unihub.inspection import plain
 from unihub.inspection.facts import ModelFacts, RemoteFacts
 
@@ -27,6 +28,12 @@ class ModelInfo(ModelFacts):
         from unihub.inspection.page import as_page
 
         return as_page(self)
+
+    def __repr__(self) -> str:
+        names = [one.name for graph in self.meta_graphs for one in graph.signatures]
+        signatures = ", ".join(dict.fromkeys(names)) or "none"
+        what = f"{self.format.label}, {size(self.bytes)}, signatures {signatures}"
+        return f"<ModelInfo of {self.handle}: {what}; print() shows all>"
 
     def __str__(self) -> str:
         return plain.as_text(self)

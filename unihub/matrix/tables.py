@@ -36,6 +36,9 @@ class Matrix:
 
     cells: Tuple[Cell, ...] = tuple(all_cells())
 
+    def __repr__(self) -> str:
+        return f"<Matrix of {len(self.cells)} cells; print() shows it>"
+
     def __str__(self) -> str:
         return plain(self.cells)
 

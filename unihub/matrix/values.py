@@ -117,6 +117,11 @@ class Cell(Row):
     def apis(self) -> Tuple[str, ...]:
         return tuple(route.api for route in self.routes)
 
+    def __repr__(self) -> str:
+        what = f"{self.format.label}, {self.runtime.label}, {self.operation.label}"
+        found = self.refusal.code if self.refusal is not None else " or ".join(self.apis)
+        return f"<Cell {what}: {self.status.value}, {found}>"
+
 
 @dataclass(frozen=True)
 class Outcome:

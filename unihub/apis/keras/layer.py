@@ -8,7 +8,7 @@ import inspect
 import logging
 import os
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, Mapping, Optional, Sequence, Tuple, cast
 
 import tensorflow as tf
 
@@ -27,6 +27,7 @@ from unihub.apis.keras.kerases import told_apart
 from unihub.apis.traces import dtype_of, same_structure
 from unihub.errors import UnihubError, listed, nearest, path_text, warn
 from unihub.errors.arguments import tag_set, wrong_type
+from unihub.errors.redaction import shown
 from unihub.formats import not_there, selection
 from unihub.formats.model import MetaGraph, SavedModel
 from unihub.formats.not_a_model import ModelNotFound
@@ -83,6 +84,7 @@ class CommonLayer:
 
     # The package of the Keras that the layer is one of.
     _keras: str
+    _handle: Any = None
 
     def __init__(
         self,
@@ -176,10 +178,11 @@ class CommonLayer:
         return cls.from_config(config)  # type: ignore[attr-defined]
 
     def __repr__(self) -> str:
+        handle, own = self._handle, cast(Any, self)
+        of = shown(handle) if isinstance(handle, str) else type(handle).__name__
         apart = told_apart(self._keras)
-        if apart is None:
-            return super().__repr__()
-        return f"<KerasLayer name={self.name}, {apart}>"  # type: ignore[attr-defined]
+        told = "" if apart is None else f", {apart}"
+        return f"<KerasLayer name={own.name}, handle={of!r}, trainable={own.trainable}{told}>"
 
     def _repr_html_(self) -> str:
         # Imported only here, for few layers are shown in a notebook.

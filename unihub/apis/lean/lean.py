@@ -368,7 +368,10 @@ class LeanSignatureObject(LeanObject):
     def __repr__(self) -> str:
         if object.__getattribute__(self, "_lean_model").is_full:
             return repr(self._lean_full())
-        return f"<callable {AutoTrackable.__name__} of a signature at {id(self):#x}>"
+        from unihub.apis.shown import shown_model
+
+        call = object.__getattribute__(self, "_lean_call")
+        return shown_model(self, call._handle, call._signature.name)
 
     def _repr_html_(self) -> str:
         # Else a notebook would load the full object to show it.
@@ -425,8 +428,9 @@ class LeanCallableObject(LeanObject):
     def __repr__(self) -> str:
         if object.__getattribute__(self, "_lean_model").is_full:
             return repr(self._lean_full())
-        claims = self._lean_claims
-        return f"<{claims.__module__}.{claims.__qualname__} object at {id(self):#x}>"
+        from unihub.apis.shown import shown_model
+
+        return shown_model(self, object.__getattribute__(self, "_lean_handle"))
 
     def _repr_html_(self) -> str:
         from unihub.inspection import loaded
