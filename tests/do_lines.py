@@ -153,7 +153,8 @@ def follow(case: str, text: str, frame: FrameType, at_hand: Dict[str, Any]) -> N
         or case.startswith(OF_TOOLS)
     ):
         return
-    try_all(case, text, lambda: {**situation(frame), **at_hand})
+    with tempfile.TemporaryDirectory(prefix="unihub-do-") as folder:
+        try_all(case, text, lambda: {**situation(frame, folder), **at_hand})
 
 
 def try_all(case: str, text: str, names: Callable[[], Dict[str, Any]]) -> None:
@@ -171,13 +172,17 @@ def try_all(case: str, text: str, names: Callable[[], Dict[str, Any]]) -> None:
             _run(line, text, names())
 
 
-def situation(frame: FrameType) -> Dict[str, Any]:
-    """The variables at hand where an error was raised that a test has caught."""
+def situation(frame: FrameType, folder: str) -> Dict[str, Any]:
+    """The variables at hand where an error was raised that a test has caught.
+
+    Args:
+        folder: where a line may write.
+    """
     import tensorflow as tf
 
     import unihub
 
-    path = os.path.join(tempfile.mkdtemp(prefix="unihub-do-"), "new")
+    path = os.path.join(tempfile.mkdtemp(dir=folder), "new")
     names: Dict[str, Any] = {"path": path, "inputs": tf.constant([1.0, 2.0])}
     caught: List[Any] = []
     for each in reversed(list(_of_tests(frame))):

@@ -44,8 +44,8 @@ class StrategyNotSupported(UnihubError, ValueError, NotImplementedError):
         "operation: {operation})"
     )
     do = (
-        "use a TF2 version of the model; or load and call it outside of the strategy: "
-        "dataset.map(unihub.load({handle!r})), or on one device."
+        "m = unihub.load({handle!r})  # outside of the strategy, such as for dataset.map(m); "
+        "or use a TF2 version of the model"
     )
 
 

@@ -101,8 +101,8 @@ class SignatureInputMissing(UnihubError, ValueError):
     what = "the signature {signature!r} of {handle} cannot be called."
     why = "its outputs depend on placeholders that are not among its inputs: {placeholders}."
     do = (
-        "save it again with all inputs in the signature, or with "
-        "tf.compat.v1.placeholder_with_default for those that have one"
+        "with tf.Graph().as_default(): m = unihub.load({handle!r}, op='fine_tuning')  # in TF1 "
+        "mode, where a feed_dict gives them; or save it again with all inputs in the signature"
     )
 
 
@@ -124,7 +124,10 @@ class VariableWithoutValue(UnihubError, ValueError):
     code = "convert-variable-without-value"
     what = "the variable {variable!r} of {handle} has no value."
     why = "neither the checkpoint nor the initialisation gives it one. (checkpoint: {found})"
-    do = "ask the publisher for the model with all of variables/"
+    do = (
+        "with tf.Graph().as_default(): m = unihub.load({handle!r}, op='fine_tuning')  # in TF1 "
+        "mode, where unihub.initialize(session) gives it one; or use a model with all of variables/"
+    )
 
 
 class TableWithoutContents(UnihubError, ValueError):

@@ -33,7 +33,10 @@ class PythonFunction(UnihubError, NotImplementedError):
         "tf.py_func works only in the process that built the graph. (signature "
         "{signature!r}: {ops})"
     )
-    do = "ask the publisher for a version without tf.py_func"
+    do = (
+        "with tf.Graph().as_default(): m = unihub.load({handle!r})  # in TF1 mode, in the process "
+        "that made it; or use a version without tf.py_func"
+    )
 
 
 class TPUOnly(UnihubError, NotImplementedError):

@@ -289,8 +289,6 @@ CASES: Dict[str, Case] = {
         (OSError, NotFound),
         lambda folder: hub.load_module_spec(str(MODELS / "tf1_saved_model_table")),
     ),
-    "module-format-unknown": (ValueError, functools.partial(with_marker, b"\x08\x04")),
-    "module-feature-unknown": (ValueError, functools.partial(with_marker, b"\x08\x03\x12\x01x")),
     "module-saved-model-missing": ((OSError, NotFound), without_saved_model),
     "module-variables-missing": ((OSError, NotFound), without_variables),
     "module-saved-model-broken": (OSError, broken_saved_model),
@@ -358,6 +356,7 @@ def at_hand(name: str) -> Dict[str, Any]:
     """What a user has at hand, by the names in the line that an error offers."""
     values: Dict[str, Callable[[], Dict[str, Any]]] = {
         "module-without-signatures": lambda: {"x": tf.constant(1.0), "y": tf.constant(2.0)},
+        "module-collections-in-function": lambda: {"inputs": tf.constant([[1.0, 2.0]])},
         "module-attachment-key": lambda: {"message": tf.train.BytesList()},
         "module-evaluation-over": lambda: {"spec": scale_spec(), "inputs": 3.0},
         "module-in-another-graph": lambda: {"spec": scale_spec(), "graph": tf.Graph(), "x": 1.0},
@@ -407,6 +406,18 @@ def test_says(name: str, graph: tf.Graph, tmp_path: Path, monkeypatch: pytest.Mo
         cause=said,
         models=MODELS,
     )
+
+
+@pytest.mark.parametrize(
+    ("marker", "code"),
+    [(b"\x08\x04", "unknown-hub-format"), (b"\x08\x03\x12\x01x", "unknown-hub-features")],
+)
+def test_a_module_of_another_kind_is_refused_as_by_load(marker, code, graph, tmp_path):
+    with pytest.raises(UnihubError) as caught:
+        with_marker(marker, tmp_path / "m")
+    with pytest.raises(UnihubError) as of_load:
+        hub.load(tmp_path / "m")
+    assert (caught.value.code, str(caught.value)) == (code, str(of_load.value))
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,8 @@ class ColocationAmbiguous(UnihubError, ValueError):
         "constraints. ({first}; {second})"
     )
     do = (
-        "publish the module with inputs from ops of a single output, such as "
-        "tf.compat.v1.placeholder"
+        "x = tf.compat.v1.placeholder(tf.float32)  # as the input of a module that is published "
+        "anew: its op has a single output"
     )
 
 

@@ -132,24 +132,6 @@ class NoCheckpointPath(UnihubError, ValueError):
     do = 'spec.export({path!r}, checkpoint_path="path/to/model.ckpt")'
 
 
-class FormatUnknown(UnihubError, ValueError):
-    """tfhub_module.pb names a version of the format that unihub does not know."""
-
-    code = "module-format-unknown"
-    what = "{folder} has version {version} of the TF1 Hub format."
-    why = "unihub reads version 3, the only one ever published. (found in: tfhub_module.pb)"
-    do = "publish the module again with unihub.Module(spec).export(path, session)"
-
-
-class FeatureUnknown(UnihubError, ValueError):
-    """tfhub_module.pb requires features that unihub does not have."""
-
-    code = "module-feature-unknown"
-    what = "{folder} requires the features {features}."
-    why = "no feature beyond the TF1 Hub format itself is known. (found in: tfhub_module.pb)"
-    do = "publish the module again with unihub.Module(spec).export(path, session)"
-
-
 class SavedModelBroken(UnihubError, OSError):
     """saved_model.pb is not a protocol buffer."""
 
@@ -216,7 +198,7 @@ class AttachmentsBroken(UnihubError, ValueError):
     code = "module-attachments-broken"
     what = "the attached messages of the module cannot be read."
     why = "they are stored as a list of bytes. (found: {found})"
-    do = "download the module again, or copy it again from where it came"
+    do = "fetch or copy the module again, and compare with the source: sha256sum saved_model.pb"
 
 
 class StateOpOutputs(UnihubError, ValueError):
@@ -255,7 +237,7 @@ class CollectionsInFunction(UnihubError, NotImplementedError):
     code = "module-collections-in-function"
     what = "the module cannot be applied inside a function."
     why = "it brings collections, which a function's graph does not pass on. (found: {collections})"
-    do = "apply the module outside of the function and pass it the result"
+    do = "with tf.init_scope(): outputs = m(inputs)  # outside of the function, which takes outputs"
 
 
 class _TensorFlowError(UnihubError):

@@ -19,10 +19,10 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import DecodeError
 
 from unihub.apis.module.compat import MetaGraphDef
-from unihub.apis.module.errors import AttachmentsBroken, FeatureUnknown, FormatUnknown
+from unihub.apis.module.errors import AttachmentsBroken
 from unihub.apis.module.instead import not_a_module
-from unihub.errors import listed
 from unihub.formats.message import file_content
+from unihub.formats.not_a_model import refuse_unknown_hub_module
 from unihub.formats.wire import read_message
 
 MARKER_FILE = "tfhub_module.pb"
@@ -49,8 +49,8 @@ def check_marker(folder: str, handle: str) -> None:
         NotAModule: if tfhub_module.pb is not there.
         UnreadableFile: if it cannot be opened, or is a pipe or device.
         MalformedFile: if it cannot be parsed.
-        FormatUnknown: if it names another version of the format.
-        FeatureUnknown: if it requires a feature.
+        UnknownHubFormat: if it names another version of the format.
+        UnknownHubFeatures: if it requires a feature.
     """
     path = marker_path(folder)
     if not tf.io.gfile.exists(path):
@@ -58,10 +58,7 @@ def check_marker(folder: str, handle: str) -> None:
     with file_content(path) as content:
         module_def = read_message(content, path, "ModuleDef", "TF1 Hub module's description")
         version, features = module_def.number("format"), module_def.texts("required_features")
-    if version != _FORMAT:
-        raise FormatUnknown(folder=folder, version=version)
-    if features:
-        raise FeatureUnknown(folder=folder, features=listed(features))
+    refuse_unknown_hub_module(path, version, features)
 
 
 def marker_bytes() -> bytes:

@@ -334,7 +334,7 @@ def load_module_spec(
         FolderMissing, NotAFolder: if there is no folder.
         NotAModule: if the folder has no tfhub_module.pb.
         UnreadableFile: if that is a pipe or device, or not to be opened.
-        FormatUnknown, FeatureUnknown: if it needs another reader.
+        UnknownHubFormat, UnknownHubFeatures: if it needs another reader.
         CollectionsNotSupported, RepeatedTags, SavedModelBroken: if what it
             holds is not a module.
         UnsafeModel: for ``on_unsafe="refuse"``.

@@ -187,7 +187,7 @@ def _send(
 
 def _target(url: str, location: str, asked: str) -> str:
     """The URL that a redirect leads to, as requests will read it."""
-    problem, advice = "", "ask who publishes it for an https URL of the file"
+    problem, advice = "", f"see where it leads: curl -sI '{redacted(url)}'"
     try:
         bare = split_userinfo(urljoin(url, location))[0]
         target = requests.Request("GET", bare).prepare().url or ""

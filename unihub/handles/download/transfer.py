@@ -58,7 +58,7 @@ _ADVICE = {
 }
 _ADVICE_OF_CLASS = {
     4: "see what the server says to it: curl -L '{url}'",
-    5: "the fault is the server's: try again later",
+    5: "the fault is the server's; see whether it is over: curl -IL '{url}'",
 }
 
 

@@ -25,7 +25,7 @@ class UrlNotUsable(TransferError, ValueError):
     code = "url-not-usable"
     what = "{url} cannot be downloaded."
     why = "{reason}."
-    do = "give a URL such as https://example.com/model.tar.gz"
+    do = "unihub fetch https://example.com/model.tar.gz  # a URL of that kind"
 
 
 class TransferFailed(TransferError):

@@ -85,7 +85,7 @@ class KaggleConsentNeeded(UnihubError, PermissionError):
         "{endpoint} answered {status}: its licence wants to be agreed to first, or the model "
         "is private or misspelt."
     )
-    do = "open {page} as that user, and agree to the licence there"
+    do = "agree to the licence there, as that user: python -m webbrowser {page}"
 
 
 class KaggleModelNotFound(UnihubError, FileNotFoundError):

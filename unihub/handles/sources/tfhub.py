@@ -153,4 +153,4 @@ def _remedy(page: Answer) -> str:
         successor = None
     if isinstance(successor, KaggleModel):
         return f"it has moved to Kaggle: unihub.load({str(successor)!r})"
-    return "open the page, and look for a link to download the model as .tar.gz"
+    return f"look for a link to the model as .tar.gz: python -m webbrowser '{redacted(page.url)}'"
