@@ -252,6 +252,13 @@ def _holding(
     if first == last:
         return
     pos, end = places[first][0], places[last - 1][1]
+    if isinstance(data, bytes):
+        offset = data.find(text, pos, end)
+        while offset >= 0:
+            index = bisect_right(places, (offset, end), first, last) - 1
+            yield index
+            offset = data.find(text, max(places[index][1], offset + 1), end)
+        return
     while pos < end:
         piece = data[pos : min(end, pos + _PIECE + len(text))]
         offset = piece.find(text)

@@ -22,6 +22,8 @@ DEEPEST_NESTING = 100
 MOST_REPEATED = 200_000
 MOST_MESSAGES = 300_000
 MOST_STEPS = 5_000_000
+# Bytes are read and searched faster than a memory map, more often than they are copied.
+_COPIED = 1 << 25
 
 
 class FormatError(UnihubError):
@@ -318,7 +320,7 @@ class Message:
 
 @contextmanager
 def file_content(path: str) -> Iterator[Data]:
-    """The content of a regular file, mapped rather than read.
+    """The content of a regular file; of a large one mapped rather than read.
 
     Raises:
         UnreadableFile: it cannot be opened, or is a pipe, device or folder.
@@ -329,7 +331,7 @@ def file_content(path: str) -> Iterator[Data]:
 
 @contextmanager
 def mapped_file(path: str) -> Iterator[Tuple[Data, os.stat_result]]:
-    """As `file_content`, with what the system says of the file that is mapped."""
+    """As `file_content`, with what the system says of the file."""
     # Opening a named pipe would otherwise wait for a writer.
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
@@ -344,7 +346,7 @@ def mapped_file(path: str) -> Iterator[Tuple[Data, os.stat_result]]:
             yield b"", status
             return
         with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as content:
-            yield content, status
+            yield (content[:] if status.st_size <= _COPIED else content), status
     finally:
         os.close(descriptor)
 

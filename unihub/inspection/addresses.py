@@ -7,6 +7,8 @@ from typing import Iterator, List, Optional, Tuple
 
 from unihub.inspection.graph import Function, Graph, Node
 
+# In all of them.
+_MARK = "://"
 _ADDRESS = re.compile(
     rb"(?i)(?:https?|ftps?|gs|s3[an]?|hdfs|webhdfs|viewfs|har|grpc|tcp|wasbs?|abfss?|az|oss|cos"
     rb"|cns)://[^\s/]"
@@ -21,9 +23,9 @@ def is_address(text: bytes) -> bool:
 def holding_addresses(graph: Graph) -> Iterator[Tuple[Node, Optional[Function], List[bytes]]]:
     """The constants that hold addresses, each with the function that it is in, and with these."""
     places: List[Tuple[Node, Optional[Function]]] = []
-    places += [(node, None) for node in graph.nodes_holding("://")]
-    for function in graph.functions_holding("://"):
-        places += [(node, function) for node in function.all_nodes]
+    places += [(node, None) for node in graph.nodes_holding(_MARK)]
+    for function in graph.functions_holding(_MARK):
+        places += [(node, function) for node in function.nodes_holding(_MARK)]
     for node, where in places:
         texts = list(filter(is_address, node.constant_strings()))
         if texts:

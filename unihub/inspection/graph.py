@@ -134,6 +134,13 @@ class Function:
             return self._nodes_where("op", op)
         return [node for node in self._all_nodes if node.op == op]
 
+    def nodes_holding(self, text: str) -> List[Node]:
+        """Its nodes that may mention a text; the others are not decoded."""
+        if self._all_nodes is not None:
+            return self._all_nodes
+        indices = self._message.holding("node_def", text.encode("utf-8"))
+        return [Node(self._message.item("node_def", index)) for index in indices]
+
     def node(self, name: str) -> Optional[Node]:
         """The node of a name."""
         self._searches += 1
