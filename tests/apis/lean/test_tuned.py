@@ -170,6 +170,23 @@ def trained(make: Callable[[], Any]) -> Any:
     return layer, bits(found)
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_list_that_was_given_out_is_the_full_object_s_later(path, tmp_path, fast):
+    loaded = unihub.load(path, op="fine_tuning", api="load", fast=fast)
+    trained, losses = loaded.trainable_variables, loaded.regularization_losses
+    added = tf.Variable(5.0)
+    trained.append(added)
+    losses.append(tf.function(lambda: added * 2.0, input_signature=[]))
+    loaded.other = added
+    assert loaded.trainable_variables is trained
+    assert loaded.regularization_losses is losses
+    before = [loss().numpy() for loss in losses]
+    tf.saved_model.save(loaded, str(tmp_path / "saved"))
+    saved = tf.saved_model.load(str(tmp_path / "saved"))
+    assert saved.trainable_variables[-1].numpy() == 5.0
+    assert [loss().numpy() for loss in saved.regularization_losses] == before
+
+
 def test_a_layer_is_trained_as_one_of_the_full_object(path):
     layer, found = trained(lambda: unihub.KerasLayer(path, trainable=True))
     assert type(held_by(layer)) is FrozenObject

@@ -331,6 +331,14 @@ class TrainedObject(FrozenObject):
             known[name] = ListWrapper(model.losses() if name == _LOSSES else list(known[name]))
         return known[name]
 
+    def _lean_full(self) -> Any:
+        full, known = super()._lean_full(), object.__getattribute__(self, "_lean_known")
+        # The caller may hold the lists that were given out, and have changed them.
+        for name in [name for name, given in known.items() if isinstance(given, ListWrapper)]:
+            setattr(full, name, known[name])
+            known.pop(name, None)
+        return full
+
 
 def _signature_of(arguments: Arguments) -> inspect.Signature:
     """What inspect says of such a call."""

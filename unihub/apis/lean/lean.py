@@ -277,8 +277,7 @@ class LeanObject(Lean):
 
     def _lean_changeable(self) -> Any:
         """The full object where variables may have changed; itself where there are none yet."""
-        model = self._lean_model
-        return model.full() if model.has_variables else self
+        return self._lean_full() if self._lean_model.has_variables else self
 
     def __getattr__(self, name: str) -> Any:
         if name == _SIGNATURES and self._lean_signatures is not None:
