@@ -68,5 +68,14 @@ class Request:
         return read_ops(self.model.path, self.meta_graph.tags)
 
     @property
+    def variables_digest(self) -> Optional[str]:
+        """As `formats.files.variables_digest` of the model; None where it was not taken."""
+        origin = self.origin
+        if origin is None or origin.folder != self.model.path:
+            return None
+        digest: str = origin.stamp[-1]
+        return digest
+
+    @property
     def fine_tuning(self) -> bool:
         return self.operation is Operation.FINE_TUNING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import Any, NamedTuple, Sequence, Set, Tuple
+from typing import Any, NamedTuple, Optional, Sequence, Set, Tuple
 
 import tensorflow as tf
 
@@ -33,7 +33,8 @@ Stamp = Tuple[FileState, ...]
 
 # TensorFlow prefers it, and puts it together from parts.
 _SPLIT_GRAPH = "saved_model.cpb"
-_CHECKSUMS = frozenset((FINGERPRINT, f"{CHECKPOINT}.index"))
+_INDEX = f"{CHECKPOINT}.index"
+_CHECKSUMS = frozenset((FINGERPRINT, _INDEX))
 
 
 class ModelChanged(UnihubError, RuntimeError, OSError):
@@ -69,19 +70,30 @@ def model_folder(prefix: str) -> str:
     return prefix[: -len(CHECKPOINT)]
 
 
-def stamp(path: str) -> Stamp:
-    """What tells a model's files from others written in their place."""
+def stamp(path: str, variables_digest: Optional[str] = None) -> Stamp:
+    """What tells a model's files from others written in their place.
+
+    Args:
+        path: folder of the model.
+        variables_digest: of its variables, where it is known already.
+    """
     names = [PB_FILE, FINGERPRINT]
     for folder in (os.path.dirname(CHECKPOINT), "assets"):
         if os.path.isdir(os.path.join(path, folder)):
             inside = sorted(os.listdir(os.path.join(path, folder)))
             names += [os.path.join(folder, name) for name in inside]
-    return tuple(_state(path, name) for name in names if os.path.exists(os.path.join(path, name)))
+    known = {_INDEX: variables_digest}
+    return tuple(
+        _state(path, name, known.get(name))
+        for name in names
+        if os.path.exists(os.path.join(path, name))
+    )
 
 
-def _state(path: str, name: str) -> FileState:
+def _state(path: str, name: str, digest: Optional[str]) -> FileState:
     status = os.stat(os.path.join(path, name))
-    digest = content_digest(path, name) if name in _CHECKSUMS else ""
+    if digest is None:
+        digest = content_digest(path, name) if name in _CHECKSUMS else ""
     times = (status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
     return FileState(os.path.join(path, name), status.st_size, *times, digest)
 
@@ -118,7 +130,7 @@ def _proof_of(name: str) -> str:
     """The file with the checksums of a file; itself for one that is hashed itself."""
     if name == PB_FILE:
         return FINGERPRINT
-    return f"{CHECKPOINT}.index" if name.startswith(f"{CHECKPOINT}.data") else name
+    return _INDEX if name.startswith(f"{CHECKPOINT}.data") else name
 
 
 # What costs is that the system clears the memory, which threads do side by side.

@@ -89,7 +89,7 @@ def _build(
         tags=request.meta_graph.tags,
         has_objects=True,
         is_mapped=False,
-        stamp=files.stamp(path),
+        stamp=files.stamp(path, request.variables_digest),
     )
     with saved_model_file(path) as file:
         meta_graph = model_files.meta_graph()

@@ -98,7 +98,7 @@ def build(
         tags=request.meta_graph.tags,
         has_objects=request.model.format is Format.TF2_SAVED_MODEL,
         is_mapped=is_mapped,
-        stamp=files.stamp(path),
+        stamp=files.stamp(path, request.variables_digest),
     )
     wanted = "its own __call__" if signature is None else f"signature {signature.name!r}"
     source = Source(request.handle, wanted, store_of(model_files), load_full, request.origin)
