@@ -246,6 +246,29 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(python=["3.7", "3.11", "3.12"])
+def dist(session: nox.Session) -> None:
+    """What is published: the wheel and the sdist, checked, and installed where there is nothing."""
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder / "dist", ignore_errors=True)
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", str(folder / "dist"), str(ROOT))
+    (sdist,), (wheel,) = (map(str, (folder / "dist").glob(end)) for end in ("*.gz", "*.whl"))
+    if session.python == "3.12":
+        session.install("twine", "check-wheel-contents")
+        session.run("twine", "check", "--strict", sdist, wheel)
+        session.run("check-wheel-contents", wheel)
+    # An environment with nothing in it but what the sdist asks for.
+    python = folder / "empty" / "bin" / "python"
+    session.run("python", "-m", "venv", "--clear", str(folder / "empty"))
+    stack = {"3.7": TF1, "3.11": TF215, "3.12": ()}[str(session.python)]
+    session.run(str(python), "-m", "pip", "install", "-q", sdist, *stack, external=True)
+    # Away from the clone, so that what was installed is what is imported.
+    session.chdir(folder)
+    session.run(str(python), "-c", "import unihub; print(unihub.__file__)", external=True)
+    session.run(str(python), "-m", "unihub", "demo", env=QUIET, external=True)
+
+
+@nox.session(python=["3.7", "3.11", "3.12"])
 def odd_installations(session: nox.Session) -> None:
     """What is said where TensorFlow, Keras or tensorflow_hub is missing, too old or unfit."""
     tests = "tests/doctor/odd_installations.py"

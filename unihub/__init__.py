@@ -15,7 +15,7 @@ from typing import Any, List
 from unihub.dropin.hub_names import MODULE_API, NAMES
 from unihub.dropin.keras_files import tell_each_keras
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 # Name → the module that has it.
 _OWN = {
