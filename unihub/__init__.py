@@ -29,6 +29,7 @@ _OWN = {
     "convert": "conversion.convert",
     "configure": "settings",
     "environment": "runtime.installed",
+    "functional": "dispatch.functional",
     "initialize": "apis.module.initialize",
     "inspect": "inspection.inspector",
     "install": "dropin.shim",

@@ -42,6 +42,7 @@ from unihub.apis.module.spec import (
 from unihub.apis.module.spec import load_module_spec as load_module_spec
 from unihub.conversion.convert import convert as convert
 from unihub.conversion.convert import validate as validate
+from unihub.dispatch.functional import functional as functional
 from unihub.dispatch.save import save as save
 from unihub.dropin.shim import install as install
 from unihub.dropin.shim import uninstall as uninstall
@@ -83,6 +84,7 @@ __all__ = [
     "create_module_spec_from_saved_model",
     "environment",
     "eval_function_for_module",
+    "functional",
     "get_expected_image_size",
     "get_num_image_channels",
     "image_embedding_column",

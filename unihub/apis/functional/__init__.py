@@ -1,0 +1,1 @@
+"""A model as a pure function of its weights, its state, its inputs and a seed."""

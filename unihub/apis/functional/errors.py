@@ -1,0 +1,35 @@
+"""What is raised where a model is made a pure function, or is called as one."""
+
+from __future__ import annotations
+
+from unihub.errors import UnihubError
+
+
+class NotLifted(UnihubError, ValueError, NotImplementedError):
+    """A call does something that cannot be an argument or a result."""
+
+    code = "functional-not-lifted"
+    what = "{handle} cannot be called as a pure function."
+    why = "its graph has {found}."
+    do = "m = unihub.load({handle!r})  # called from TensorFlow, or by tf.data: data.map(m)"
+
+
+class FunctionalNotHere(UnihubError, NotImplementedError):
+    """This TensorFlow is too old, or in graph mode."""
+
+    code = "functional-not-here"
+    what = "unihub.functional cannot make a pure function of {handle} here."
+    why = (
+        "it needs TensorFlow 2.15 or newer, and eager execution. "
+        "(found: TensorFlow {version}, {mode})"
+    )
+    do = "pip install 'tensorflow>=2.15'  # and no tf.compat.v1.disable_v2_behavior()"
+
+
+class WrongWeights(UnihubError, ValueError, KeyError):
+    """The weights or the state that a pure function is called with are not its own."""
+
+    code = "functional-wrong-weights"
+    what = "{argument}[{name!r}] does not fit {handle}."
+    why = "it takes {accepted}, and was given {found}."
+    do = "f, weights, state = unihub.functional({handle!r}); f(weights, state, inputs, seed)"
