@@ -19,6 +19,7 @@ Info = Union[ModelInfo, RemoteInfo]
 
 @click.command()
 @click.argument("handle")
+@click.argument("other", required=False)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option(
     "--html",
@@ -29,25 +30,38 @@ Info = Union[ModelInfo, RemoteInfo]
 @click.option("--variables", is_flag=True, help="Name every variable.")
 @click.option("--download", is_flag=True, help="Fetch a model that is not in the cache.")
 def inspect(
-    handle: str, as_json: bool, html: Optional[str], variables: bool, download: bool
+    handle: str,
+    other: Optional[str],
+    as_json: bool,
+    html: Optional[str],
+    variables: bool,
+    download: bool,
 ) -> None:
     """Says what a model is, what it can do, and how it is called.
 
     From its files alone: TensorFlow is not imported, and nothing of the model
     is run. HANDLE is a folder, or whatever `unihub fetch` takes; of a model that
-    is neither here nor cached, it says what its server tells.
+    is neither here nor cached, it says what its server tells. With OTHER, it says what
+    differs between the two: signatures, variables and their values, ops, assets.
 
     \b
     Examples:
       unihub inspect path/to/model
+      unihub inspect models/1 models/2
       unihub inspect --html page.html https://tfhub.dev/google/nnlm-en-dim50/2
 
     Exit codes: 0 done, 1 it cannot be read, 2 wrong usage.
     """
     if as_json and html is not None:
         raise click.UsageError("--json and --html exclude each other")
+    if other is not None and (html is not None or variables):
+        raise click.UsageError("of two models there are text and --json alone")
     with without_garbage_collection():
-        info = inspector.inspect(handle, download=download)
+        # What is compared has to be here.
+        info = inspector.inspect(handle, download=download or other is not None)
+    if other is not None:
+        _compare(info, inspector.inspect(other), as_json)
+        return
     if html is not None:
         _write(html, info.as_html())
         click.echo(f"written to {html}")
@@ -55,6 +69,18 @@ def inspect(
         print_json(_as_json(info, variables))
     else:
         _print(info, variables)
+
+
+def _compare(info: Info, other: ModelInfo, as_json: bool) -> None:
+    # Imported only here, for most look at one model.
+    from unihub.inspection.differences import differences
+
+    assert isinstance(info, ModelInfo)
+    found = differences(info, other)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        click.echo(str(found))
 
 
 def _as_json(info: Info, variables: bool) -> object:

@@ -14,7 +14,7 @@ import os
 from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from unihub.formats import wire
-from unihub.formats.encoding import varint
+from unihub.formats.encoding import EncodedSource, varint
 from unihub.formats.message import Data, MalformedFile, file_content
 from unihub.formats.schema import dtype_name
 
@@ -28,6 +28,7 @@ _PLAIN, _SNAPPY = 0, 1
 _MOST_SNAPPY_RATIO = 64
 _KIND = "checkpoint's index"
 # TensorFlow's own record of the objects whose variables these are.
+_CRC32C = 6 << 3 | 5
 _ENTRY = ("shard_id", "offset", "size", "dtype", "shape")
 _NOT_VARIABLES = ("_CHECKPOINTABLE_OBJECT_GRAPH",)
 
@@ -126,6 +127,36 @@ def read_checkpoint(prefix: str) -> Optional[Checkpoint]:
                 shapes[encoded] = tuple(length for (length,) in dims)
             tensors.append(_tensor(name, dtype, shapes[encoded], size))
     return Checkpoint(tuple(tensors), shards, _damage(prefix, shards, ends))
+
+
+def checksums(prefix: str) -> Dict[str, bytes]:
+    """The checksum of each tensor's content, by its name; nothing where there is no index.
+
+    Args:
+        prefix: as for `read_checkpoint`.
+
+    Raises:
+        FormatError: the index is damaged or cannot be read.
+    """
+    path = f"{prefix}.index"
+    if not os.path.lexists(path):
+        return {}
+    with file_content(path) as content:
+        return {
+            key.decode("utf-8", "replace"): _checksum(EncodedSource(value, path, _KIND))
+            for key, value in _Table(content, path).entries()
+            if key and key.decode("utf-8", "replace") not in _NOT_VARIABLES
+        }
+
+
+def _checksum(entry: EncodedSource) -> bytes:
+    pos, end = 0, len(entry.data)
+    while pos < end:
+        key, length, pos = entry.key_and_length(pos, end)
+        if key == _CRC32C:
+            return bytes(entry.data[pos : pos + length])
+        pos += length
+    return b""
 
 
 def _tensor(name: str, number: int, shape: Tuple[int, ...], size: int) -> Tensor:

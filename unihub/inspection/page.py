@@ -21,6 +21,7 @@ from unihub.inspection.facts import (
 )
 from unihub.inspection.security import ADVICE, Finding
 from unihub.inspection.uses import Use
+from unihub.inspection.weights_map import weights_map
 from unihub.matrix.values import Status
 
 _MOST_VARIABLES = 1_000
@@ -42,13 +43,15 @@ background:none;color:inherit}
 .unihub tr,.unihub td,.unihub th{background:none;color:inherit;font-size:inherit}
 .unihub td,.unihub th{padding:.15em .8em .15em 0;vertical-align:baseline;border:0;
 overflow-wrap:anywhere;white-space:normal}
-.unihub th{font-weight:600;min-width:3em;max-width:14em}.unihub .uses th{min-width:11em}
+.unihub th{font-weight:600;min-width:3.6em;max-width:14em}.unihub .uses th{min-width:11em}
 .unihub code{font:.92em ui-monospace,monospace;background:none;color:inherit;padding:0;
 overflow-wrap:anywhere}
 .unihub pre{margin:.3em 0;padding:.4em .6em;font:.92em/1.45 ui-monospace,monospace;
 border-radius:4px;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;color:inherit;
 background:color-mix(in srgb,currentColor 8%,transparent)}
 .unihub summary{cursor:pointer;margin:.3em 0}
+.unihub .weights{width:100%;height:auto;display:block;margin:.5em 0}
+.unihub .weights text{font:11px system-ui,sans-serif;fill:currentColor;pointer-events:none}
 .unihub .grave{color:#dc3d43;font-weight:600}.unihub .medium{color:#a86500;font-weight:600}
 """
 # Thrice, to count for more than the rules that Jupyter has for tables and code.
@@ -138,7 +141,8 @@ def _graph_in_card(graph: MetaGraphInfo) -> str:
     lines = [plain.variables_line(graph), *plain.ops_lines(graph)]
     return (
         f"<details open><summary>MetaGraph with tags <code>{_text(list(graph.tags))}</code>"
-        f"</summary>{_callables(graph.callables)}{_signatures(graph.signatures)}{_paragraphs(lines)}</details>"
+        f"</summary>{_callables(graph.callables)}{_signatures(graph.signatures)}{_paragraphs(lines)}"
+        f"{_map(graph, is_open=False)}</details>"
     )
 
 
@@ -153,16 +157,26 @@ def _graph_in_page(graph: MetaGraphInfo) -> str:
     ]
     return (
         f"<h2>MetaGraph with tags <code>{_text(list(graph.tags))}</code></h2>"
-        f"{_callables(graph.callables)}{_signatures(graph.signatures)}{_paragraphs(lines)}{_variables(graph)}"
+        f"{_callables(graph.callables)}{_signatures(graph.signatures)}{_paragraphs(lines)}"
+        f"{_map(graph, is_open=True)}{_variables(graph)}"
         f"<details><summary>All {len(graph.ops)} kinds of ops</summary>"
         f"<p><code>{_text(', '.join(graph.ops))}</code></p></details>"
     )
 
 
+def _map(graph: MetaGraphInfo, is_open: bool) -> str:
+    """The picture of the weights, where there are several to compare."""
+    picture = weights_map(graph.variables) if len(graph.variables) > 1 else ""
+    if not picture:
+        return ""
+    told = "Its weights by module; an area is its bytes, dashed what is not trained"
+    return f"<details{' open' if is_open else ''}><summary>{told}</summary>{picture}</details>"
+
+
 def _callables(callables: Iterable[CallableInfo], examples: bool = True) -> str:
     return "".join(
         f"<p><code>{_text(target)}</code></p>"
-        f"{_table(('takes', str(accepted)) for accepted in target.accepted)}"
+        f"{_table(('takes', text) for text in plain.accepted_lines(target))}"
         f"{_code(target.example) if examples and target.example else ''}"
         for target in callables
     )

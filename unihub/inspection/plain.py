@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Sequence, Tuple
 
 from unihub.errors import counted, printable, size
-from unihub.inspection.facts import MetaGraphInfo, ModelFacts, RemoteFacts
+from unihub.inspection.facts import CallableInfo, MetaGraphInfo, ModelFacts, RemoteFacts
 from unihub.inspection.security import ADVICE
 from unihub.inspection.structures import Fields, Listed, Spec, Unknown, show
 from unihub.inspection.uses import Use
@@ -18,6 +19,7 @@ USES = "What can be done with it"
 NEXT = "What the model is shows when it is downloaded:"
 
 _MOST_NAMES = 12
+_FLAG = re.compile(r"\b(\w+): (True|False)\b")
 _SHOWN_VALUES = (Fields, Listed, Spec, Unknown)
 
 # A heading, and what is below it; the text is indented by two for each level.
@@ -202,6 +204,26 @@ def names(found: Iterable[str]) -> str:
     return ", ".join(found[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def accepted_lines(target: CallableInfo) -> List[str]:
+    """What a callable takes, a line for each structure; those that differ in flags alone in one.
+
+    Functions are traced for each value of ``training``, and often once more by Keras.
+    """
+    values: Dict[str, Dict[Tuple[str, str], None]] = {}
+    for accepted in target.accepted:
+        text = str(accepted)
+        template = _FLAG.sub(r"\1: …", text)
+        values.setdefault(template, {}).update(dict.fromkeys(_FLAG.findall(text)))
+    return [_with_flags(template, list(found)) for template, found in values.items()]
+
+
+def _with_flags(template: str, found: Sequence[Tuple[str, str]]) -> str:
+    for name in dict(found):
+        choices = " or ".join(value for other, value in found if other == name)
+        template = template.replace(f"{name}: …", f"{name}: {choices}")
+    return template
+
+
 def total_bytes(variables: Iterable[Variable]) -> int:
     return sum(variable.bytes for variable in variables)
 
@@ -218,7 +240,7 @@ def _of_graph(graph: MetaGraphInfo, variables: bool) -> Iterator[Any]:
         )
     for target in graph.callables:
         example = [target.example] if target.example else []
-        yield f"call {target}", [f"takes {a}" for a in target.accepted] + example
+        yield f"call {target}", [f"takes {text}" for text in accepted_lines(target)] + example
     if graph.sub_objects:
         yield f"callable parts: {names(graph.sub_objects)}"
     named = [f"{v.name}: {variable_text(v)}" for v in graph.variables] if variables else []
