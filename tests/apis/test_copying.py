@@ -253,3 +253,26 @@ def test_a_module_is_refused():
         for way in (copy.deepcopy, pickle.dumps):
             with pytest.raises(LoadedNotCopied, match="Module object"):
                 way(module)
+
+
+@needs_tf2
+@pytest.mark.parametrize("fast", [True, False])
+def test_what_tensorflow_sets_for_itself_is_no_change(fast):
+    """Its names begin with "_"; a ``__call__`` of the user's own is a change."""
+    m = load("tf2_reusable", fast=fast)
+    m._tracked = 1
+    assert copy.deepcopy(m)(X).shape == (2, 2)
+    m.__call__ = lambda x: x
+    with pytest.raises(LoadedNotCopied, match="its attribute '__call__' was set"):
+        pickle.dumps(m)
+
+
+@needs_tf2
+@pytest.mark.parametrize("fast", [True, False])
+def test_parts_are_not_copied_alone(fast):
+    m = load("tf2_sub_objects", fast=fast)
+    for part in (m.encoder, m.decoder):
+        assert copy.copy(part) is not part
+        for way in (pickle.dumps, copy.deepcopy):
+            with pytest.raises(LoadedNotCopied, match="a part of a loaded model"):
+                way(part)

@@ -241,3 +241,34 @@ def test_the_full_object_is_as_tensorflow_loads_it(tmp_path):
     again = tf.saved_model.load(path("tf2_reusable"))
     with pytest.raises(ValueError, match="Could not find matching"):
         again(X[:, :2])
+
+
+def test_parts_explain_themselves_as_the_whole_does(load):
+    m = load("tf2_sub_objects")
+    for call, code in (
+        (lambda: m.encoder(X[:, :2]), "wrong-input-shape"),
+        (lambda: m.encoder(), "wrong-arguments"),
+        (lambda: m.decoder("hello"), "wrong-input-dtype"),
+    ):
+        with pytest.raises((ValueError, TypeError)) as refused:
+            call()
+        error = refused.value
+        assert (error.code, len(str(error).splitlines())) == (code, 3)
+        outputs = eval(error.do, {"m": m, "tf": tf, "x": X[:, :2]})
+        assert outputs.shape[0] == 1
+    assert m.encoder(X.astype(np.float64)).dtype == tf.float32
+
+
+def test_functions_explain_themselves(load, tmp_path):
+    obj = tf.Module()
+    obj.half = tf.function(lambda x: x / 2.0, input_signature=[tf.TensorSpec([None])])
+    tf.saved_model.save(obj, str(tmp_path / "m"))
+    m = unihub.load(str(tmp_path / "m"), fast=False)
+    with pytest.raises((ValueError, TypeError)) as refused:
+        m.half([["a"]])
+    assert refused.value.do.startswith("m.half(")
+    # In a function, too, and where it is saved again.
+    assert tf.function(lambda x: m.half(x))(tf.ones([2])).shape == (2,)
+    tf.saved_model.save(m, str(tmp_path / "again"))
+    again = tf.compat.v1.saved_model.load_v2(str(tmp_path / "again"))
+    assert again.half(tf.ones([2])).shape == (2,)

@@ -143,15 +143,20 @@ def _delete(loaded: Any, origin: Optional[Origin], name: str) -> None:
 def note_edit(origin: Optional[Origin], name: str) -> None:
     """Keeps in mind that an attribute of what was loaded was set or deleted."""
     # Those of TensorFlow itself begin so.
-    if origin is not None and not name.startswith("_"):
+    if origin is not None and (not name.startswith("_") or name == "__call__"):
         origin.edited.append(name)
 
 
-# Of a class that TensorFlow makes for a loaded object.
+def _refuse_part(part: Any, handle: str, protocol: Any = None) -> NoReturn:
+    raise refused_part(part, handle, None)
+
+
+# Of a class that TensorFlow makes for a loaded object; and of a part of one.
 METHODS: Mapping[str, Callable[..., Any]] = {
     "__copy__": shallow,
     "__deepcopy__": deep,
     "__reduce_ex__": reduced,
     "__setattr__": _set,
     "__delattr__": _delete,
+    "part": _refuse_part,
 }

@@ -23,6 +23,15 @@ _OLD = ("0.", "1.0", "1.1.")
 _ENDS_EARLY = "Read less bytes than requested"
 
 
+class OptionsNotSupported(UnihubError, NotImplementedError):
+    """LoadOptions are newer than the running TensorFlow."""
+
+    code = "options-not-supported"
+    what = "options= was given, and TensorFlow {version} does not know it."
+    why = "tf.saved_model.LoadOptions came with TensorFlow 2.3."
+    do = "unihub.load({handle!r})"
+
+
 class LoadFailed(UnihubError, RuntimeError, ValueError, OSError):
     """TensorFlow could not load what is otherwise a well-formed model."""
 

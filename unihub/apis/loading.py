@@ -8,6 +8,7 @@ from typing import Any, Callable, Iterator, Optional
 
 import tensorflow as tf
 
+from unihub.apis.parts import OWN_CLASS, copy_as_loaded, explain_calls, show_as_loaded
 from unihub.apis.request import Origin, Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.errors import NotEvident, UnihubError
@@ -23,18 +24,6 @@ from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix.values import Format, Runtime
 from unihub.runtime import current_runtime
 
-# TensorFlow makes a class of this name for each object that it loads.
-_OWN_CLASS = "_UserObject"
-
-
-class OptionsNotSupported(UnihubError, NotImplementedError):
-    """LoadOptions are newer than the running TensorFlow."""
-
-    code = "options-not-supported"
-    what = "options= was given, and TensorFlow {version} does not know it."
-    why = "tf.saved_model.LoadOptions came with TensorFlow 2.3."
-    do = "unihub.load({handle!r})"
-
 
 def load_saved_model(request: Request) -> Any:
     """Serves a cell of the matrix by `tf.saved_model.load`.
@@ -44,7 +33,7 @@ def load_saved_model(request: Request) -> Any:
         asked for; else the same object made callable through the signature.
     """
     which = (request.handle, request.model, request.meta_graph, request.options)
-    load_full = functools.partial(load_meta_graph, *which, origin=request.origin)
+    load_full = functools.partial(_with_parts, *which, origin=request.origin)
     if request.fast and request.fine_tuning:
         tuned = load_frozen(request, for_layer=False)
         if tuned is not None:
@@ -64,7 +53,6 @@ def load_saved_model(request: Request) -> Any:
     if request.signature is None and selection.is_callable(request.meta_graph):
         names = list(request.meta_graph.signatures)
         selection.choose_output(None, request.handle, request.output_key, request.as_dict, names)
-        _explain_own_call(loaded, request.handle)
         return loaded
     from unihub.apis.proxy import CallableObject
 
@@ -91,7 +79,8 @@ def load_frozen(request: Request, for_layer: bool = True) -> Optional[Any]:
     from unihub.apis.lean import frozen
 
     refuse_escaping_assets(handle, model)
-    load_full = functools.partial(load_meta_graph, handle, model, graph, request.options)
+    load = load_meta_graph if for_layer else _with_parts
+    load_full = functools.partial(load, handle, model, graph, request.options)
     with explained(handle, graph, model):
         kind = frozen.FrozenObject if for_layer else frozen.TrainedObject
         return frozen.load(request, load_full, kind)
@@ -132,6 +121,8 @@ def load_meta_graph(
     keywords = {}
     if options is not None:
         if not hasattr(tf.saved_model, "LoadOptions"):
+            from unihub.apis.failures import OptionsNotSupported
+
             raise OptionsNotSupported(version=tf.__version__, handle=handle)
         keywords["options"] = options
     with saved_model_file(model.path) as file, explained(handle, meta_graph, model):
@@ -155,15 +146,22 @@ def load_meta_graph(
         _check_dtypes(handle, model, meta_graph, signature, loaded)
     # tensorflow_hub's KerasLayer reads this mark on objects passed to it.
     loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
-    if type(loaded).__name__ == _OWN_CLASS:
-        _copy_as_loaded(type(loaded), origin)
-        setattr(type(loaded), "__repr__", functools.partialmethod(_shown, handle))  # noqa: B010
+    if type(loaded).__name__ == OWN_CLASS:
+        copy_as_loaded(type(loaded), origin)
+        show_as_loaded(type(loaded), handle)
     keep_while_traced(loaded)
     if current_runtime() is not Runtime.TF2:
         from unihub.apis.graph_mode import check_weights, offer_initializers
 
         check_weights(handle, model.path)
         offer_initializers(handle, loaded)
+    return loaded
+
+
+def _with_parts(handle: str, *which: Any, **keywords: Any) -> Any:
+    """A loaded object that is called by whoever loads it, and so says what it refuses."""
+    loaded = load_meta_graph(handle, *which, **keywords)
+    explain_calls(loaded, handle)
     return loaded
 
 
@@ -224,46 +222,6 @@ def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:
     _check_dtypes(request.handle, request.model, request.meta_graph, signature.name, loaded)
     function = loaded.signatures[signature.name]
     return SignatureFunction(function, signature, request.handle, output_key)
-
-
-def _explain_own_call(loaded: Any, handle: str) -> None:
-    """Has a loaded object say why it refuses arguments; all else of it stays as it was.
-
-    TensorFlow makes a class for each object that it loads, and gives it a ``__call__`` that
-    calls the object's attribute of that name. This puts another in the place of the former.
-    """
-    kind = type(loaded)
-    if kind.__name__ != _OWN_CLASS or "__call__" not in vars(kind):
-        return
-
-    @functools.wraps(vars(kind)["__call__"])
-    def __call__(instance: Any, *args: Any, **kwargs: Any) -> Any:
-        # Who only loads needs none of it.
-        from unihub.apis.own_call import call_explained
-
-        return call_explained(instance.__call__, args, kwargs, handle)
-
-    # AutoGraph leaves alone what bears this mark.
-    __call__.autograph_info__ = {}  # type: ignore[attr-defined]
-    kind.__call__ = __call__
-
-
-def _copy_as_loaded(kind: type, origin: Optional[Origin]) -> None:
-    """Has objects of a class that TensorFlow made for a loaded one copied as `copying` says."""
-    for name in ("__copy__", "__deepcopy__", "__reduce_ex__", "__setattr__", "__delattr__"):
-        setattr(kind, name, functools.partialmethod(_by_copying, name, origin))
-
-
-def _shown(loaded: Any, handle: str) -> str:
-    from unihub.apis.shown import shown_model
-
-    return shown_model(loaded, handle)
-
-
-def _by_copying(loaded: Any, name: str, *args: Any) -> Any:
-    from unihub.apis import copying
-
-    return copying.METHODS[name](loaded, *args)
 
 
 def _check_dtypes(

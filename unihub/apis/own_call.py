@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Mapping, Optional, Sequence
 
 # What TensorFlow raises for arguments that no trace takes.
 # 1.15 asks what is no tensor for its shape, and asserts that all arguments are there.
@@ -10,9 +10,14 @@ _REFUSALS = (ValueError, TypeError, AttributeError, AssertionError)
 
 
 def call_explained(
-    function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], handle: str
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    handle: str,
+    name: str = "m",
+    told_by: Optional[Callable[..., Any]] = None,
 ) -> Any:
-    """Calls a model's own ``__call__``, and says why when TensorFlow refuses the arguments.
+    """Calls a model or a part of it, and says why when TensorFlow refuses the arguments.
 
     Floating-point inputs of another precision than the one that was traced are cast then,
     as a KerasLayer does. A call that TensorFlow takes costs nothing more.
@@ -21,6 +26,8 @@ def call_explained(
         function: what TensorFlow has for it.
         args, kwargs: of the call.
         handle: of the model.
+        name: of what is called, in a line to paste.
+        told_by: what tells what the function takes; the function itself by default.
 
     Raises:
         WrongInputs: when the arguments are the reason.
@@ -32,10 +39,14 @@ def call_explained(
         from unihub.apis.input_lines import Call
         from unihub.apis.refused import cast, why_refused
 
-        fitted = cast(function, args, kwargs)
+        takes = told_by or function
+        fitted = cast(takes, args, kwargs)
         if fitted is None:
-            call = Call(handle, layer=f"unihub.KerasLayer({handle!r})")
-            found = why_refused(function, args, kwargs, call)
+            path = name[len("m.") :]
+            model = f"{path} of {handle}" if path else handle
+            loaded = f"unihub.load({handle!r}).{path}" if path else repr(handle)
+            call = Call(model, name, layer=f"unihub.KerasLayer({loaded})")
+            found = why_refused(takes, args, kwargs, call)
             if found is None:
                 raise
             # TensorFlow lists every trace, and the values of all that was given.

@@ -39,12 +39,15 @@ class CallableObject(wrapt.ObjectProxy):  # type: ignore[misc]
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if not name.startswith("_"):
+        if not name.startswith("_self_"):
             from unihub.apis import copying
 
             copying.note_edit(self._self_origin, name)
 
     # Few are copied.
+    def __copy__(self) -> Any:
+        return CallableObject(self.__wrapped__, self._self_call, self._self_origin)
+
     def __deepcopy__(self, memo: Any) -> Any:
         from unihub.apis import copying
 
@@ -65,16 +68,6 @@ class CallableObject(wrapt.ObjectProxy):  # type: ignore[misc]
         return shown_model(self.__wrapped__, call._handle, signature.name)
 
     def _repr_html_(self) -> Optional[str]:
-        # None stands for the plain text.
         from unihub.inspection import loaded
 
-        call: Any = self._self_call
-        error = getattr(call, "_error", None)
-        if error is not None:
-            handle = error.facts["handle"]
-            return loaded.card(handle, "load", all_signatures=True, note=error.why)
-        signature = getattr(call, "_signature", None)
-        if signature is not None:
-            return loaded.card(call._handle, "load", signature=signature.name)
-        show = getattr(self.__wrapped__, "_repr_html_", None)
-        return show() if show is not None else None
+        return loaded.card_of_proxy(self.__wrapped__, self._self_call)

@@ -151,7 +151,8 @@ class _Refusal:
             problem = f"{name}={_shown(self.given.get(name))} was not traced"
             accepted = " or ".join(dict.fromkeys(traced)) or str(self._parameters)
             return self._wrong(problem, accepted, name, nest)
-        inputs = {one: nest for one, nest in trace.items() if _is_input(nest)}
+        left_out = [one for one in self._parameters.defaults if one not in self._explicit]
+        inputs = {k: part for k, part in trace.items() if _is_input(part) and k not in left_out}
         call, given = self._call, self.given[name]
         if len(inputs) > 1:
             call, nest = replace(call, by_keyword=True), inputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Iterable, Optional
+from typing import Any, Iterable, Optional
 
 from unihub.errors import UnihubError
 from unihub.handles.parsing import shown
@@ -72,3 +72,20 @@ def _meta_graph(info: ModelFacts, tags: Tags) -> MetaGraphInfo:
     wanted = None if tags is None else set(tags)
     same = [graph for graph in info.meta_graphs if wanted in (None, set(graph.tags))]
     return (same or list(info.meta_graphs))[0]
+
+
+def card_of_proxy(wrapped: Any, call: Any) -> Optional[str]:
+    """The card of an object that is called otherwise; None stands for the plain text.
+
+    Args:
+        wrapped: the object.
+        call: a function of a signature, or what says why there is none.
+    """
+    error = getattr(call, "_error", None)
+    if error is not None:
+        return card(error.facts["handle"], "load", all_signatures=True, note=error.why)
+    signature = getattr(call, "_signature", None)
+    if signature is not None:
+        return card(call._handle, "load", signature=signature.name)
+    show = getattr(wrapped, "_repr_html_", None)
+    return show() if show is not None else None

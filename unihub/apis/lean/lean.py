@@ -306,9 +306,9 @@ class LeanObject(Lean):
         return object.__getattribute__(self, "_lean_model").full()
 
     def _lean_changed(self, name: str) -> None:
-        origin = self._lean_model.origin
-        if origin is not None:
-            origin.edited.append(name)
+        from unihub.apis import copying
+
+        copying.note_edit(self._lean_model.origin, name)
         if name == _SIGNATURES:
             object.__setattr__(self, "_lean_signatures", None)
 
