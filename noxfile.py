@@ -238,7 +238,8 @@ def docs(session: nox.Session) -> None:
     session.run(*run, env=QUIET)
     if session.python == "3.12":
         session.run(*run, env={**QUIET, "TF_USE_LEGACY_KERAS": "1"})
-        session.install("mkdocs-material", "mkdocstrings[python]")
+        # ruff breaks the lines of signatures.
+        session.install("mkdocs-material", "mkdocstrings[python]", "ruff")
         session.run("mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})
         session.run("python", "docs/building/links.py", "build/site")
         session.install(f"{ROOT}[predict,beam,spark,ray]")

@@ -186,13 +186,16 @@ def layers() -> List[List[Tuple[str, str]]]:
     ]
 
 
+def _with_code(text: str) -> str:
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+
+
 def draw_layers() -> str:
     """The layers as boxes, one above the other."""
     rows = []
     for row in layers():
         boxes = "".join(
-            f"<div><b>{html.escape(name)}</b><span>{html.escape(purpose)}</span></div>"
-            for name, purpose in row
+            f"<div><b>{name}</b><span>{_with_code(purpose)}</span></div>" for name, purpose in row
         )
         rows.append(f'<div class="layer">{boxes}</div>')
     return f'<div class="layers" role="img" aria-label="The layers">\n{"".join(rows)}\n</div>\n'

@@ -54,9 +54,9 @@ def load(
 ) -> Any:
     """Loads any TensorFlow Hub model the way that suits this TensorFlow.
 
-    Reads the model's format, looks up the cell of the compatibility matrix for
-    it, the running TensorFlow and ``op``, and serves it by that cell's API:
-    hub.Module, tf.saved_model.load or a KerasLayer. A superset of
+    Reads the model's format, looks up what the compatibility matrix says of it
+    for the running TensorFlow and ``op``, and serves it by the API that is named
+    there: hub.Module, tf.saved_model.load or a KerasLayer. A superset of
     ``tensorflow_hub.load(handle, tags, options)``.
 
     Args:
@@ -66,11 +66,11 @@ def load(
             else none, "serve", or the only one.
         options: a tf.saved_model.LoadOptions, for the APIs that take it.
         op: "inference" or "fine_tuning".
-        api: "module", "load" or "keras", to pin one of the cell's APIs.
+        api: "module", "load" or "keras", to pin one of the APIs that are named there.
         signature: name of the signature to call; by default the model's own
             ``__call__``, else "default", "serving_default" or the only one.
-        output_key: name of the one output to return; by default a sole output
-            or the one called "default" is returned by itself.
+        output_key: name of the one output to return; by default the only
+            output, or the one called "default", is returned by itself.
         as_dict: True to return all outputs as a dict.
         training: False to fine-tune a TF1 format without its train graph (to
             evaluate); TF2 SavedModels take it on each call instead.

@@ -33,7 +33,7 @@ def support(
     runtime: Union[str, Runtime, None] = None,
     operation: Union[str, Operation] = Operation.INFERENCE,
 ) -> Cell:
-    """One cell of the matrix: what it offers, or why it is refused.
+    """One cell of the matrix, a format in a TensorFlow: what it offers, or why it is refused.
 
     Args:
         format: "tf1_hub", "tf2_saved_model" or "tf1_saved_model".
