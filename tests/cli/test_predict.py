@@ -11,6 +11,7 @@ from conftest import MODELS
 from golden import check_golden
 
 from unihub.cli.commands import main
+from unihub.cli.predict import predict
 from unihub.engines.packages import PackageNeeded, pyarrow
 
 TEXT = str(MODELS / "tf1_saved_model_table")
@@ -53,3 +54,18 @@ def test_bad_rows_by_choice(tmp_path):
     with open(out) as file:
         assert file.read().splitlines()[2] == ","
     assert run(TEXT, "-", "-o", out, "--input", "words").exit_code == 2
+
+
+def test_an_engine_takes_what_is_behind_two_dashes(monkeypatch):
+    def options(*arguments):
+        return predict.make_context("predict", [TEXT, "x.csv", "-o", "out.csv", *arguments]).params
+
+    given = options("--engine", "spark", "--", "--master", "local[2]", "-q")
+    assert (given["options"], given["quiet"]) == (("--master", "local[2]", "-q"), False)
+    given = options("-q", "--", "-of-a-strange-name.csv")
+    assert given["inputs"] == ("x.csv", "-of-a-strange-name.csv")
+    pytest.importorskip("pyarrow")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "unihub.engines.ray", raising=False)
+    result = run(TEXT, "x.csv", "-o", "out.csv", "--engine", "ray")
+    assert (result.exit_code, 'pip install "unihub[ray]"' in result.output) == (1, True)

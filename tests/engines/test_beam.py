@@ -23,6 +23,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 from conftest import MODELS, ROOT
 from engines.columns import answers, png
+from engines.killing import check_job
 from golden import check_golden
 
 import unihub
@@ -74,6 +75,12 @@ def test_rows_of_two_worker_processes(tmp_path, monkeypatch):
     found = dict(map(ast.literal_eval, lines))
     assert (len(lines), sorted(found)) == (100, list(range(100)))
     np.testing.assert_allclose([found[i] for i in range(100)], expected(), atol=1e-3)
+
+
+def test_a_job_whose_worker_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests")]))
+    monkeypatch.chdir(tmp_path)
+    check_job("beam", ["--direct_running_mode=multi_processing", "--direct_num_workers=2"])
 
 
 @pytest.mark.parametrize("large", [{}, {"large_model": True}, {"model_copies": 2}])

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from glob import glob
 from importlib.util import find_spec
 
 import numpy as np
@@ -21,6 +22,7 @@ if find_spec("pyarrow") is None:
 from engines.columns import answers, png
 
 import unihub
+from unihub.engines.alone import OutputBeingWritten
 from unihub.engines.errors import BadRow
 from unihub.engines.job import predict_files
 from unihub.engines.packages import pyarrow
@@ -136,7 +138,7 @@ def test_parts_that_are_done_are_not_done_again():
     with pytest.raises(BadRow) as bad:
         predict_files(unihub.Predictor(MODEL), ["x.jsonl"], "out.jsonl", part_rows=300)
     assert bad.value.facts["row"] == 1000
-    assert len(os.listdir("out.jsonl.parts")) == 3
+    assert len(glob("out.jsonl.parts/*.parquet")) == 3
     again = unihub.Predictor(MODEL, on_bad="null")
     # Other choices are another job.
     assert predict_files(again, ["x.jsonl"], "null.jsonl", part_rows=300).kept_rows == 0
@@ -160,7 +162,7 @@ def test_a_run_that_is_killed_loses_no_row_and_doubles_none():
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path}
     running = subprocess.Popen(command, env=environment)
-    while not (os.path.isdir("out.parquet.parts") and len(os.listdir("out.parquet.parts")) > 3):
+    while not (os.path.isdir("out.parquet.parts") and len(os.listdir("out.parquet.parts")) > 4):
         assert running.poll() is None
         time.sleep(0.01)
     running.send_signal(signal.SIGKILL)
@@ -181,7 +183,25 @@ def test_files_that_are_not_read_or_written():
     with pytest.raises(OutputNotWritable) as unwritten:
         predict_files(unihub.Predictor(MODEL), ["x.npy"], "out.doc")
     check_golden("output-not-writable", str(unwritten.value))
+    os.mkdir("folder.csv")
+    with pytest.raises(OutputNotWritable, match="a folder of that name"):
+        predict_files(unihub.Predictor(MODEL), ["x.npy"], "folder.csv")
+    with pytest.raises(OutputNotWritable, match="holds one array"):
+        predict_files(unihub.Predictor(MODEL), ["x.parquet"], "out.npy", keep=["id"])
+    assert not os.path.exists("out.npy.parts")
     with open("bad.jsonl", "w") as file:
         file.write("{\n")
     with pytest.raises(InputNotReadable, match="as jsonl"):
         predict_files(unihub.Predictor(MODEL), ["bad.jsonl"], "out.jsonl")
+
+
+def test_two_at_once_do_not_take_parts_from_each_other():
+    write_inputs()
+
+    def other(rows, is_kept):
+        with pytest.raises(OutputBeingWritten) as busy:
+            predict_files(unihub.Predictor(MODEL), ["x.npy"], "out.npy")
+        check_golden("output-being-written", str(busy.value), folder=os.getcwd())
+
+    predict_files(unihub.Predictor(MODEL), ["x.npy"], "out.npy", told=other)
+    assert len(np.load("out.npy")) == 1000

@@ -14,6 +14,7 @@ if find_spec("ray") is None:
 import pyarrow
 import ray
 from conftest import MODELS, ROOT
+from engines.killing import check_job, killing
 from ray.cluster_utils import Cluster
 
 import unihub
@@ -44,9 +45,16 @@ def dataset():
 
 
 @pytest.mark.usefixtures("cluster")
-def test_rows_by_actors():
+def test_a_job_whose_worker_is_killed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_job("ray")
+
+
+@pytest.mark.usefixtures("cluster")
+def test_rows_by_actors_one_of_which_is_killed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     expected = unihub.Predictor(MODEL)({"x": X})["output_0"]
-    predictor = unihub.Predictor(MODEL, batch_size=16)
+    predictor = killing()
     results = (
         dataset()
         .repartition(4)
@@ -59,6 +67,7 @@ def test_rows_by_actors():
         )
     )
     rows = results.take_all()
+    assert (tmp_path / "killed").exists()
     assert sorted(row["id"] for row in rows) == list(range(200))
     found = {row["id"]: row["output_0"] for row in rows}
     np.testing.assert_allclose([found[i] for i in range(200)], expected, rtol=1e-4, atol=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 from importlib.util import find_spec
 
@@ -19,12 +20,15 @@ import pandas
 import pyspark
 from conftest import MODELS, ROOT
 from engines.columns import answers, png
+from engines.killing import Broken, check_job
 from golden import check_golden
 from pyspark.sql import SparkSession
 
 import unihub
 from unihub.engines.errors import OutputTypeUnknown, WrongColumnCount
+from unihub.engines.job import predict_files
 from unihub.engines.spark import predict_udf, spark_type
+from unihub.engines.spread import EngineFailed
 from unihub.formats.model import TensorInfo
 
 MODEL = str(MODELS / "tf2_reusable")
@@ -50,13 +54,40 @@ def spark():
     session.stop()
 
 
-def test_arrays_of_rows_in_the_order_that_they_have(spark):
+@pytest.mark.usefixtures("spark")
+def test_a_job_whose_worker_is_killed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    check_job("spark")
+
+
+@pytest.mark.usefixtures("spark")
+def test_an_engine_that_gives_up(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    with pytest.raises(EngineFailed) as failed:
+        predict_files(Broken(MODEL), ["x.npy"], "out.npy", engine="spark")
+    check_golden("engine-failed", str(failed.value))
+
+
+def test_rows_of_workers_one_of_which_is_killed(spark, tmp_path):
+    mark = str(tmp_path / "killed")
+
+    def kill_once(batches):
+        for place, batch in enumerate(batches):
+            if place and not os.path.exists(mark):
+                with open(mark, "w"):
+                    os.kill(os.getpid(), signal.SIGKILL)
+            yield batch
+
     expected = unihub.Predictor(MODEL)({"x": X})["output_0"]
     frame = spark.createDataFrame(
         [(i, x) for i, x in enumerate(X.tolist())], "id long, x array<float>"
     )
     predict = predict_udf(MODEL, batch_size=16)
-    rows = frame.repartition(4).withColumn("y", predict("x")).collect()
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "20")
+    frame = frame.repartition(4).mapInPandas(kill_once, frame.schema)
+    rows = frame.withColumn("y", predict("x")).collect()
+    assert os.path.exists(mark)
     assert sorted(row.id for row in rows) == list(range(200))
     found = {row.id: row.y for row in rows}
     np.testing.assert_allclose([found[i] for i in range(200)], expected, rtol=1e-4, atol=1e-5)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
 import click
 
@@ -12,6 +13,7 @@ from unihub.engines.job import Done, predict_files
 from unihub.engines.packages import pyarrow
 from unihub.engines.predictor import Predictor
 from unihub.engines.reading import KINDS, total_rows
+from unihub.engines.spread import ENGINES, engine_of
 from unihub.errors import counted
 
 if TYPE_CHECKING:
@@ -19,7 +21,21 @@ if TYPE_CHECKING:
     from typing import Literal
 
 
-@click.command()
+class _WithEngine(click.Command):
+    """Takes what stands behind ``--`` for the engine, where one is named."""
+
+    def parse_args(self, context: click.Context, arguments: List[str]) -> List[str]:
+        if "--" in arguments and any(one.startswith("--engine") for one in arguments):
+            place = arguments.index("--")
+            given = [(_ENGINE_OPTION, option) for option in arguments[place + 1 :]]
+            arguments = [*arguments[:place], *itertools.chain.from_iterable(given)]
+        return super().parse_args(context, arguments)
+
+
+_ENGINE_OPTION = "--engine-option"
+
+
+@click.command(cls=_WithEngine)
 @click.argument("handle")
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
@@ -41,6 +57,8 @@ if TYPE_CHECKING:
 @click.option("--resize", is_flag=True, help="Images to the size that the input has.")
 @click.option("--on-bad", type=click.Choice(["raise", "null"]), default="raise", show_default=True)
 @click.option("--sha256", help="Of the archive that the model comes in.")
+@click.option("--engine", type=click.Choice(ENGINES), help="Whose workers do it; by default here.")
+@click.option(_ENGINE_OPTION, "options", multiple=True, hidden=True)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 def predict(
     handle: str,
@@ -56,6 +74,8 @@ def predict(
     resize: bool,
     on_bad: Literal["raise", "null"],
     sha256: Optional[str],
+    engine: Optional[str],
+    options: Tuple[str, ...],
     quiet: bool,
 ) -> None:
     """Runs a model over the rows of files, and writes one file.
@@ -63,17 +83,21 @@ def predict(
     INPUT is a .csv, .jsonl, .txt, .parquet, .npy or .tfrecord, a folder of images, or - for
     JSON lines from standard input. Columns go into the inputs of the same name, the only
     column into the only input. What was done when a run is broken off is kept, and the same
-    command goes on there.
+    command goes on there. An engine takes its own options behind --: those of a pipeline, of
+    spark-submit, or of ray.init.
 
     \b
     Examples:
       unihub predict path/to/text_embedding reviews.csv -o vectors.parquet --keep id
       unihub predict path/to/classifier photos/ -o labels.jsonl --resize --on-bad null
+      unihub predict path/to/model rows.parquet -o out.parquet --engine ray -- --num-cpus 4
 
     Exits with 1 when a row is bad, for --on-bad raise.
     """
     # Before a model is fetched.
     pyarrow()
+    if engine is not None:
+        engine_of(engine)
     predictor = Predictor(
         handle,
         signature=signature,
@@ -86,13 +110,22 @@ def predict(
     )
     if not quiet:
         _say_chosen(predictor)
-    # The rate is that of the rows alone.
-    predictor.load()
+    if engine is None:
+        # The rate is that of the rows alone.
+        predictor.load()
     started = time.monotonic()
     total = None if quiet or input_format else total_rows(inputs)
     with _Progress(total, quiet) as told:
         done = predict_files(
-            predictor, inputs, out, kind=input_format, keep=keep, part_rows=part_rows, told=told
+            predictor,
+            inputs,
+            out,
+            kind=input_format,
+            keep=keep,
+            part_rows=part_rows,
+            told=told,
+            engine=engine,
+            options=options,
         )
     if not quiet:
         _say_done(done, time.monotonic() - started)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -10,9 +17,12 @@ from unihub.engines.elements import columns_of_elements, rows_of_results
 from unihub.engines.errors import NoInferenceArguments
 from unihub.engines.packages import needed
 from unihub.engines.predictor import Predictor
+from unihub.engines.tasks import Task, do
 
 with needed("apache_beam", extra="beam"):
+    import apache_beam as beam
     from apache_beam.ml.inference import base
+    from apache_beam.options.pipeline_options import PipelineOptions
 
 # Beam cuts the batches: what it gives is called with at once.
 _ANY_SIZE = 1 << 20
@@ -110,3 +120,85 @@ def _bytes_of(element: Any) -> int:
     if isinstance(element, (str, bytes)):
         return len(element)
     return int(np.asarray(element).nbytes)
+
+
+# Without a runner named: the direct one, with a worker process for each core.
+_HERE = ("--direct_running_mode=multi_processing", "--direct_num_workers=0")
+# How a pipeline's process ends when a worker has died, and how often it may without a part done.
+_WORKER_DIED, _MOST_DEATHS = 86, 4
+_LONGEST_REASON = 8000
+
+
+def run_tasks(tasks: Sequence[Task], options: Sequence[str]) -> None:
+    """Has tasks done by the workers of a pipeline.
+
+    Runners of clusters give a task once more when a worker dies. The direct runner waits for
+    it for ever: so the pipeline has a process of its own, which ends then, and another one
+    does what is left.
+
+    Args:
+        tasks: to do.
+        options: of the pipeline and its runner.
+
+    Raises:
+        RuntimeError: the pipeline failed, or its workers died again and again.
+    """
+    left, deaths = list(tasks), 0
+    while left:
+        ended, reason = _in_a_process(left, options or _HERE)
+        if ended == 0:
+            return
+        still = [task for task in left if not os.path.exists(task.file)]
+        deaths = deaths + 1 if len(still) == len(left) else 0
+        if ended != _WORKER_DIED or deaths == _MOST_DEATHS:
+            raise RuntimeError(reason or f"the process of the pipeline ended with {ended}")
+        left = still
+
+
+def _in_a_process(tasks: Sequence[Task], options: Sequence[str]) -> Tuple[int, str]:
+    """How the process of a pipeline ended, and what it said."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    arguments = (tasks, options, os.getpid(), sender)
+    process = context.Process(target=_run_pipeline, args=arguments)
+    process.start()
+    sender.close()
+    reason = ""
+    try:
+        with contextlib.suppress(EOFError):
+            reason = receiver.recv()
+        process.join()
+    finally:
+        # Its workers, which it leaves when it ends early.
+        with contextlib.suppress(OSError, AttributeError):
+            os.killpg(int(process.pid or 0), signal.SIGKILL)
+        process.kill()
+        process.join()
+    return process.exitcode or 0, reason
+
+
+def _run_pipeline(tasks: Sequence[Task], options: Sequence[str], parent: int, sender: Any) -> None:
+    # A group of its own: interrupts are the parent's, and all of it can be killed.
+    with contextlib.suppress(AttributeError):
+        os.setpgrp()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.excepthook = _end_with_worker
+    try:
+        with beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
+            _ = pipeline | beam.Create(list(tasks)) | beam.Reshuffle() | beam.Map(do)
+    # What a runner raises, the parent says.
+    except Exception as error:
+        sender.send(str(error)[-_LONGEST_REASON:])
+        sys.exit(1)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    os.killpg(0, signal.SIGKILL)
+
+
+def _end_with_worker(raised: Any) -> None:
+    """Ends the process when the thread that waits for a worker says that it has died."""
+    if "Worker subprocess exited" in str(raised.exc_value):
+        os._exit(_WORKER_DIED)

@@ -6,14 +6,15 @@ import hashlib
 import os
 import pickle
 import shutil
-import tempfile
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
-from unihub.engines import reading, writing
-from unihub.engines.frames import arrow_column
+from unihub.engines import reading, spread, tasks, writing
+from unihub.engines.alone import alone
 from unihub.engines.packages import pyarrow
 from unihub.engines.predictor import Predictor
+from unihub.engines.tasks import Task
+from unihub.errors import UnihubError
 
 Told = Callable[[int, bool], None]
 
@@ -25,7 +26,7 @@ class Done:
     Attributes:
         path: of the file that was written.
         rows: in it.
-        bad_rows: of them null, as far as this run has read them.
+        bad_rows: of them null.
         kept_rows: that an earlier run had done.
     """
 
@@ -44,11 +45,14 @@ def predict_files(
     keep: Sequence[str] = (),
     part_rows: int = 4096,
     told: Optional[Told] = None,
+    engine: Optional[str] = None,
+    options: Sequence[str] = (),
 ) -> Done:
     """Predicts the rows of files, and writes one file when all is done.
 
     What is done is in a folder beside the output until then. A run that was broken off goes
-    on there: parts whose rows, model and choices are the same are not done again.
+    on there: parts whose rows, model and choices are the same are not done again, on whichever
+    engine they were done.
 
     Args:
         predictor: of the model.
@@ -56,65 +60,108 @@ def predict_files(
         output: path of the file to write; its name says what it is.
         kind: format of the inputs, where their names do not tell.
         keep: columns of the input that go to the output as well.
-        part_rows: the rows of a part.
+        part_rows: the most rows of a part.
         told: is called with the rows of each part, and whether they were done before.
+        engine: "beam", "spark" or "ray", whose workers do the parts; None for this process.
+            They need the folder of the output: on other machines under the same path.
+        options: of the engine, as its own tools take them.
 
     Raises:
         InputNotReadable, OutputNotWritable, PackageNeeded: as they say.
         BadRow: for a Predictor with ``on_bad="raise"``.
+        EngineFailed: the engine gave up.
     """
     pyarrow()
-    writing.kind_of(output)
-    folder = f"{output}.parts"
-    os.makedirs(folder, exist_ok=True)
-    done: List[str] = []
-    rows = kept = 0
-    for place, (path, part) in enumerate(_parts(inputs, part_rows, kind)):
-        wanted = [reading.PATH] if not keep and reading.PATH in part.columns else list(keep)
-        reading.check_columns(list(part.columns), wanted, path)
-        file = os.path.join(folder, _name(place, part, predictor, wanted))
-        is_kept = os.path.exists(file)
-        if not is_kept:
-            _write(file, predictor, part, wanted, rows)
-        kept += part.rows if is_kept else 0
-        rows += part.rows
-        done.append(file)
-        if told is not None:
-            told(part.rows, is_kept)
-    if not done:
-        raise reading.InputNotReadable(path=inputs[0], reason="it has none.", remedy="ls -l")
-    writing.joined(done, output)
-    shutil.rmtree(folder, ignore_errors=True)
-    return Done(output, rows, predictor.bad_rows, kept)
+    writing.check(output, [*keep, *predictor.chosen.outputs])
+    if engine is not None:
+        spread.engine_of(engine)
+    with alone(f"{output}.parts", output) as folder:
+        job = _Job(predictor, folder, told or (lambda rows, is_kept: None))
+        # An array by itself has no place for paths.
+        job.keeps_paths = not keep and writing.kind_of(output) != "npy"
+        planned = job.planned(inputs, part_rows, kind, keep)
+        if engine is None:
+            for task, part in planned:
+                tasks.write(task, predictor, part.columns)
+                job.note(task)
+        else:
+            job.spread(planned, engine, options, output)
+        if not job.files:
+            raise reading.InputNotReadable(path=inputs[0], reason="it has none.", remedy="ls -l")
+        bad_rows = sum(map(_bad_rows_of, job.files))
+        writing.joined(job.files, output)
+        shutil.rmtree(folder, ignore_errors=True)
+    return Done(output, job.rows, bad_rows, job.kept_rows)
 
 
-def _parts(
-    inputs: Sequence[str], size: int, kind: Optional[str]
-) -> Iterator[Tuple[str, reading.Part]]:
-    for path in inputs:
-        for part in reading.parts(path, size, kind):
-            yield path, part
+class _Job:
+    """The parts of a job, and how far it is."""
+
+    def __init__(self, predictor: Predictor, folder: str, told: Told) -> None:
+        self.folder = folder
+        self.files: List[str] = []
+        self.rows = self.kept_rows = 0
+        self.keeps_paths = False
+        self._pickled = pickle.dumps(predictor, protocol=4)
+        self._choices = hashlib.sha256(pickle.dumps(predictor.__reduce__()[1][1:], protocol=4))
+        self._told = told
+        self._rows_of: Dict[Task, int] = {}
+
+    def planned(
+        self, inputs: Sequence[str], size: int, kind: Optional[str], keep: Sequence[str]
+    ) -> Iterator[Tuple[Task, reading.Part]]:
+        """The parts that are yet to be done; those that are kept are told."""
+        for path in inputs:
+            for part in reading.parts(path, size, kind):
+                is_path_kept = self.keeps_paths and reading.PATH in part.columns
+                wanted = [reading.PATH] if is_path_kept else keep
+                reading.check_columns(list(part.columns), wanted, path)
+                file = os.path.join(self.folder, self._name(part, wanted))
+                task = Task(self._pickled, file, tuple(wanted), self.rows)
+                self.files.append(file)
+                self.rows += part.rows
+                if os.path.exists(file):
+                    self.kept_rows += part.rows
+                    self._told(part.rows, True)
+                    continue
+                self._rows_of[task] = part.rows
+                yield task, part
+
+    def _name(self, part: reading.Part, keep: Sequence[str]) -> str:
+        """Of the file of a part: another one for other rows, another model, other choices."""
+        digest = self._choices.copy()
+        digest.update(f"{list(keep)}{part.digest}".encode())
+        return f"{len(self.files):06d}-{digest.hexdigest()[:24]}.parquet"
+
+    def note(self, task: Task) -> None:
+        """Tells of a part that is done."""
+        self._told(self._rows_of[task], False)
+
+    def spread(
+        self,
+        planned: Iterator[Tuple[Task, reading.Part]],
+        engine: str,
+        options: Sequence[str],
+        output: str,
+    ) -> None:
+        """Has the workers of an engine do the parts."""
+        for name in os.listdir(self.folder):
+            if name.endswith(tasks.ERROR):
+                os.unlink(os.path.join(self.folder, name))
+        waiting, unread = [], None
+        try:
+            for task, part in planned:
+                tasks.lay_rows(task, part.columns)
+                waiting.append(task)
+        except UnihubError as error:
+            # What can be read is done before it, as in one process.
+            unread = error
+        if waiting:
+            spread.run_all(engine, options, waiting, output, self.note)
+        if unread is not None:
+            raise unread
 
 
-def _name(place: int, part: reading.Part, predictor: Predictor, keep: Sequence[str]) -> str:
-    """Of the file of a part: another one for other rows, another model or other choices."""
-    choices = pickle.dumps(predictor.__reduce__()[1][1:], protocol=4)
-    digest = hashlib.sha256(choices)
-    digest.update(f"{list(keep)}{part.digest}".encode())
-    return f"{place:06d}-{digest.hexdigest()[:24]}.parquet"
-
-
-def _write(
-    file: str, predictor: Predictor, part: reading.Part, keep: Sequence[str], first: int
-) -> None:
-    arrow = pyarrow()
-    results = predictor.predict(part.columns, first_row=first)
-    columns: List[Any] = [part.columns[name] for name in keep]
-    arrays = [c if isinstance(c, arrow.ChunkedArray) else arrow.array(c) for c in columns]
-    arrays.extend(arrow_column(*result) for result in results.values())
-    table = arrow.table(arrays, names=[*keep, *results])
-    handle, working = tempfile.mkstemp(dir=os.path.dirname(file), suffix=".unfinished")
-    os.close(handle)
-    arrow.parquet.write_table(table, working)
-    # It is there whole, or not at all.
-    os.replace(working, file)
+def _bad_rows_of(file: str) -> int:
+    metadata = pyarrow().parquet.read_schema(file).metadata or {}
+    return int(metadata.get(tasks.BAD_ROWS, 0))

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Sequence, Union
+import json
+from typing import Any, Dict, Mapping, Sequence, Union
 
 import numpy as np
 
 from unihub.engines.packages import needed
 from unihub.engines.predictor import Predictor
+from unihub.engines.tasks import Task, do
 
 with needed("ray", extra="ray"):
-    import ray.data  # noqa: F401
+    import ray
+    import ray.data
+
+# A part whose worker dies so often is to blame itself; Spark says so after as many.
+_MOST_DEATHS = 4
 
 
 class BatchPredictor:
@@ -72,3 +78,65 @@ def _with_nulls(values: Any) -> Any:
     for row, value in enumerate(values.data):
         column[row] = None if nulls[row] else value
     return column
+
+
+def run_tasks(tasks: Sequence[Task], options: Sequence[str]) -> None:
+    """Has tasks done by actors, one for each CPU of the cluster.
+
+    An actor that dies is started again, and its task given once more.
+
+    Args:
+        tasks: to do.
+        options: arguments of `ray.init`, as ``--num-cpus 4``; values are JSON, or text.
+    """
+    is_own = not ray.is_initialized()
+    if is_own:
+        ray.init(**_arguments(options))
+    try:
+        number = min(len(tasks), max(1, int(ray.cluster_resources().get("CPU", 1))))
+        actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=_MOST_DEATHS)(_Worker)
+        free = [actor.remote() for _ in range(number)]
+        running: Dict[Any, Any] = {}
+        for task in tasks:
+            if not free:
+                free += _ended(running)
+            worker = free.pop()
+            running[worker.do.remote(task)] = worker
+        while running:
+            _ended(running)
+    finally:
+        if is_own:
+            ray.shutdown()
+
+
+class _Worker:
+    def do(self, task: Task) -> None:
+        do(task)
+
+
+def _ended(running: Dict[Any, Any]) -> Sequence[Any]:
+    """The workers that have nothing to do any more, when there is one."""
+    ready, _ = ray.wait(list(running))
+    ray.get(ready)
+    return [running.pop(one) for one in ready]
+
+
+def _arguments(options: Sequence[str]) -> Dict[str, Any]:
+    """What ``--name value``, ``--name=value`` and ``--name`` say as keyword arguments."""
+    found: Dict[str, Any] = {}
+    name = ""
+    for option in options:
+        if option.startswith("--"):
+            name, equals, value = option[2:].partition("=")
+            name = name.replace("-", "_")
+            found[name] = _value(value) if equals else True
+        else:
+            found[name] = _value(option)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 import uuid
-from typing import Any, Callable, Dict, Iterator, Tuple
+from typing import Any, Callable, Dict, Iterator, Sequence, Tuple
 
 import numpy as np
 
@@ -11,12 +14,14 @@ from unihub.engines.errors import OutputTypeUnknown, WrongColumnCount
 from unihub.engines.frames import Result
 from unihub.engines.packages import needed
 from unihub.engines.predictor import Predictor
+from unihub.engines.tasks import Task, do
 from unihub.formats.model import TensorInfo
 
 with needed("pyspark", extra="spark"):
     import pandas
     import pyspark.sql.types as types
     from pyspark.ml.model_cache import ModelCache
+    from pyspark.sql import SparkSession
     from pyspark.sql.functions import pandas_udf
 
 _KINDS: Dict[str, Any] = {
@@ -37,6 +42,9 @@ _KINDS: Dict[str, Any] = {
 }
 _WIDER = {"float16": "float32", "uint8": "int16", "uint16": "int32", "uint32": "int64"}
 _WIDER["uint64"] = "int64"
+# The cores of this machine, where a task whose worker dies is given three times more; and no
+# bar of Spark's own beside that of the rows.
+_HERE = ("--master", "local[*,4]", "--conf", "spark.ui.showConsoleProgress=false")
 
 
 def predict_udf(handle: Any, **options: Any) -> Any:
@@ -130,3 +138,26 @@ def _series(result: Result) -> Any:
         is_null = nulls is not None and nulls[row]
         column[row] = None if is_null else value.tolist() if values.ndim > 1 else value
     return pandas.Series(column, dtype=object)
+
+
+def run_tasks(tasks: Sequence[Task], options: Sequence[str]) -> None:
+    """Has tasks done by the Python workers of a cluster.
+
+    A task whose worker dies is given to another one, as often as spark.task.maxFailures says.
+
+    Args:
+        tasks: to do.
+        options: as for spark-submit; without a --master the cores of this machine.
+    """
+    is_own = SparkSession.getActiveSession() is None
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # Of what is given twice Spark takes the last.
+    os.environ["PYSPARK_SUBMIT_ARGS"] = " ".join(
+        map(shlex.quote, [*_HERE, *options, "pyspark-shell"])
+    )
+    session = SparkSession.builder.appName("unihub predict").getOrCreate()
+    try:
+        session.sparkContext.parallelize(tasks, len(tasks)).foreach(do)
+    finally:
+        if is_own:
+            session.stop()

@@ -11,7 +11,7 @@ import numpy as np
 
 from unihub.engines.frames import as_numpy
 from unihub.engines.packages import pyarrow
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, listed
 
 _AS_PARQUET = "unihub predict HANDLE INPUT -o results.parquet"
 
@@ -42,6 +42,24 @@ def kind_of(path: str) -> str:
     return kind
 
 
+def check(path: str, columns: Sequence[str]) -> None:
+    """Raises OutputNotWritable, before any row is predicted, where its file could not be."""
+    kind = kind_of(path)
+    if os.path.isdir(path):
+        better = os.path.join(path, f"results.{kind}")
+        raise OutputNotWritable(
+            path=path,
+            reason="there is a folder of that name.",
+            remedy=f"unihub predict HANDLE INPUT -o {better}",
+        )
+    if kind == "npy" and len(columns) != 1:
+        raise OutputNotWritable(
+            path=path,
+            reason=f"a .npy holds one array, and there are {listed(columns)}.",
+            remedy=f"unihub predict HANDLE INPUT -o {path} --output {columns[-1]}",
+        )
+
+
 def joined(parts: Sequence[str], path: str) -> None:
     """Writes the rows of parquet files to one file, in one step.
 
@@ -66,7 +84,8 @@ def _tables(parts: Sequence[str]) -> Iterator[Any]:
 
 def _to_parquet(parts: Sequence[str], path: str) -> None:
     arrow = pyarrow()
-    schema = arrow.unify_schemas([arrow.parquet.read_schema(part) for part in parts])
+    schemas = [arrow.parquet.read_schema(part).remove_metadata() for part in parts]
+    schema = arrow.unify_schemas(schemas)
     with arrow.parquet.ParquetWriter(path, schema) as writer:
         for table in _tables(parts):
             writer.write_table(table.select(schema.names).cast(schema))
@@ -92,10 +111,6 @@ def _to_csv(parts: Sequence[str], path: str) -> None:
 def _to_npy(parts: Sequence[str], path: str) -> None:
     arrays: List[Any] = []
     for table in _tables(parts):
-        if table.num_columns != 1:
-            reason = f"a .npy holds one array, and there are {table.schema.names}."
-            remedy = f"unihub predict HANDLE INPUT -o results.npy --output {table.schema.names[0]}"
-            raise OutputNotWritable(path=path, reason=reason, remedy=remedy)
         column = table.column(0)
         if column.null_count:
             reason = "a .npy holds no nulls, and some rows were bad."

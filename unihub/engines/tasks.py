@@ -1,0 +1,138 @@
+"""One part of a job, done in whichever process has it: this one, or a worker of an engine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import tempfile
+import threading
+from dataclasses import dataclass
+from typing import IO, Any, Dict, Iterator, Mapping, Optional, Sequence
+
+from unihub.engines.frames import arrow_column
+from unihub.engines.packages import pyarrow
+from unihub.engines.predictor import Predictor
+from unihub.errors import UnihubError
+
+# In the file of a part: how many of its rows were bad.
+BAD_ROWS = b"unihub.bad_rows"
+ROWS, ERROR, UNFINISHED = ".rows", ".error", ".unfinished"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker is given; small, whatever the rows are.
+
+    Attributes:
+        predictor: pickled.
+        file: to write; its rows are beside it, and what went wrong with them.
+        keep: columns of the rows that go to the file as well.
+        first: number of the first row, for errors.
+    """
+
+    predictor: bytes
+    file: str
+    keep: Sequence[str]
+    first: int
+
+
+def do(task: Task) -> None:
+    """Predicts the rows of a part, and writes its file; does nothing where it is there.
+
+    Engines give a task once more when they do not know how it ended. An error that the rows
+    are to blame for is written, and not raised: the next time would be no better.
+    """
+    if os.path.exists(task.file) or _is_too_late(task.file):
+        return
+    try:
+        write(task, _predictor(task.predictor), read_rows(task.file))
+    except UnihubError as error:
+        with whole(task.file + ERROR) as file:
+            pickle.dump(error, file)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(task.file + ROWS)
+
+
+def write(task: Task, predictor: Predictor, rows: Mapping[str, Any]) -> None:
+    """Predicts the rows of a part, and writes its file."""
+    arrow = pyarrow()
+    bad_before = predictor.bad_rows
+    results = predictor.predict(rows, first_row=task.first)
+    columns = [rows[name] for name in task.keep]
+    arrays = [c if isinstance(c, arrow.ChunkedArray) else arrow.array(c) for c in columns]
+    # Lists of a fixed size with a null among them can be written, and not read again.
+    arrays.extend(arrow_column(v, dtype, None, nulls) for v, dtype, _, nulls in results.values())
+    table = arrow.table(arrays, names=[*task.keep, *results])
+    bad = str(predictor.bad_rows - bad_before).encode()
+    with whole(task.file) as file:
+        arrow.parquet.write_table(table.replace_schema_metadata({BAD_ROWS: bad}), file)
+
+
+@contextlib.contextmanager
+def whole(path: str) -> Iterator[IO[bytes]]:
+    """A file to write, which is there whole afterwards, or not at all."""
+    handle, working = tempfile.mkstemp(dir=os.path.dirname(path), suffix=UNFINISHED)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.replace(working, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(working)
+        raise
+
+
+def lay_rows(task: Task, rows: Mapping[str, Any]) -> None:
+    """Lays the rows of a part where `do` finds them."""
+    arrow = pyarrow()
+    is_arrow = all(isinstance(column, arrow.ChunkedArray) for column in rows.values())
+    with whole(task.file + ROWS) as file:
+        if is_arrow:
+            # A pickle would hold the whole table that they are a slice of.
+            table = arrow.table(list(rows.values()), names=list(rows))
+            with arrow.ipc.new_stream(file, table.schema) as stream:
+                stream.write_table(table)
+        else:
+            pickle.dump(dict(rows), file, protocol=4)
+
+
+def read_rows(path: str) -> Mapping[str, Any]:
+    """What `lay_rows` has laid."""
+    with open(path + ROWS, "rb") as file:
+        if file.read(1) == b"\x80":
+            file.seek(0)
+            rows: Mapping[str, Any] = pickle.load(file)
+            return rows
+        file.seek(0)
+        table = pyarrow().ipc.open_stream(file).read_all()
+        return dict(zip(table.schema.names, table.columns))
+
+
+def first_error(folder: str) -> Optional[UnihubError]:
+    """The error of the first part that has one; later ones may not have been tried."""
+    errors = sorted(name for name in os.listdir(folder) if name.endswith(ERROR))
+    if not errors:
+        return None
+    with open(os.path.join(folder, errors[0]), "rb") as file:
+        error: UnihubError = pickle.load(file)
+    return error
+
+
+def _is_too_late(path: str) -> bool:
+    """Whether a part before it has failed."""
+    folder, own = os.path.split(path)
+    return any(name.endswith(ERROR) and name < own for name in os.listdir(folder))
+
+
+_lock = threading.Lock()
+_held: Dict[bytes, Predictor] = {}
+
+
+def _predictor(pickled: bytes) -> Predictor:
+    """The Predictor of this process, which loads its model once."""
+    with _lock:
+        if pickled not in _held:
+            _held.clear()
+            _held[pickled] = pickle.loads(pickled)
+        return _held[pickled].load()
