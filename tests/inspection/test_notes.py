@@ -11,7 +11,7 @@ from conftest import MODELS
 import unihub
 from unihub import settings
 from unihub.formats import read_saved_model
-from unihub.inspection import notes, safety
+from unihub.inspection import notes, reaction, safety
 
 ACTING = MODELS.parent / "acting"
 
@@ -63,7 +63,7 @@ def test_another_graph_is_searched(cache, searched, tmp_path):
 def test_of_a_model_that_acts_there_is_no_note(cache, searched):
     path = str(ACTING / "writes")
     for _ in range(2):
-        with pytest.raises(safety.UnsafeModel):
+        with pytest.raises(reaction.UnsafeModel):
             check(path, "refuse")
     assert searched == [path, path]
     assert not os.path.exists(os.path.join(cache, "searched"))

@@ -12,7 +12,7 @@ from golden import check_golden
 
 import unihub
 from unihub import formats
-from unihub.inspection import safety
+from unihub.inspection import reaction, safety
 from unihub.inspection.refused_files import AssetEscapes
 from unihub.settings.options import REACTIONS
 
@@ -28,7 +28,7 @@ ACTS = ("load_writes", "writes", "python", "rpc", "tf1_hub_writes", "unknown_op"
 
 @pytest.mark.parametrize("name", ACTS)
 def test_refuses_what_acts(name):
-    with pytest.raises(safety.UnsafeModel) as refused:
+    with pytest.raises(reaction.UnsafeModel) as refused:
         check(name)
     assert isinstance(refused.value, ValueError)
     assert "not a sandbox" in refused.value.why
@@ -40,7 +40,7 @@ def test_says_nothing_of_the_rest(name):
 
 
 def test_the_message():
-    with pytest.raises(safety.UnsafeModel) as refused:
+    with pytest.raises(reaction.UnsafeModel) as refused:
         check("load_writes")
     check_golden(refused.value.code, str(refused.value))
 
@@ -54,42 +54,42 @@ def acting(tmp_path):
 def test_warns_by_default_before_tensorflow_has_the_model(acting, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
-        warnings.simplefilter("error", safety.UnsafeModelWarning)
-        with pytest.raises(safety.UnsafeModelWarning, match="load_writes acts outside"):
+        warnings.simplefilter("error", reaction.UnsafeModelWarning)
+        with pytest.raises(reaction.UnsafeModelWarning, match="load_writes acts outside"):
             unihub.load("load_writes")
-    with pytest.raises(safety.UnsafeModel):
+    with pytest.raises(reaction.UnsafeModel):
         unihub.load("load_writes", on_unsafe="refuse")
 
 
 def test_warns_once_per_model(acting):
     with warnings.catch_warnings():
-        warnings.simplefilter("error", safety.UnsafeModelWarning)
+        warnings.simplefilter("error", reaction.UnsafeModelWarning)
         for _ in range(2):
             # Who made an error of it was not warned.
-            with pytest.raises(safety.UnsafeModelWarning):
+            with pytest.raises(reaction.UnsafeModelWarning):
                 check("load_writes", "warn", os.path.dirname(acting))
-    with pytest.warns(safety.UnsafeModelWarning) as caught:
+    with pytest.warns(reaction.UnsafeModelWarning) as caught:
         for _ in range(2):
             check("load_writes", "warn", os.path.dirname(acting))
     assert len(caught) == 1
-    with pytest.raises(safety.UnsafeModel):
+    with pytest.raises(reaction.UnsafeModel):
         check("load_writes", "refuse", os.path.dirname(acting))
     with open(os.path.join(acting, "saved_model.pb"), "ab") as file:
         file.write(b"\x98\x06\x00")  # a field that nobody knows
-    with pytest.warns(safety.UnsafeModelWarning):
+    with pytest.warns(reaction.UnsafeModelWarning):
         check("load_writes", "warn", os.path.dirname(acting))
 
 
 def test_the_settings_say_what_is_done(acting, recwarn):
     with unihub.configure(on_unsafe="refuse"):
-        with pytest.raises(safety.UnsafeModel):
+        with pytest.raises(reaction.UnsafeModel):
             unihub.load(acting)
         check("load_writes", "ignore", os.path.dirname(acting))
     with unihub.configure(on_unsafe="ignore"):
         check("load_writes", None, os.path.dirname(acting))
-        with pytest.raises(safety.UnsafeModel):
+        with pytest.raises(reaction.UnsafeModel):
             unihub.load(acting, on_unsafe="refuse")
-    assert [w for w in recwarn if w.category is safety.UnsafeModelWarning] == []
+    assert [w for w in recwarn if w.category is reaction.UnsafeModelWarning] == []
 
 
 def test_the_reactions_are_those_of_the_settings():
@@ -99,10 +99,10 @@ def test_the_reactions_are_those_of_the_settings():
 def test_the_warning_points_at_the_caller_of_load(tmp_path):
     writes = shutil.copytree(str(ACTING / "writes"), str(tmp_path / "writes"))
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", safety.UnsafeModelWarning)
+        warnings.simplefilter("always", reaction.UnsafeModelWarning)
         with pytest.raises(unihub.UnihubError):
             unihub.load(writes, op="fine_tuning", signature="no such signature")
-    assert [w.filename for w in caught if w.category is safety.UnsafeModelWarning] == [__file__]
+    assert [w.filename for w in caught if w.category is reaction.UnsafeModelWarning] == [__file__]
 
 
 def test_ignore_says_nothing(recwarn):
@@ -122,7 +122,7 @@ def test_a_changed_model_is_looked_at_again(tmp_path):
     shutil.copytree(str(MODELS / "tf2_reusable"), str(tmp_path / "m"))
     check("m", folder=tmp_path)
     shutil.copy(str(ACTING / "load_writes" / "saved_model.pb"), str(tmp_path / "m"))
-    with pytest.raises(safety.UnsafeModel):
+    with pytest.raises(reaction.UnsafeModel):
         check("m", folder=tmp_path)
 
 

@@ -151,6 +151,12 @@ def _refuse_part(part: Any, handle: str, protocol: Any = None) -> NoReturn:
     raise refused_part(part, handle, None)
 
 
+def _shown(loaded: Any, origin: Origin) -> str:
+    from unihub.apis.shown import shown_model
+
+    return shown_model(loaded, origin.handle)
+
+
 # Of a class that TensorFlow makes for a loaded object; and of a part of one.
 METHODS: Mapping[str, Callable[..., Any]] = {
     "__copy__": shallow,
@@ -158,5 +164,6 @@ METHODS: Mapping[str, Callable[..., Any]] = {
     "__reduce_ex__": reduced,
     "__setattr__": _set,
     "__delattr__": _delete,
+    "__repr__": _shown,
     "part": _refuse_part,
 }

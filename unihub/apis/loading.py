@@ -8,7 +8,7 @@ from typing import Any, Callable, Iterator, Optional
 
 import tensorflow as tf
 
-from unihub.apis.parts import OWN_CLASS, copy_as_loaded, explain_calls, show_as_loaded
+from unihub.apis.parts import OWN_CLASS, copy_as_loaded, explain_calls
 from unihub.apis.request import Origin, Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.errors import NotEvident, UnihubError
@@ -148,7 +148,6 @@ def load_meta_graph(
     loaded._is_hub_module_v1 = model.format is Format.TF1_HUB
     if type(loaded).__name__ == OWN_CLASS:
         copy_as_loaded(type(loaded), origin)
-        show_as_loaded(type(loaded), handle)
     keep_while_traced(loaded)
     if current_runtime() is not Runtime.TF2:
         from unihub.apis.graph_mode import check_weights, offer_initializers

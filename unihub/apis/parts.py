@@ -10,6 +10,7 @@ from unihub.apis.request import Origin
 OWN_CLASS = "_UserObject"
 _FUNCTION = "RestoredFunction"
 _CALL = "__call__"
+_COPYING = ("__copy__", "__deepcopy__", "__reduce_ex__", "__setattr__", "__delattr__")
 
 
 def explain_calls(loaded: Any, handle: str) -> None:
@@ -63,20 +64,10 @@ def _refuse_copies(kind: Any, handle: str) -> None:
     kind.__reduce_ex__ = functools.partialmethod(_by_copying, "part", handle)
 
 
-def show_as_loaded(kind: type, handle: str) -> None:
-    """Has objects of a class that TensorFlow made for a loaded one shown with the handle."""
-    setattr(kind, "__repr__", functools.partialmethod(_shown, handle))  # noqa: B010
-
-
-def _shown(loaded: Any, handle: str) -> str:
-    from unihub.apis.shown import shown_model
-
-    return shown_model(loaded, handle)
-
-
 def copy_as_loaded(kind: type, origin: Optional[Origin]) -> None:
-    """Has objects of a class that TensorFlow made for a loaded one copied as `copying` says."""
-    for name in ("__copy__", "__deepcopy__", "__reduce_ex__", "__setattr__", "__delattr__"):
+    """Has objects of a class that TensorFlow made for a loaded one behave as `copying` says."""
+    shown = ("__repr__",) if origin is not None else ()
+    for name in (*_COPYING, *shown):
         setattr(kind, name, functools.partialmethod(_by_copying, name, origin))
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Dict, Optional, Set, Tuple
+from typing import Any, Dict, Optional, Tuple
 
-from unihub.errors import UnihubError, check_choice, in_template, warn
+from unihub.errors import check_choice, in_template
 from unihub.formats.files import HUB_FILE, PB_FILE, PBTXT_FILE
 from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
 from unihub.inspection.dangers import Severity
 from unihub.inspection.security import (
-    ADVICE,
     Finding,
     refuse_escaping_assets,
     refuse_special_files,
@@ -19,25 +18,9 @@ from unihub.inspection.security import (
 )
 
 WARN, REFUSE, IGNORE = CHOICES = ("warn", "refuse", "ignore")
-_MOST_SHOWN = 5
 _FILES = (PB_FILE, PBTXT_FILE, HUB_FILE, "keras_metadata.pb")
 
 _remembered: Dict[str, Tuple[object, Tuple[Finding, ...]]] = {}
-# Who was warned of a model is not warned of it again, as long as it stays the same.
-_warned: Set[Tuple[str, object]] = set()
-
-
-class UnsafeModel(UnihubError, ValueError):
-    """A model acts outside of its graph, and is not to be loaded then."""
-
-    code = "unsafe-model"
-    what = "{handle} acts outside of its graph, and on_unsafe='refuse' was asked for."
-    why = "{findings}\n" + ADVICE
-    do = "look at it: unihub inspect {handle!r}; if you trust its maker: {remedy}"
-
-
-class UnsafeModelWarning(UserWarning):
-    """A model acts outside of its graph."""
 
 
 def check_reaction(on_unsafe: Optional[str], call: str, handle: Any) -> None:
@@ -90,24 +73,10 @@ def check(
         from unihub import settings
 
         on_unsafe = settings.value("on_unsafe")
-    rest = len(findings) - _MOST_SHOWN
-    shown = [str(finding) for finding in findings[:_MOST_SHOWN]]
-    text = "\n".join([*shown, f"and {rest} more"] if rest > 0 else shown)
-    if on_unsafe == REFUSE:
-        remedy = f"{call}({handle!r}, on_unsafe='ignore')"
-        remedy = remedy if call else "unihub.configure(on_unsafe='ignore')"
-        raise UnsafeModel(handle=handle, findings=text, remedy=remedy)
-    model_as_it_is = model.path, _version(model)
-    if on_unsafe == WARN and model_as_it_is not in _warned:
-        # Few models are warned of.
-        from unihub.handles import parsing
+    # Few models have findings to react to.
+    from unihub.inspection.reaction import react
 
-        warn(
-            f"{parsing.shown(handle)} acts outside of its graph:\n{text}\n{ADVICE}",
-            UnsafeModelWarning,
-        )
-        # Only now, for a warning may be made an error.
-        _warned.add(model_as_it_is)
+    react(handle, findings, str(on_unsafe), call, (model.path, _version(model)))
 
 
 def _by_note(model: SavedModel) -> Tuple[Finding, ...]:
