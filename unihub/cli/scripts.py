@@ -7,6 +7,8 @@ from typing import Tuple
 
 import click
 
+from unihub.errors.shown import DEBUG
+
 
 @click.command(context_settings={"allow_interspersed_args": False})
 @click.option("--v1", is_flag=True, help="The script is for TF1: run it in TF1 compat mode.")
@@ -30,4 +32,6 @@ def run(v1: bool, module: bool, script: str, arguments: Tuple[str, ...]) -> None
         raise click.UsageError(f"there is no script {script!r}")
     from unihub.dropin.running import run
 
+    if click.get_current_context().find_root().params.get("debug"):
+        os.environ[DEBUG] = "1"
     run(script, arguments, module=module, v1=v1)

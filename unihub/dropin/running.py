@@ -17,6 +17,7 @@ from typing import Any, NoReturn, Optional, Sequence
 
 from unihub import runtime
 from unihub.dropin import contrib, shim
+from unihub.errors import UnihubError
 
 # What a shell sees of a program that Ctrl-C has ended.
 _INTERRUPTED = 130
@@ -27,7 +28,8 @@ def run(target: str, arguments: Sequence[str], *, module: bool = False, v1: bool
 
     The script sees what it would see under ``python script.py arguments``:
     ``__main__``, ``sys.argv``, ``sys.path[0]``. An exception goes to
-    ``sys.excepthook`` without the frames of this function.
+    ``sys.excepthook`` without the frames of this function; of one of unihub's own the
+    script's frames alone are shown, unless the variable UNIHUB_DEBUG is set.
 
     Args:
         target: a script, a folder or zip with a ``__main__.py``; with
@@ -97,6 +99,13 @@ def _run_script(script: str, main: types.ModuleType, v1: bool) -> None:
 
 
 def _exit_as_python_does(error: BaseException) -> NoReturn:
+    if isinstance(error, UnihubError) and sys.excepthook is sys.__excepthook__:
+        # Few scripts end so.
+        from unihub.errors import shown
+
+        if not shown.all_wanted():
+            sys.stderr.write("".join(shown.lines(error)))
+            sys.exit(1)
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
         traceback = traceback.tb_next

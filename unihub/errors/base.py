@@ -100,6 +100,12 @@ class UnihubError(Exception):
     def __str__(self) -> str:
         return str(Message(self.code, self.what, self.why, self.do))
 
+    def _render_traceback_(self) -> Any:
+        # IPython asks for it.
+        from unihub.errors import shown
+
+        return shown.in_notebook(self)
+
     def __reduce__(self) -> Tuple[Any, ...]:
         return _rebuild, (type(self), self.facts)
 
