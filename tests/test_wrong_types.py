@@ -97,6 +97,9 @@ ALSO = {
         REUSABLE, signature="serving_default", output_key=v
     ),
     "load with on_unsafe": lambda v: unihub.load(REUSABLE, on_unsafe=v),
+    "load with training": lambda v: unihub.load(REUSABLE, training=v),
+    "column of": lambda v: unihub.text_embedding_column(v, SCALAR),
+    "column of a signature": lambda v: unihub.text_embedding_column_v2(v, REUSABLE),
     "load with weights": lambda v: unihub.load(REUSABLE, weights=v),
     "KerasLayer with arguments": lambda v: unihub.KerasLayer(REUSABLE, arguments=v),
     "KerasLayer with tags": lambda v: unihub.KerasLayer(REUSABLE, tags=v),

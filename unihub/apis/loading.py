@@ -13,12 +13,7 @@ from unihub.apis.request import Origin, Request
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.errors import NotEvident, UnihubError
 from unihub.formats import selection
-from unihub.formats.model import (
-    DENSE,
-    MetaGraph,
-    SavedModel,
-    read_ops,
-)
+from unihub.formats.model import DENSE, MetaGraph, SavedModel, read_ops
 from unihub.formats.saved_model import saved_model_file
 from unihub.inspection.security import refuse_escaping_assets
 from unihub.matrix.values import Format, Runtime

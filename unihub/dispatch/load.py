@@ -114,6 +114,10 @@ def load(
     operation = op if isinstance(op, Operation) else _operation(op, line)
     for argument, value in (("api", api), ("weights", weights)):
         check_choice(argument, value, _CHOICES[argument], line)
+    if not (training is None or isinstance(training, bool)):
+        from unihub.dispatch.refused import flag
+
+        training = flag(training, line)
     safety.check_reaction(on_unsafe, "unihub.load", handle)
     folder = resolving.locate(handle, sha256=sha256)
     text = given = path_text(handle)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Sequence
 
 from unihub.errors import UnihubError, listed, nearest
+from unihub.errors.arguments import wrong_type
 from unihub.formats.model import SavedModel
 from unihub.matrix.values import Cell, Runtime
 
@@ -53,6 +54,18 @@ class UnexpectedArgument(UnihubError, TypeError):
     what = "load() got {argument}, which api={api!r} does not take."
     why = "beyond load()'s own arguments it takes {choices}."
     do = "{remedy}"
+
+
+def flag(training: Any, line: str) -> bool:
+    """What is given for ``training``, which NumPy or 0 and 1 may say, too.
+
+    Raises:
+        WrongType: for anything else.
+    """
+    if type(training).__name__ in ("bool_", "bool", "int") and training in (0, 1):
+        return bool(training)
+    line = line.format(argument="training", example=False)
+    raise wrong_type("training=", training, "True, False or None", line)
 
 
 def refused_api(cell: Cell, api: str, handle: str, model: SavedModel) -> UnihubError:

@@ -65,3 +65,31 @@ def test_what_takes_no_inputs_or_several_is_called_outside_of_a_layer(tmp_path):
         keras_layer_class()(str(tmp_path / "two"))([x, x])
     assert refused.value.do.endswith("(*inputs)")
     assert eval(refused.value.do, {"unihub": unihub, "inputs": [x, x]}).shape == (2,)
+
+
+@pytest.mark.usefixtures("eager")
+def test_an_output_that_is_not_there_is_told(models, tmp_path):
+    obj = tf.Module()
+    obj.__call__ = tf.function(lambda x: {"a": x}, input_signature=[tf.TensorSpec([None, 3])])
+    tf.saved_model.save(obj, str(tmp_path / "m"))
+    for path, code in (
+        (models / "tf2_reusable", "keras-layer-output-key-without-dict"),
+        (tmp_path / "m", "unknown-output-key"),
+    ):
+        layer = keras_layer_class()(str(path), output_key="y")
+        with pytest.raises(ValueError) as refused:
+            layer(tf.ones([2, 3]))
+        assert refused.value.code == code
+        layer = eval(refused.value.do, {"unihub": unihub})
+        assert layer(tf.ones([2, 3])).shape[0] == 2
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("dtype", ["int8", "bool"])
+def test_inputs_of_a_dtype_that_keras_has_no_weights_of(dtype, tmp_path):
+    obj = tf.Module()
+    obj.__call__ = tf.function(lambda x: tf.identity(x))
+    obj.__call__.get_concrete_function(tf.TensorSpec([None], dtype))
+    tf.saved_model.save(obj, str(tmp_path / "m"))
+    x = tf.cast([0, 1], dtype)
+    assert keras_layer_class()(str(tmp_path / "m"))(x).dtype == x.dtype

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any, Dict, Optional, Tuple
 
 import tensorflow as tf
@@ -11,7 +12,7 @@ from unihub.apis import traces
 from unihub.apis.copying import shallow
 from unihub.apis.inputs import WrongInputs, WrongInputShape, mismatch
 from unihub.apis.keras.calling import layer_as_called, only_training
-from unihub.apis.keras.errors import BadHandle, layer_call
+from unihub.apis.keras.errors import BadHandle, OutputKeyWithoutDict, handle_text, layer_call
 from unihub.apis.keras.kerases import check_keras, keras_module, keras_of
 from unihub.apis.keras.layer import (
     ALL_OUTPUTS,
@@ -47,6 +48,7 @@ _log = logging.getLogger(__name__)
 _HubKerasLayer: Any = import_tensorflow_hub("a KerasLayer").KerasLayer
 
 # What TensorFlow raises when inputs do not fit a function.
+_QUOTED = re.compile(r"'([^']*)'")
 _NOT_FITTING = (TypeError, ValueError, AttributeError, tf.errors.InvalidArgumentError)
 Tags = Tuple[str, ...]
 
@@ -171,8 +173,8 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         try:
             # AutoGraph makes this a function outside of the class.
             return super(KerasLayer, self).call(inputs, training=training)  # noqa: UP008
-        except _NOT_FITTING:
-            found = self._mismatch(inputs)
+        except _NOT_FITTING as error:
+            found = self._wrong_output(str(error)) or self._mismatch(inputs)
             if found is None:
                 raise
             # TensorFlow lists every trace, and the values of all that was given.
@@ -237,6 +239,20 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
 
     # Keras has AutoGraph rewrite what is called within call().
     _say_once_that_shapes_differ.autograph_info__ = {}  # type: ignore[attr-defined] # noqa: RUF012
+
+    def _wrong_output(self, said: str) -> Optional[UnihubError]:
+        """The error for an output that is not there, of which tensorflow_hub's layer tells."""
+        key, handle = self._output_key, handle_text(self._handle)
+        if key and said.startswith("Specifying `output_key`"):
+            kind = said.partition("'")[2].partition("'")[0].rpartition(".")[2]
+            return OutputKeyWithoutDict(output_key=key, handle=handle, found=kind)
+        if key and said.startswith("KerasLayer output does not contain"):
+            names = _QUOTED.findall(said.partition("(available")[2])
+            call, signature = layer_call(self._handle), self._signature
+            return not_there.unknown_output_key(handle, signature, key, names, call=call)
+        return None
+
+    _wrong_output.autograph_info__ = {}  # type: ignore[attr-defined] # noqa: RUF012
 
     def _mismatch(self, inputs: Any) -> Optional[WrongInputs]:
         model = self._handle if isinstance(self._handle, str) else "the callable"

@@ -59,6 +59,10 @@ _AS_IN_TENSORFLOW_HUB = {
 }
 
 
+# What Keras takes for a way to quantize.
+_QUANTIZED = ("int8", "int4", "float8")
+
+
 class _TrustedHandle(str):
     """A handle that a layer of this process gave out: text read from a file is never one."""
 
@@ -116,6 +120,9 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         dtype = kwargs.pop("dtype", None)
         if dtype is None and callee.inputs.dtype is not None:
             dtype = callee.inputs.dtype.name
+            if dtype in _QUANTIZED:
+                # By these names Keras has policies of quantization, and not of a dtype.
+                dtype = keras.config.floatx()
             say_once_that_dtypes_stay(keras.config.dtype_policy().name, dtype)
         keras.layers.Layer.__init__(
             self, trainable=given.trainable, dtype=dtype, autocast=False, **kwargs

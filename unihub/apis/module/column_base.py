@@ -10,6 +10,7 @@ from typing import Any, Dict, List
 from tensorflow.python.feature_column.feature_column_v2 import StateManager
 
 from unihub.errors import path_text
+from unihub.errors.arguments import wrong_type
 
 # From TensorFlow 2.2 on the columns of a layer may keep a layer.
 HAS_RESOURCES = hasattr(StateManager, "has_resource")
@@ -27,6 +28,12 @@ class Column:
     """
 
     key: Any
+
+    def __post_init__(self) -> None:
+        # A column of another kind may make the feature.
+        if not isinstance(getattr(self.key, "name", self.key), str):
+            line = "unihub.text_embedding_column('feature', 'path/to/module')"
+            raise wrong_type("key=", self.key, "the name of a feature", line)
 
     @property
     def name(self) -> str:

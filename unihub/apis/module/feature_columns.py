@@ -152,6 +152,7 @@ class _ModuleColumn(Column, _DenseColumn, DenseColumn):  # type: ignore[misc]
     module_spec: ModuleSpec = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         try:
             spec = as_module_spec(self.module_spec_path)
         except (NotAModule, NotAModuleSpec) as error:
