@@ -238,6 +238,8 @@ def docs(session: nox.Session) -> None:
     session.run(*run, env=QUIET)
     if session.python == "3.12":
         session.run(*run, env={**QUIET, "TF_USE_LEGACY_KERAS": "1"})
+        session.install("nbclient", "nbformat", "ipykernel")
+        session.run("pytest", "tests/pages/run_notebooks.py", env=QUIET)
         # ruff breaks the lines of signatures.
         session.install("mkdocs-material", "mkdocstrings[python]", "ruff")
         session.run("mkdocs", "build", env={"NO_MKDOCS_2_WARNING": "1"})

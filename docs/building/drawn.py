@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Tuple
 
+from unihub.dropin.hub_names import MODULE_API
 from unihub.errors.catalog import Known, known
 from unihub.matrix import ROWS
 
@@ -205,7 +206,6 @@ def public_names() -> Dict[str, str]:
     """Each public name and where it is defined."""
     import unihub
     from unihub.apis import module
-    from unihub.dropin.hub_names import MODULE_API
 
     own = {name: f"unihub.{room}.{name}" for name, room in unihub._OWN.items()}
     hub = {name: f"unihub.apis.module.{module._FILES[name]}.{name}" for name in MODULE_API}
@@ -217,13 +217,15 @@ def public_names() -> Dict[str, str]:
 
 
 # What one meets first comes first; the others follow in their order.
+_FIRST = "Loading, calling, saving"
+_OF_HUB = "hub.Module and its companions"
 _GROUPS = {
-    "Loading, calling, saving": ("load", "save", "convert", "validate", "KerasLayer", "Predictor"),
+    _FIRST: ("load", "save", "convert", "validate", "KerasLayer", "Predictor"),
     "Before you load": ("inspect", "support", "matrix", "environment"),
     "Handles and settings": ("resolve", "register_resolver", "configure"),
     "In the place of tensorflow_hub": ("install", "uninstall"),
     "Words": ("Format", "Operation", "Runtime", "Status", "UnihubError", "MatrixRefusal"),
-    "hub.Module and its companions": (),
+    _OF_HUB: ("Module", "initialize"),
 }
 ROOMS = {
     "unihub.checking": ("check", "fix", "Report", "Finding", "Rule"),
@@ -240,11 +242,15 @@ def draw_names() -> str:
     """Every public name, for mkdocstrings to fill in."""
     where = public_names()
     lines: List[str] = []
-    left = dict(where)
-    for title, names in _GROUPS.items():
+    listed = {name for names in _GROUPS.values() for name in names}
+    groups = {title: list(names) for title, names in _GROUPS.items()}
+    for name in where:
+        if name not in listed:
+            groups[_OF_HUB if name in MODULE_API else _FIRST].append(name)
+    for title, inside in groups.items():
         lines += [f"## {title}", ""]
-        for name in names or tuple(left):
-            path = left.pop(name)
+        for name in inside:
+            path = where[name]
             lines += _matrix() if name == "matrix" else _directive(path, f"unihub.{name}")
     for room, names in ROOMS.items():
         lines += [f"## {room}", ""]
