@@ -111,6 +111,15 @@ def main(debug: bool, verbose: int, quiet: bool) -> None:
     """
     if verbose or quiet:
         _set_level(verbose, quiet)
+    # What a script has TensorFlow say is its own matter.
+    if not verbose and click.get_current_context().invoked_subcommand != "run":
+        _quieten_tensorflow()
+
+
+def _quieten_tensorflow() -> None:
+    """Leaves out what TensorFlow says of processors and graphs; its errors are raised as well."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").addFilter(lambda record: record.levelno >= logging.ERROR)
 
 
 def _set_level(verbose: int, quiet: bool) -> None:
@@ -123,5 +132,3 @@ def _set_level(verbose: int, quiet: bool) -> None:
     logger.propagate = False
     if quiet:
         warnings.simplefilter("ignore")
-        # TensorFlow's own, which it reads when it is imported.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
