@@ -187,7 +187,7 @@ def test_signature_that_names_not_all_inputs(tmp_path):
         return {"x": x}, {"y": x * variable("scale") * rate}
 
     handle = saved_model(tmp_path / "tf1", with_keep_probability)
-    refused("convert-signature-input-missing", handle, tmp_path)
+    refused("signature-input-missing", handle, tmp_path)
 
 
 def test_loss_of_the_inputs(tmp_path):

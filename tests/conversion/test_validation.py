@@ -103,3 +103,18 @@ def test_it_prints_as_a_table(tmp_path):
     text = str(saved(Model(), tmp_path))
     assert text.splitlines()[0] == f"{tmp_path} keeps the Reusable SavedModel interface."
     assert "  yes  __call__               takes float32[?]" in text
+
+
+def test_what_takes_no_input_or_several_is_no_layer(tmp_path):
+    obj = tf.Module()
+    spec = tf.TensorSpec([None])
+    obj.__call__ = tf.function(lambda x, y: x + y, input_signature=[spec, spec])
+    tf.saved_model.save(obj, str(tmp_path / "two"))
+    text = str(unihub.validate(tmp_path / "two"))
+    assert "NO   KerasLayer(path) " in text and "m(x, y)" in text
+    # A signature takes them by name, as a dict.
+    assert "yes  KerasLayer(path, signature=...)" in text
+    layer = unihub.KerasLayer(
+        str(tmp_path / "two"), signature="serving_default", signature_outputs_as_dict=True
+    )
+    assert list(layer({"x": tf.ones([2]), "y": tf.ones([2])})) == ["output_0"]

@@ -47,6 +47,21 @@ def mistyped(path):
         )
 
 
+def unfed(path):
+    """Of two signatures one needs a placeholder that it does not name."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x, keep = v1.placeholder(tf.float32, [None], "x"), v1.placeholder(tf.float32, [], "keep")
+        y = x * _variable()
+        session.run(v1.global_variables_initializer())
+        info = {"x": _tensor_info(x)}
+        return _save(
+            path,
+            session,
+            serving_default=(info, {"y": _tensor_info(y)}),
+            dropped=(info, {"y": _tensor_info(y * keep)}),
+        )
+
+
 def without_shapes(path):
     """As the first TensorFlow 1 wrote them: its signature tells dtypes and no shapes."""
     with tf.Graph().as_default(), v1.Session() as session:

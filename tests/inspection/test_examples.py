@@ -110,5 +110,27 @@ def test_a_number_that_a_tensor_stands_for_is_left_out(parsing):
         exec(line, {"unihub": unihub, "tf": tf})
 
 
+class Composite(tf.Module):
+    """Its signature takes two tensors apart."""
+
+    @tf.function(input_signature=[tf.RaggedTensorSpec([None, None])])
+    def rows(self, r):
+        return tf.reduce_sum(r, 1)
+
+    @tf.function(input_signature=[tf.SparseTensorSpec([None, 4])])
+    def cells(self, s):
+        return tf.sparse.reduce_sum(s, 1)
+
+
+@pytest.mark.parametrize("name", ["rows", "cells"])
+def test_the_components_of_a_tensor_fit_each_other(eager, name, tmp_path):
+    module = Composite()
+    tf.saved_model.save(module, str(tmp_path / "m"), signatures=getattr(module, name))
+    graph = unihub.inspect(str(tmp_path / "m")).meta_graphs[0]
+    for one in (*graph.signatures, *graph.callables):
+        assert one.example
+        exec(one.example, {"unihub": unihub, "tf": tf})
+
+
 if __name__ == "__main__":
     main()

@@ -131,6 +131,34 @@ def test_a_signature_of_another_dtype_than_its_graph(tmp_path, eager):
     assert "convert=True" not in full_verdict(path, operation=Operation.FINE_TUNING).note
 
 
+def test_a_signature_that_does_not_name_all_that_it_needs(tmp_path, eager):
+    path = judged_models.unfed(tmp_path / "model")
+    use = full_verdict(path)
+    assert (use.status, [api for api, _ in use.code]) == (Status.LIMITED, ["load", "keras"])
+    for fast in (True, False):
+        assert unihub.load(path, fast=fast)([3.0]).numpy() == [6.0]
+    errors = [
+        refused(lambda: unihub.load(path, signature="dropped", fast=False)),
+        refused(lambda: unihub.load(path, signature="dropped")),
+        refused(lambda: unihub.KerasLayer(path, signature="dropped", output_key="y")),
+        refused(lambda: unihub.convert(path, tmp_path / "converted", dry_run=True)),
+    ]
+    assert len(set(map(str, errors))) == 1
+    assert errors[0].code == "signature-input-missing"
+    assert use.note == f"Without the signature 'dropped': {errors[0].why}"
+    (one, *_) = unihub.inspect(path).meta_graphs
+    assert {s.name: bool(s.example) for s in one.signatures} == {
+        "serving_default": True,
+        "dropped": False,
+    }
+    with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
+        y = unihub.load(path, signature="dropped")([3.0])
+        ops = graph.get_operations()
+        keep = [op for op in ops if op.type == "Placeholder" and op.name.endswith("keep")]
+        session.run(tf.compat.v1.global_variables_initializer())
+        assert session.run(y, {op.outputs[0]: 0.5 for op in keep}) == [3.0]
+
+
 def test_a_signature_that_tells_no_shape_takes_any(tmp_path):
     path = judged_models.without_shapes(tmp_path / "model")
     assert all(

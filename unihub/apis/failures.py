@@ -11,7 +11,7 @@ import tensorflow as tf
 from unihub.apis.assets import loader_of_bound
 from unihub.errors import UnihubError, first_line, warn
 from unihub.formats.model import MetaGraph, SavedModel
-from unihub.inspection.judge import mistyped_signatures, unloadable
+from unihub.inspection.judge import unloadable, wrong_signatures
 from unihub.matrix.values import Format, Runtime
 from unihub.runtime import current_runtime, is_newer
 
@@ -84,15 +84,15 @@ def loader_of_the_rest(
 ) -> Optional[Callable[..., Any]]:
     """A loader of what TensorFlow's refuses whole, where there is one.
 
-    It leaves out the signatures that describe the graph wrongly, and reads old graphs as they
+    It leaves out the signatures that are no functions, and reads old graphs as they
     were meant.
 
     Raises:
-        MistypedSignature: for the signature that is to be called.
+        UnihubError: for the signature that is to be called.
     """
     if model.format is Format.TF2_SAVED_MODEL:
         return None
-    wrong = mistyped_signatures(handle, model, meta_graph)
+    wrong = wrong_signatures(handle, model, meta_graph)
     if signature in wrong:
         raise wrong[signature]
     is_old = meta_graph.tensorflow_version.startswith(_OLD)

@@ -233,9 +233,9 @@ def _check_dtypes(
         else:
             return
     # Imported only here, for few models are wrong.
-    from unihub.inspection.judge import mistyped_signatures
+    from unihub.inspection.judge import wrong_signatures
 
-    wrong = mistyped_signatures(handle, model, meta_graph)
+    wrong = wrong_signatures(handle, model, meta_graph)
     if signature in wrong:
         raise wrong[signature]
 

@@ -25,6 +25,7 @@ from unihub.conversion.part import Part, Place, extract, missing_inputs
 from unihub.conversion.state import State, is_reference
 from unihub.conversion.variant import Variant
 from unihub.errors import UnihubError, listed
+from unihub.inspection.convertible import SignatureInputMissing
 
 # What the interface, or tf.Module, calls so.
 _TAKEN = frozenset(
@@ -227,7 +228,7 @@ class _Building:
         place = self._place(name)
         missing = missing_inputs(variant, outputs, set(structure.inputs))
         if missing:
-            raise errors.SignatureInputMissing(
+            raise SignatureInputMissing(
                 handle=place.handle,
                 signature=name,
                 placeholders=listed(sorted({one for names in missing.values() for one in names})),

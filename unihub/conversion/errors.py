@@ -94,18 +94,6 @@ class UpdateOpInputs(UnihubError, ValueError, NotImplementedError):
     do = "unihub.convert({handle!r}, path, signature={example!r})"
 
 
-class SignatureInputMissing(UnihubError, ValueError):
-    """A signature does not name all that its outputs depend on."""
-
-    code = "convert-signature-input-missing"
-    what = "the signature {signature!r} of {handle} cannot be called."
-    why = "its outputs depend on placeholders that are not among its inputs: {placeholders}."
-    do = (
-        "with tf.Graph().as_default(): m = unihub.load({handle!r}, op='fine_tuning')  # in TF1 "
-        "mode, where a feed_dict gives them; or save it again with all inputs in the signature"
-    )
-
-
 class LossInputs(UnihubError, ValueError, NotImplementedError):
     """A regularization loss is not one of the variables alone."""
 

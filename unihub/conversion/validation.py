@@ -61,13 +61,17 @@ def _of_tf1_format(handle: str, model: SavedModel) -> ValidationReport:
 
 
 def _verdict(
-    handle: str, model: SavedModel, operation: Operation, graph: Optional[MetaGraph]
+    handle: str,
+    model: SavedModel,
+    operation: Operation,
+    graph: Optional[MetaGraph],
+    signature: Optional[str] = None,
 ) -> Verdict:
     """What the judge says, who reads the graph as well."""
     if graph is None:
         graph = selection.evident_meta_graph(model, operation) or model.meta_graphs[0]
     facts = read_graph_facts(model, graph)
-    return judge(handle, model, Runtime.TF2, operation, graph, facts=facts)
+    return judge(handle, model, Runtime.TF2, operation, graph, signature, facts)
 
 
 def _refused(verdict: Verdict) -> Point:
@@ -88,9 +92,11 @@ def _call_use(handle: str, model: SavedModel, graph: MetaGraph) -> Point:
 
 def _signature_use(handle: str, model: SavedModel, graph: MetaGraph) -> Point:
     names = list(graph.signatures)
-    kept = "keras" in dict(_verdict(handle, model, Operation.INFERENCE, graph).code)
     if not names:
         return Point("KerasLayer(path, signature=...)", None, "signatures: none")
+    # A layer takes inputs, of which a signature may have several.
+    verdicts = (_verdict(handle, model, Operation.INFERENCE, graph, name) for name in names)
+    kept = any("keras" in dict(verdict.code) for verdict in verdicts)
     return Point("KerasLayer(path, signature=...)", kept, f"signatures: {listed(names)}")
 
 
@@ -183,7 +189,10 @@ def _uses(
 ) -> Tuple[Point, ...]:
     kept = {point.name: point.kept for point in points}
     call, serve = _call_use(handle, model, graph), _signature_use(handle, model, graph)
+    code = dict(_verdict(handle, model, Operation.INFERENCE, graph).code)
     layer = Point("KerasLayer(path)", kept[_CALL], "inference")
+    if kept[_CALL] and "keras" not in code:
+        layer = Point("KerasLayer(path)", False, f"takes one input; instead: {code['load']}")
     broken = [name for name, value in kept.items() if value is False]
     verdict = _verdict(handle, model, Operation.FINE_TUNING, graph)
     if verdict.refusal is not None:

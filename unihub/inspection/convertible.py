@@ -39,6 +39,19 @@ class PythonFunction(UnihubError, NotImplementedError):
     )
 
 
+class SignatureInputMissing(UnihubError, ValueError):
+    """A signature does not name all that its outputs depend on."""
+
+    code = "signature-input-missing"
+    what = "the signature {signature!r} of {handle} cannot be called as a function."
+    why = "its outputs depend on placeholders that are not among its inputs: {placeholders}."
+    do = (
+        "with tf.Graph().as_default(): m = unihub.load({handle!r}, signature={signature!r})  "
+        "# in TF1 mode, where a feed_dict gives them; or save it again with all inputs in the "
+        "signature"
+    )
+
+
 class TPUOnly(UnihubError, NotImplementedError):
     """The graph is one for TPUs."""
 

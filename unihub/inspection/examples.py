@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Iterable, Optional, Tuple
+from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
 from unihub.formats.model import COMPOSITE, SPARSE, Shape, Signature, TensorInfo
 from unihub.inspection.callables import Callable
@@ -20,7 +20,11 @@ UNKNOWN = "..."
 
 
 def signature_example(
-    handle: str, signature: Signature, tags: Optional[Iterable[str]], parsed: ParsedInputs
+    handle: str,
+    signature: Signature,
+    tags: Optional[Iterable[str]],
+    parsed: ParsedInputs,
+    composites: Mapping[str, Spec],
 ) -> str:
     """The call of a signature, through `unihub.load`; "" where its inputs cannot be told.
 
@@ -29,6 +33,8 @@ def signature_example(
         signature: to be called.
         tags: of its MetaGraph, where they have to be named.
         parsed: which inputs are serialized tf.train.Examples.
+        composites: which may be the first of the components of one tensor; see
+            `composite_arguments`.
     """
     chosen = f", tags={sorted(tags)!r}" if tags is not None else ""
     load = f"m = unihub.load({handle!r}{chosen}, signature={signature.name!r}); m"
@@ -38,6 +44,8 @@ def signature_example(
         else tensor_code(info)
         for name, info in signature.inputs.items()
     }
+    for name, spec in composites.items():
+        inputs.update(_components(name, spec, signature))
     if any(UNKNOWN in code for code in inputs.values()):
         return ""
     if len(inputs) == 1:
@@ -45,6 +53,29 @@ def signature_example(
     if not inputs:
         return f"{load}()"
     return f"{load}({{{', '.join(f'{name!r}: {code}' for name, code in inputs.items())}}})"
+
+
+def composite_arguments(callables: Iterable[Callable]) -> Dict[str, Spec]:
+    """By name the arguments that are a ragged or sparse tensor, which signatures take apart."""
+    return {
+        name: value
+        for one in callables
+        for accepted in one.accepted
+        for name, value in accepted.arguments
+        if isinstance(value, Spec) and value.type_spec
+    }
+
+
+def _components(name: str, spec: Spec, signature: Signature) -> Dict[str, str]:
+    """Code for the components of a tensor beyond the first, which fit made-up ones of that."""
+    named = [f"{name}_{place}" for place in (1, 2, 3) if f"{name}_{place}" in signature.inputs]
+    if name not in signature.inputs or not named:
+        return {}
+    if spec.type_spec == "RaggedTensorSpec":
+        return {one: f"tf.constant([0, 1], tf.{signature.inputs[one].dtype})" for one in named}
+    if spec.type_spec == "SparseTensorSpec" and len(named) == 2 and spec.shape is not None:
+        return {named[1]: f"tf.constant({list(_sizes(spec.shape))}, tf.int64)"}
+    return dict.fromkeys(named, UNKNOWN)
 
 
 def callable_example(handle: str, target: Callable, parsed: ParsedInputs) -> str:

@@ -78,6 +78,7 @@ class GraphFacts(NamedTuple):
     Attributes:
         ops: names of all ops, of the functions too.
         mistyped: by signature, an input of which it tells another dtype than the graph.
+        unfed: by signature, the placeholders that its outputs need and it does not name.
         references: by signature, an output that is a variable and not its value.
         unconverted: by signature, the ops that no conversion takes over, with their nodes.
         converts: whether nothing is in it that keeps `unihub.convert` from converting it;
@@ -92,6 +93,7 @@ class GraphFacts(NamedTuple):
     unconverted: Mapping[str, Sequence[Tuple[str, str]]]
     converts: bool
     inputs: Optional[Sequence[str]] = None
+    unfed: Mapping[str, Sequence[str]] = Named({})
 
 
 def read_graph_facts(model: SavedModel, meta_graph: MetaGraph) -> GraphFacts:
@@ -130,7 +132,8 @@ def graph_facts(graph: Graph, meta_graph: MetaGraph, message: Message) -> GraphF
         and _converts(graph, meta_graph)
         and _is_whole(graph, meta_graph, collections)
     )
-    return GraphFacts(ops, mistyped, references, unconverted, converts)
+    unfed = _unfed(graph, meta_graph)
+    return GraphFacts(ops, mistyped, references, unconverted, converts, unfed=unfed)
 
 
 def _inputs(meta_graph: MetaGraph, objects: Message) -> Optional[Sequence[str]]:
@@ -184,6 +187,28 @@ def _unconverted(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Sequence[Tupl
         used = [(node.op, node.name) for node in nodes if node.op.startswith(NOT_CONVERTED)]
         if used:
             found[name] = used
+    return found
+
+
+def _unfed(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Sequence[str]]:
+    """By signature the placeholders that it needs and does not name, if there are any."""
+    found: Dict[str, Sequence[str]] = {}
+    inputs = {
+        node_of(part)
+        for signature in meta_graph.signatures.values()
+        for info in signature.inputs.values()
+        for part in info.components
+    }
+    placeholders = {name for name, node in graph.nodes.items() if node.op in _PLACEHOLDERS[:2]}
+    if placeholders <= inputs and len(meta_graph.signatures) == 1:
+        return found
+    for name, signature in meta_graph.signatures.items():
+        fed = [node_of(part) for info in signature.inputs.values() for part in info.components]
+        wanted = [node_of(part) for info in signature.outputs.values() for part in info.components]
+        reached = {node.name for node in _reached(graph, wanted, fed)}
+        missing = sorted(reached & placeholders - set(fed))
+        if missing:
+            found[name] = missing
     return found
 
 

@@ -17,7 +17,11 @@ from unihub.inspection.attachments import read_attachments
 from unihub.inspection.callables import Callable, read_callables
 from unihub.inspection.checkpoint import Checkpoint, read_checkpoint
 from unihub.inspection.dangers import control_flow_v1, unknown_ops
-from unihub.inspection.examples import callable_example, signature_example
+from unihub.inspection.examples import (
+    callable_example,
+    composite_arguments,
+    signature_example,
+)
 from unihub.inspection.facts import (
     Asset,
     CallableInfo,
@@ -162,6 +166,8 @@ def _meta_graph(
     else:
         variables = variables_of_collections(collections, checkpoint, file)
     parsed = ParsedInputs(scan.graph)
+    callables = read_callables(objects, children) if is_tf2 else ()
+    composites = composite_arguments(callables)
     return MetaGraphInfo(
         tags=graph.tags,
         tensorflow_version=graph.tensorflow_version,
@@ -170,15 +176,13 @@ def _meta_graph(
                 s.name,
                 s.inputs,
                 s.outputs,
-                signature_example(handle, with_shapes(scan.graph, s), tags, parsed)
+                signature_example(handle, with_shapes(scan.graph, s), tags, parsed, composites)
                 if runs(s.name)
                 else "",
             )
             for s in graph.signatures.values()
         ),
-        callables=tuple(_callables(handle, read_callables(objects, children), parsed, runs(None)))
-        if is_tf2
-        else (),
+        callables=tuple(_callables(handle, callables, parsed, runs(None))),
         sub_objects=graph.object_graph.callables if graph.object_graph else (),
         variables=variables,
         regularization_losses=graph.regularization_losses,

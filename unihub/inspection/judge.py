@@ -16,7 +16,7 @@ from unihub import runtime as installation
 from unihub.errors import MatrixRefusal, Message, UnihubError, listed
 from unihub.formats import not_there, selection
 from unihub.formats.model import MetaGraph, SavedModel, Signature
-from unihub.inspection.convertible import PYTHON, refused_ops
+from unihub.inspection.convertible import PYTHON, SignatureInputMissing, refused_ops
 from unihub.inspection.graph_facts import GraphFacts, read_graph_facts
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Cell, Format, Operation, Route, Runtime, Status
@@ -157,7 +157,7 @@ def unloadable(
     assert case.facts is not None
     for name in case.facts.references:
         return _reference_output(case, name)
-    return _any_mistyped(case) or _lacking(case)
+    return next(iter(_wrong(case).values()), None) or _lacking(case)
 
 
 def unconvertible(handle: str, model: SavedModel, graph: MetaGraph) -> Optional[UnihubError]:
@@ -173,16 +173,12 @@ def may_lack_attributes(runtime: Runtime, graph: MetaGraph) -> bool:
     return runtime is Runtime.TF1 and graph.tensorflow_version.startswith("2.")
 
 
-def mistyped_signatures(
-    handle: str, model: SavedModel, graph: MetaGraph
-) -> Dict[str, MistypedSignature]:
-    """Those signatures of a MetaGraph that describe it wrongly, each with the error.
+def wrong_signatures(handle: str, model: SavedModel, graph: MetaGraph) -> Dict[str, UnihubError]:
+    """Those signatures of a MetaGraph that are no functions of TF2, each with the error.
 
-    It reads the graph.
+    They describe the graph wrongly, or not all that they need. It reads the graph.
     """
-    case = _read_case(handle, model, graph, Runtime.TF2)
-    assert case.facts is not None
-    return {name: _mistyped(case, name) for name in case.facts.mistyped}
+    return _wrong(_read_case(handle, model, graph, Runtime.TF2))
 
 
 @dataclass(frozen=True)
@@ -324,16 +320,24 @@ def _unusable(case: _Case) -> Optional[UnihubError]:
         return not_there.nothing_to_call(case.handle, ())
     if case.facts is None or chosen is None:
         return None
-    if chosen.name in case.facts.mistyped:
-        return _mistyped(case, chosen.name)
+    wrong = _wrong(case)
+    if chosen.name in wrong:
+        return wrong[chosen.name]
     if case.facts.references and case.runtime is Runtime.TF2:
         return _reference_output(case, next(iter(case.facts.references)))
     return None
 
 
-def _any_mistyped(case: _Case) -> Optional[MistypedSignature]:
-    names = case.facts.mistyped if case.facts is not None else ()
-    return next((_mistyped(case, name) for name in names), None)
+def _wrong(case: _Case) -> Dict[str, UnihubError]:
+    """By name the errors of the signatures that work in no runtime, or not in this one."""
+    if case.facts is None:
+        return {}
+    found: Dict[str, UnihubError] = {n: _mistyped(case, n) for n in case.facts.mistyped}
+    if case.runtime is Runtime.TF2:
+        for name, missing in case.facts.unfed.items():
+            facts = {"signature": name, "placeholders": listed(missing)}
+            found.setdefault(name, SignatureInputMissing(handle=case.handle, **facts))
+    return found
 
 
 def _unconvertible(case: _Case) -> Optional[UnihubError]:
@@ -342,7 +346,7 @@ def _unconvertible(case: _Case) -> Optional[UnihubError]:
         error = refused_ops(case.handle, name, case.graph.tags, used)
         if error is not None:
             return error
-    return _any_mistyped(case)
+    return next(iter(_wrong(replace(case, runtime=Runtime.TF2)).values()), None)
 
 
 def _mistyped(case: _Case, name: str) -> MistypedSignature:
@@ -368,8 +372,16 @@ def _reference_output(case: _Case, name: str) -> ReferenceOutput:
 
 def _limited(case: _Case, verdict: Verdict) -> Verdict:
     """A verdict with the limits that the model sets."""
-    if case.facts is not None and case.facts.mistyped:
-        verdict = _of_some_signatures(case, verdict)
+    for name, error in _wrong(case).items():
+        note = f"Without the signature {name!r}: {error.why}"
+        verdict = replace(verdict, status=Status.LIMITED, note=note)
+        break
+    chosen = case.chosen()
+    if case.facts is not None and case.runtime is not Runtime.TF2 and chosen is not None:
+        missing = case.facts.unfed.get(chosen.name)
+        if missing:
+            note = f"A feed_dict has to give {listed(missing)} as well. {verdict.note}".strip()
+            verdict = replace(verdict, status=Status.LIMITED, note=note)
     if case.facts is not None and any(op.startswith(PYTHON) for op in case.facts.ops):
         note = f"{_PYTHON_NOT_HELD} {verdict.note}".strip()
         verdict = replace(verdict, status=Status.LIMITED, note=note)
@@ -391,13 +403,6 @@ def _limited(case: _Case, verdict: Verdict) -> Verdict:
         note = f"The model itself cannot be called, its parts can: {listed(case.parts)}."
         return replace(verdict, status=Status.LIMITED, code=code, note=note)
     return verdict
-
-
-def _of_some_signatures(case: _Case, verdict: Verdict) -> Verdict:
-    assert case.facts is not None
-    wrong = next(iter(case.facts.mistyped))
-    note = f"Without the signature {wrong!r}: {_mistyped(case, wrong).why}"
-    return replace(verdict, status=Status.LIMITED, note=note)
 
 
 def _code(case: _Case, cell: Cell) -> Code:
