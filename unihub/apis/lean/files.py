@@ -147,7 +147,7 @@ def read_values(variables: Sequence[Variable], prefix: str) -> Sequence[Any]:
     if not variables:
         return []
     check_saved(variables, prefix)
-    sizes = {variable.key: _bytes(variable) for variable in variables}
+    sizes = {variable.key: size_of(variable) for variable in variables}
     if sum(sizes.values()) < _SMALL:
         return _restored(variables, prefix)
     # From the largest on to each in turn, which gives all about as much to do.
@@ -172,9 +172,11 @@ def _restored(variables: Sequence[Variable], prefix: str) -> Sequence[Any]:
     return values
 
 
-def _bytes(variable: Variable) -> int:
-    elements = tf.TensorShape(variable.shape).num_elements() or 0
-    size: int = elements * tf.as_dtype(variable.dtype).size
+def size_of(variable: Variable) -> int:
+    """The bytes of a variable's value; 0 where its shape does not tell."""
+    size: int = 0 if variable.shape is None else tf.as_dtype(variable.dtype).size
+    for length in variable.shape or ():
+        size *= length or 0
     return size
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 
 from unihub import settings
-from unihub.apis.lean.files import model_folder, read_values
+from unihub.apis.lean.files import model_folder, read_values, size_of
 from unihub.apis.lean.plan import Declined, Variable
 from unihub.formats.files import variables_digest
 from unihub.handles.cache import staging, storage
@@ -146,10 +146,9 @@ def _slots(variables: Sequence[Variable]) -> Tuple[List[_Slot], int]:
     if sys.byteorder != "little":
         return [], 0
     for variable in variables:
-        shape = tf.TensorShape(variable.shape)
-        if variable.dtype not in _MAPPABLE or not shape.num_elements():
+        size = size_of(variable)
+        if variable.dtype not in _MAPPABLE or not size:
             continue
-        size = shape.num_elements() * tf.as_dtype(variable.dtype).size
         slots.append((variable, place, size))
         place += -(-size // _ALIGNMENT) * _ALIGNMENT
     return slots, place
@@ -169,7 +168,7 @@ def _file(variables: Sequence[Variable], prefix: str) -> str:
         _LAYOUT,
         digest,
         tf.__version__,
-        *((v.key, v.dtype, tf.TensorShape(v.shape).as_list()) for v in variables),
+        *((v.key, v.dtype, list(v.shape or ())) for v in variables),
     ]
     return os.path.join(root, WEIGHTS, hashlib.sha256(repr(facts).encode()).hexdigest())
 
@@ -229,8 +228,7 @@ def _mapped(opened: IO[bytes], slots: Sequence[_Slot], size: int) -> Dict[str, A
 
 def _tensor(data: Any, variable: Variable) -> Optional[Any]:
     """A tensor of the very bytes; None where they are not aligned."""
-    shape = tf.TensorShape(variable.shape).as_list()
-    array = data.view(tf.as_dtype(variable.dtype).as_numpy_dtype).reshape(shape)
+    array = data.view(tf.as_dtype(variable.dtype).as_numpy_dtype).reshape(variable.shape)
     if array.ctypes.data % _ALIGNMENT or not array.flags.c_contiguous:
         return None
     return tf.experimental.dlpack.from_dlpack(array.__dlpack__())

@@ -193,7 +193,7 @@ def call_configuration() -> bytes:
     return serialized
 
 
-def variable_handle(dtype: int, shape: tf.TensorShape) -> Any:
+def variable_handle(dtype: int, shape: Any) -> Any:
     """The handle of a new variable without a value, freed with the handle."""
     return tf.raw_ops.VarHandleOp(dtype=dtype, shape=shape, shared_name=_ANONYMOUS)
 

@@ -145,7 +145,7 @@ class Store:
         found = {key: self._handles.get(("variable", key)) for key in wanted}
         missing = [wanted[key] for key, handle in found.items() if handle is None]
         for variable, value in zip(missing, self._values(missing)):
-            handle = variable_handle(variable.dtype, tf.TensorShape(variable.shape))
+            handle = variable_handle(variable.dtype, variable.shape)
             tf.raw_ops.AssignVariableOp(resource=handle, value=value)
             self._handles["variable", variable.key] = found[variable.key] = handle
         return found
