@@ -20,13 +20,16 @@ _OUTSIDE = re.compile(r"\]\(\.\./([^)\s]+)\)")
 def on_startup(**_: Any) -> None:
     """Copies the source for mkdocstrings, without the stub of the face.
 
-    There `matrix` is the function alone, and hides the module of that name.
+    There `matrix` is the function alone, and hides the module of that name. What is under
+    "Example" has to be under "Examples" to be read as code.
     """
     source = drawn.ROOT / "build" / "source"
     shutil.rmtree(source, ignore_errors=True)
-    shutil.copytree(
-        drawn.PACKAGE, source / "unihub", ignore=shutil.ignore_patterns("*.pyi", "models")
-    )
+    for path in drawn.PACKAGE.rglob("*.py"):
+        copied = source / path.relative_to(drawn.ROOT)
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        text = path.read_text(encoding="utf-8")
+        copied.write_text(text.replace("    Example:\n", "    Examples:\n"), encoding="utf-8")
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:

@@ -42,9 +42,9 @@ class ModelHandler(base.ModelHandler[Any, base.PredictionResult, Predictor]):  #
     Args:
         handle: of the model, as for `unihub.load`.
         as_dict: True for a dict of outputs also where there is one.
-        min_batch_size, max_batch_size, max_batch_duration_secs, max_batch_weight,
-            element_size_fn, batch_length_fn, batch_bucket_boundaries, large_model, model_copies,
-            env_vars: as for Beam's ModelHandler.
+        **kwargs: as for Beam's ModelHandler: min_batch_size, max_batch_size,
+            max_batch_duration_secs, max_batch_weight, element_size_fn, batch_length_fn,
+            batch_bucket_boundaries, large_model, model_copies, env_vars.
         signature, inputs, outputs, pad, resize, on_bad, tags, sha256: as for `unihub.Predictor`.
 
     Returns:

@@ -27,8 +27,8 @@ def resolve(handle: Union[str, os.PathLike[str]], *, sha256: Optional[str] = Non
         handle: text or a PathLike: a folder; a .tar, .tar.gz, .tgz or .zip; the
             http(s) URL of such an archive, or of a model in TF Hub's hosting
             protocol; a model of Kaggle, as kaggle://owner/model/framework/variation
-            [/version], as its page's URL, or bare; a SavedModel of Hugging Face, as
-            hf://owner/name[@revision][/folder]; gs://bucket/path of a folder or an
+            or with a version, as its page's URL, or bare; a SavedModel of Hugging Face, as
+            ``hf://owner/name[@revision][/folder]``; gs://bucket/path of a folder or an
             archive; any other scheme that tf.io.gfile reads; or what `register_resolver`
             knows. A handle without a version stands for the one that was the newest when
             it was first fetched.

@@ -82,9 +82,7 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
     them as a tf.string tensor, a tf.data.Dataset or a one-dimensional numpy array
     of dtype object, and refuses numpy's own string dtypes.
 
-    Args:
-        handle, trainable, arguments, tags, signature, signature_outputs_as_dict,
-            output_key, output_shape, load_options, **kwargs: see `CommonLayer`.
+    The constructor's arguments are those of `CommonLayer`.
 
     Attributes:
         resolved_object: the callable or loaded object.
