@@ -7,7 +7,7 @@ from golden import check_golden
 from hand_made import GRAPH_DEF, HUB_MODULE, TF1, encode, saved_model
 
 from unihub.formats import FormatError, read_saved_model
-from unihub.formats.not_a_model import OTHER_KINDS, FrozenGraph, NotAModel
+from unihub.formats.not_a_model import OTHER_KINDS, FrozenGraph, ModelInSubfolder, NotAModel
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 8863\n"
 PAGE = b"<!DOCTYPE html>\n<html><head><title>Sign in</title></head></html>"
@@ -303,3 +303,22 @@ def test_a_file_that_is_a_pointer_as_the_handle(tmp_path):
 def test_every_refusal_is_caught_as_either_builtin():
     assert issubclass(NotAModel, ValueError)
     assert issubclass(NotAModel, OSError)
+
+
+@pytest.mark.parametrize(
+    ("files", "found", "example"),
+    [
+        # As MLflow, TFX, and a base path of versions for TF Serving below another folder.
+        (("MLmodel", "data/model/saved_model.pb"), "'data/model'", "data/model"),
+        (("Format-Serving/1/saved_model.pb",), "'Format-Serving/1'", "Format-Serving/1"),
+        (("a/9/saved_model.pb", "a/10/saved_model.pb"), "'a/9', 'a/10'", "a/10"),
+    ],
+)
+def test_a_model_further_down_is_found_and_named(files, found, example, tmp_path):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ModelInSubfolder) as raised:
+        read_saved_model(tmp_path)
+    assert f"has models in it: {found}." in raised.value.what
+    assert raised.value.do == f"unihub.load({str(tmp_path / example)!r})"

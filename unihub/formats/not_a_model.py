@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import List, Optional, Pattern, Sequence, Tuple
@@ -15,6 +16,7 @@ from unihub.formats.files import CHECKPOINT, HUB_FILE, PB_FILE, PBTXT_FILE
 from unihub.formats.message import Data, FormatError, UnreadableFile, file_content, in_words
 
 _HUB_FORMAT = 3
+_MOST_LEVELS, _MOST_FOLDERS = 4, 100
 _MOST_ENTRIES = 1000
 _HEAD = 512
 
@@ -366,7 +368,28 @@ def refused_folder(folder: str) -> FormatError:
         refusal = _other_model(os.path.join(folder, name))
         if refusal is not None:
             return refusal
+    deeper = _models_below(folder, names)
+    if deeper:
+        shown = [os.path.relpath(model, folder) for model in deeper]
+        return ModelInSubfolder(path=folder, found=listed(shown), example=deeper[-1])
     return NoSavedModel(path=folder, found=found)
+
+
+def _models_below(folder: str, names: List[str]) -> List[str]:
+    """Models further down, the nearest alone, such as MLflow and TFX put them."""
+    level = [os.path.join(folder, name) for name in names]
+    for _ in range(_MOST_LEVELS):
+        below: List[str] = []
+        for path in level[:_MOST_FOLDERS]:
+            # What cannot be read, or leads back up, is passed over.
+            with suppress(FormatError):
+                if os.path.isdir(path) and not os.path.islink(path):
+                    below += [os.path.join(path, name) for name in _names(path)]
+        found = [path for path in below if _is_model(path)]
+        if found:
+            return sorted(found, key=lambda path: int(_digits(os.path.basename(path))))
+        level = below
+    return []
 
 
 def _other_model(path: str) -> Optional[FormatError]:
