@@ -101,6 +101,7 @@ def test_cells_that_are_indented_throughout(tmp_path):
         ("code", "\n  import tensorflow_hub as hub\n  if hub:\n    m = hub.Module(1)\n"),
         ("code", "  %matplotlib inline\n  x = 1\ny = hub.Module(1)\n"),
         ("code", "x = 1\n  y = hub.Module(1)\n"),
+        ("code", "%%time\n  x = 1\n  y = hub.Module(1)\n"),
     )
     (tmp_path / "book.ipynb").write_text(json.dumps(book))
     findings = check([tmp_path / "book.ipynb"], runtime="tf2").findings
@@ -109,6 +110,7 @@ def test_cells_that_are_indented_throughout(tmp_path):
         (EAGER, 1, 4, 9),
         (EAGER, 2, 3, 5),
         ("syntax-error", 3, 2, 1),
+        (EAGER, 4, 3, 7),
     ]
 
 

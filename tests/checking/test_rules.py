@@ -56,6 +56,7 @@ CASES = [
         "tf2",
         "import unihub\nunihub.load('<model of mistyped>', signature='lengths')",
     ),
+    ("signature-input-missing", "tf2", HUB + "hub.load('<model of unfed>', signature='dropped')"),
     ("reference-output", "keras3", HUB + "hub.load('<model of references>')"),
     ("keras-layer-trainable-tf1-format", "tf1", HUB + f"hub.KerasLayer('{IMAGE}', True)"),
     ("trainable-with-signature", "tf2", HUB + "hub.KerasLayer(h, trainable=True, signature='s')"),
@@ -100,8 +101,12 @@ def with_models(script, folder):
     for name, op in (("text", "CaseFoldUTF8"), ("nobody", "TFRA>NoSuchO")):
         if f"<model of {name}>" in script:
             script = script.replace(f"<model of {name}>", str(model_with_op(folder / name, op)))
-    made = (("mistyped", judged_models.mistyped), ("references", judged_models.gives_references))
-    for name, make in made:
+    made = {
+        "mistyped": judged_models.mistyped,
+        "references": judged_models.gives_references,
+        "unfed": judged_models.unfed,
+    }
+    for name, make in made.items():
         if f"<model of {name}>" in script:
             script = script.replace(f"<model of {name}>", make(folder / name))
     return script
@@ -138,6 +143,15 @@ def test_comment_ignores_the_rule(rule, runtime, script, tmp_path):
     file.write_text(script)
     report = check([file], runtime=runtime, select=[rule])
     assert (report.findings, report.ignored, report.exit_code) == ((), 1, 0)
+
+
+@pytest.mark.parametrize("line", ["hub.KerasLayer({0!r})", "hub.load({0!r})(1)"])
+def test_of_a_model_without_signatures_a_part_is_offered(line, tmp_path):
+    file = tmp_path / "script.py"
+    path = str(MODELS / "tf2_sub_objects")
+    file.write_text(HUB + line.format(path))
+    offered = [one.do for one in check([file], runtime="tf2").findings]
+    assert f"unihub.load({path!r}).encoder(inputs)" in offered
 
 
 def test_a_comment_without_rules_ignores_all():

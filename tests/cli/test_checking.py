@@ -34,6 +34,13 @@ def test_an_error_is_exit_code_1(script):
     assert (result.exit_code, "train.py:3:" in result.output) == (1, True)
 
 
+def test_the_rules_are_listed():
+    result = run("check", "--rules")
+    assert result.exit_code == 0
+    for rule in unihub.checking.RULES:
+        assert f"{rule} (" in result.output
+
+
 def test_standard_input(script):
     arguments = ["check", "--runtime", "tf2", "-"]
     result = CliRunner().invoke(main, arguments, input=SCRIPT)

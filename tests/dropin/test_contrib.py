@@ -24,13 +24,19 @@ from tensorflow.contrib import quantize
 from tensorflow.contrib.quantize import create_training_graph
 import tensorflow.contrib.no_such_package.python.ops as ops
 from tensorflow.contrib.lookup import HashTable, KeyValueTensorInitializer
+from tensorflow.contrib import lookup
 
 # What is the same by another name.
 table = HashTable(KeyValueTensorInitializer(["a"], [3]), -1)
 step = tf.contrib.framework.get_or_create_global_step()
 found = table.lookup(tf.constant(["a", "b"]))
+words = lookup.index_table_from_tensor(mapping=tf.constant(["b", "a"]), num_oov_buckets=1)
+names = lookup.index_to_string_table_from_tensor(["x", "y", "z"], default_value="?")
+found = tf.concat([found, tf.cast(words.lookup(tf.constant(["a", "c"])), tf.int32)], 0)
+shown = names.lookup(words.lookup(tf.constant(["a", "c"])))
 with tf.Session() as session:
     session.run([tf.tables_initializer(), tf.global_variables_initializer()])
+    assert session.run(shown).tolist() == [b"y", b"z"]
     print(json.dumps([session.run(found).tolist(), int(session.run(step))]))
 
 def derive():
@@ -59,7 +65,7 @@ def test_it_is_gone_when_it_is_used_and_not_before(tmp_path):
     done = subprocess.run(command, cwd=str(ROOT), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     values, *refused = map(json.loads, done.stdout.splitlines())
-    assert values == [[3, -1], 0]
+    assert values == [[3, -1, 1, 2], 0]
     names = ["quantize.create_eval_graph", "quantize.create_training_graph", "slim.no_such_layer"]
     names += ["rnn.LSTMCell", "learn.Estimator", "learn.ModeKeys.TRAIN"]
     names += ["no_such_package.python.ops.names"]

@@ -241,8 +241,13 @@ class _Detective:
             yield from self._signature(call.node, call.literal("signature"), handle, model)
             if name == "KerasLayer" and self._needs_signature(call, model):
                 example = nearest("serving_default", model.signatures)
-                facts = {"handle": handle, "format": model.format.label, "example": example}
-                facts["evidence"] = model.evidence
+                remedy = (
+                    f"hub.KerasLayer(handle, signature={example!r}, signature_outputs_as_dict=True)"
+                )
+                facts = {"handle": handle, "format": model.format.label, "parts": "signatures"}
+                if not model.signatures:
+                    remedy, facts["parts"] = judgement.part_to_call(handle, model), "parts"
+                facts.update(evidence=model.evidence, remedy=remedy)
                 yield self._found("signature-required", call.node, **facts)
 
     def _model(self, handle: Any) -> Union[Model, FormatError, None]:
@@ -411,7 +416,14 @@ class _Detective:
         if model.callable or by_name:
             return
         facts = {"handle": handle, "format": model.format.label, "evidence": model.evidence}
-        facts["signature"] = nearest("default", model.signatures) or "default"
+        name = nearest("default", model.signatures) or "default"
+        facts["loaded"] = "signatures"
+        facts["remedy"] = (
+            f'm.signatures["{name}"](inputs); or import unihub as hub, whose load gives an '
+            "object to call"
+        )
+        if model.saved is not None and not model.signatures:
+            facts.update(loaded="parts", remedy=judgement.part_to_call(handle, model))
         yield self._found("loaded-not-callable", node, not model.certain, **facts)
 
     def _collection(self, call: Call) -> Iterator[Found]:

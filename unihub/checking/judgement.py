@@ -6,8 +6,9 @@ from typing import Any, Optional
 
 from unihub.checking.models import Model
 from unihub.errors import UnihubError
-from unihub.formats import selection
+from unihub.formats import not_there, selection
 from unihub.formats.model import FormatError
+from unihub.inspection.convertible import SignatureInputMissing
 from unihub.inspection.graph_facts import read_graph_facts
 from unihub.inspection.judge import (
     MistypedSignature,
@@ -46,4 +47,15 @@ def unusable(handle: Any, model: Model, signature: Any) -> Optional[UnihubError]
         return None
     operation = Operation.INFERENCE
     error = judge(handle, model.saved, Runtime.TF2, operation, graph, signature, facts).refusal
-    return error if isinstance(error, (MistypedSignature, ReferenceOutput)) else None
+    return (
+        error
+        if isinstance(error, (MistypedSignature, ReferenceOutput, SignatureInputMissing))
+        else None
+    )
+
+
+def part_to_call(handle: Any, model: Model) -> str:
+    """What to write where neither a model itself nor a signature of it can be called."""
+    assert model.saved is not None
+    graph = selection.evident_meta_graph(model.saved) or model.saved.meta_graphs[0]
+    return not_there.without_signatures(graph, handle)

@@ -150,6 +150,11 @@ def masked(cell: Cell) -> MaskedCell:
         lines = [_blank(line) for line in lines]
     elif magic and first is not None:
         lines[first] = _blank(lines[first])
+        # Its body is a cell of its own, which IPython dedents as well.
+        begin = next((line for line in lines[first + 1 :] if line.strip()), "")
+        inner = _INDENT.match(begin).group()  # type: ignore[union-attr]
+        lines = [line[len(inner) :] if line.startswith(inner) else line for line in lines]
+        indent += inner
     for _ in original:
         number = _unreadable_line(lines)
         if number is None or not _mask_magic(lines, number):

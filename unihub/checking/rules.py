@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Dict, Tuple, Type
 
 from unihub.errors import Message, UnihubError
+from unihub.inspection.convertible import SignatureInputMissing
 from unihub.inspection.judge import (
     MistypedSignature,
     NothingToTrain,
@@ -131,9 +132,8 @@ _RULES = (
         Message(
             "loaded-not-callable",
             "what hub.load gave raises TypeError when it is called.",
-            "{handle} is in {format}, which loads as signatures only. ({evidence})",
-            'm.signatures["{signature}"](inputs); or import unihub as hub, whose load gives '
-            "an object to call",
+            "{handle} is in {format}, which loads as {loaded} only. ({evidence})",
+            "{remedy}",
         ),
         Level.ERROR,
         _TENSORFLOW_2,
@@ -157,6 +157,7 @@ _RULES = (
     Rule(_words(NothingToTrain), Level.ERROR, _ALL, _REUSABLE),
     Rule(_words(MistypedSignature), Level.ERROR, _EAGER, "the model's folder"),
     Rule(_words(ReferenceOutput), Level.ERROR, _EAGER, "the model's folder"),
+    Rule(_words(SignatureInputMissing), Level.ERROR, _EAGER, "the model's folder"),
     Rule(
         Message(
             "keras-layer-trainable-tf1-format",
@@ -228,8 +229,8 @@ _RULES = (
         Message(
             "signature-required",
             "KerasLayer raises ValueError for {handle} without signature.",
-            "it is in {format}: nothing but its signatures can be called. ({evidence})",
-            "hub.KerasLayer(handle, signature={example!r}, signature_outputs_as_dict=True)",
+            "it is in {format}: nothing but its {parts} can be called. ({evidence})",
+            "{remedy}",
         ),
         Level.ERROR,
         _ALL,

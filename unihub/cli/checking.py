@@ -19,8 +19,24 @@ _FORMATS = {"json": checking.as_json, "sarif": checking.as_sarif}
 _WRONG_USAGE = (NothingToCheck, UnknownRule, UnknownTarget)
 
 
+def _show_rules(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        for rule in checking.RULES.values():
+            runtimes = ", ".join(rule.runtimes)
+            click.echo(f"{rule.id} ({rule.level.value}; {runtimes}): {rule.message.what}")
+        context.exit()
+
+
 @click.command()
 @click.argument("path", nargs=-1, required=True)
+@click.option(
+    "--rules",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_rules,
+    help="Show what is looked for, and on which runtimes, and exit.",
+)
 @click.option("--runtime", help="tf1, tf1_compat, tf2, keras3, or 'here', the default.")
 @click.option(
     "--format",

@@ -43,6 +43,22 @@ _SAME = {
     "util.make_ndarray": "make_ndarray",
     "util.make_tensor_proto": "make_tensor_proto",
 }
+# What contrib.lookup has of a module of TensorFlow's own, where it still is.
+_LOOKUP_OPS = "tensorflow.python.ops.lookup_ops"
+_IN_LOOKUP_OPS = frozenset(
+    (
+        "FastHashSpec",
+        "HasherSpec",
+        "IdTableWithHashBuckets",
+        "StrongHashSpec",
+        "TextFileIdTableInitializer",
+        "TextFileStringTableInitializer",
+        "index_table_from_file",
+        "index_to_string_table_from_file",
+    )
+)
+# These call their first argument `mapping`.
+_OF_MAPPINGS = frozenset(("index_table_from_tensor", "index_to_string_table_from_tensor"))
 # The packages of contrib that went on in tf_slim, with what they are there.
 _IN_TF_SLIM = {"slim": "tf_slim", "layers": "tf_slim.layers", "framework": "tf_slim"}
 _OLD_TENSORFLOW = "TensorFlow 1.15, the last to have it"
@@ -97,6 +113,11 @@ def _found(path: str) -> Any:
     package, _, rest = path.partition(".")
     if path in _SAME:
         return _at("tensorflow", _SAME[path])
+    if package == "lookup" and rest in _IN_LOOKUP_OPS:
+        return _at(_LOOKUP_OPS, rest)
+    if package == "lookup" and rest in _OF_MAPPINGS:
+        make = _at(_LOOKUP_OPS, rest)
+        return lambda mapping, *args, **kwargs: make(mapping, *args, **kwargs)
     if package in _IN_TF_SLIM and find_spec("tf_slim") is not None:
         module = importlib.import_module(_IN_TF_SLIM[package])
         if all(hasattr(module, name) for name in rest.split(".")[:1] if name):

@@ -35,6 +35,7 @@ from unihub.inspection.callables import read_callables
 from unihub.inspection.convertible import NOT_CONVERTED
 from unihub.inspection.dangers import CONTROL_FLOW_V1
 from unihub.inspection.graph import Graph, Node, node_of
+from unihub.inspection.structures import Spec
 
 # Arguments of a __call__ that say how, not what.
 _NO_INPUTS = frozenset(("training", "mask"))
@@ -144,7 +145,15 @@ def _inputs(meta_graph: MetaGraph, objects: Message) -> Optional[Sequence[str]]:
     taken = [argument for argument in call.arguments if argument.name not in _NO_INPUTS]
     if not taken:
         # Keras names none of what it passes on.
-        return None if any(accepted.arguments for accepted in call.accepted) else ()
+        passed = [
+            [name for name, value in accepted.arguments if isinstance(value, Spec)]
+            for accepted in call.accepted
+            if accepted.arguments
+        ]
+        several = bool(passed) and min(map(len, passed)) > 1
+        if several:
+            return [name if name.isidentifier() else f"x{i}" for i, name in enumerate(passed[0])]
+        return None if passed else ()
     return [one.name for one in taken if one.default is None] or [taken[0].name]
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Dict, Optional, Tuple
 
 from unihub import runtime as installation
-from unihub.errors import MatrixRefusal, Message, UnihubError, listed
+from unihub.errors import MatrixRefusal, Message, UnihubError, in_template, listed
 from unihub.formats import not_there, selection
 from unihub.formats.model import MetaGraph, SavedModel, Signature
 from unihub.inspection.convertible import PYTHON, SignatureInputMissing, refused_ops
@@ -157,7 +157,9 @@ def unloadable(
     assert case.facts is not None
     for name in case.facts.references:
         return _reference_output(case, name)
-    return next(iter(_wrong(case).values()), None) or _lacking(case)
+    # TensorFlow makes functions of them, in a graph too.
+    wrong = _wrong(replace(case, runtime=Runtime.TF2))
+    return next(iter(wrong.values()), None) or _lacking(case)
 
 
 def unconvertible(handle: str, model: SavedModel, graph: MetaGraph) -> Optional[UnihubError]:
@@ -271,6 +273,13 @@ def _untrainable(case: _Case) -> Optional[UnihubError]:
     if not facts.converts or _trains_another(case):
         known = _unconvertible(replace(case, facts=facts))
         refusal = replace(refusal, do=_MAY_CONVERT if known is None else _IN_GRAPH_MODE)
+    if not case.graph.signatures:
+        return not_there.nothing_to_call(handle, ())
+    if not _is_evident(case) and case.signature is None:
+        # A conversion does not choose one either.
+        first = in_template(next(iter(case.graph.signatures)))
+        do = refusal.do.replace("convert=True", f"convert=True, signature={first}")
+        refusal = replace(refusal, do=do)
     return _refused(case, refusal)
 
 
@@ -381,7 +390,8 @@ def _limited(case: _Case, verdict: Verdict) -> Verdict:
         missing = case.facts.unfed.get(chosen.name)
         if missing:
             note = f"A feed_dict has to give {listed(missing)} as well. {verdict.note}".strip()
-            verdict = replace(verdict, status=Status.LIMITED, note=note)
+            code = tuple((api, line) for api, line in verdict.code if api == "module")
+            verdict = replace(verdict, status=Status.LIMITED, note=note, code=code)
     if case.facts is not None and any(op.startswith(PYTHON) for op in case.facts.ops):
         note = f"{_PYTHON_NOT_HELD} {verdict.note}".strip()
         verdict = replace(verdict, status=Status.LIMITED, note=note)
