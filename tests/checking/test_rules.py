@@ -70,6 +70,20 @@ CASES = [
         "keras3",
         HUB + "x = tf.keras.Input([3])\nhub.KerasLayer(h)(x)",
     ),
+    ("name-of-tensorflow-1", "tf2", HUB + "tf.placeholder(tf.float32)"),
+    ("graph-call-in-eager-mode", "keras3", HUB + "tf.compat.v1.placeholder(tf.float32)"),
+    ("keras-3-saves-no-folder", "keras3", HUB + "tf.keras.Sequential([]).save('folder')"),
+    (
+        "keras-3-loads-no-layer-of-hub",
+        "keras3",
+        HUB
+        + "tf.keras.models.load_model('m.keras', custom_objects={'KerasLayer': hub.KerasLayer})",
+    ),
+    (
+        "keras-3-takes-no-numpy-texts",
+        "keras3",
+        HUB + "import numpy as np\ntf.keras.Sequential([]).fit(np.array(['a', 'b']), y)",
+    ),
     (
         "collections-not-filled",
         "tf1",

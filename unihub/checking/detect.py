@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from unihub.checking import judgement, kerases, op_needs
+from unihub.checking.around import around
 from unihub.checking.findings import Finding, Place, finding, judged
 from unihub.checking.models import Model, model_at_hand
 from unihub.checking.names import (
@@ -113,6 +114,10 @@ class _Detective:
             yield from self._hub_call(call)
             yield from self._collection(call)
             yield from self._lambda(call)
+        if self._story.imports:
+            for call in (*self._story.calls, *self._story.of_models):
+                for rule, doubt, facts in around(call, self._target, self._keras):
+                    yield self._found(rule, call.node, doubt, **facts)
         yield from self._applications()
         yield from self._combinations()
         yield from self._texts()
@@ -197,7 +202,8 @@ class _Detective:
         gone = self._target.tensorflow_release >= (2, 16)
         if name in _ESTIMATOR_NAMES and gone and self._library(reference.path) == UNIHUB:
             tensorflow = self._target.tensorflow
-            yield self._found("estimator-gone", reference.node, name=name, tensorflow=tensorflow)
+            facts = {"name": f"hub.{name}", "tensorflow": tensorflow}
+            yield self._found("estimator-gone", reference.node, **facts)
 
     def _hub_call(self, call: Call) -> Iterator[Found]:
         name = public_name(call.path)

@@ -374,6 +374,8 @@ class Expressions(ast.NodeVisitor):
     def _method(self, method: Method, call: Call) -> Value:
         if isinstance(method.owner, Literal):
             return constants.called(method.owner.value, call)
+        if method.owner.kind is Kind.KERAS_MODEL and method.owner.library != "tf_keras":
+            self.story.of_models.append(call)
         if method.owner.kind is Kind.KERAS_MODEL and method.name == "add" and call.node.args:
             self._put_in(method.owner, call.node.args[0])
         if method.owner.kind is Kind.GRAPH and method.name == "as_default":

@@ -274,13 +274,72 @@ _RULES = (
     Rule(
         Message(
             "estimator-gone",
-            "hub.{name} raises: TensorFlow {tensorflow} has no tf.estimator.",
+            "{name} raises: TensorFlow {tensorflow} has no tf.estimator.",
             "2.15 was the last release with Estimators.",
-            "in the session that trains: m.export(path, session)",
+            "in a session that trains: m = unihub.load(handle, op='fine_tuning'); or a Keras model "
+            "of unihub.KerasLayer(handle, trainable=True), and fit()",
         ),
         Level.ERROR,
         ("keras3",),
         "https://github.com/tensorflow/tensorflow/releases/tag/v2.16.1",
+    ),
+    Rule(
+        Message(
+            "name-of-tensorflow-1",
+            "tf.{name} raises AttributeError: TensorFlow 2 has it below tf.compat.v1.",
+            "the names of graphs and sessions left the top of TensorFlow with 2.0.",
+            "unihub run --v1 SCRIPT; or import tensorflow.compat.v1 as tf",
+        ),
+        Level.ERROR,
+        _TENSORFLOW_2,
+        "https://www.tensorflow.org/guide/migrate",
+    ),
+    Rule(
+        Message(
+            "graph-call-in-eager-mode",
+            "tf.compat.v1.{name} is of no use here: TensorFlow executes eagerly.",
+            "placeholders and sessions are of a graph, and there is none.",
+            "unihub run --v1 SCRIPT; or tf.compat.v1.disable_v2_behavior()  # first of all; or "
+            "with tf.Graph().as_default(): around it",
+        ),
+        Level.ERROR,
+        _EAGER,
+        "https://www.tensorflow.org/guide/migrate",
+    ),
+    Rule(
+        Message(
+            "keras-3-saves-no-folder",
+            "Keras 3 refuses to save a model at {path!r}.",
+            "it writes files that end in .keras or .h5, and no SavedModel by this name.",
+            "model.save({path!r} + '.keras'); or model.export({path!r})  # a SavedModel",
+        ),
+        Level.ERROR,
+        ("keras3",),
+        "https://keras.io/guides/migrating_to_keras_3/",
+    ),
+    Rule(
+        Message(
+            "keras-3-loads-no-layer-of-hub",
+            "Keras 3 does not load the KerasLayer of a saved model by custom_objects alone.",
+            "the layer would load a SavedModel, whose graph runs whatever its author put there, "
+            "and Keras' safe mode forbids that.",
+            "import unihub; keras.models.load_model(path, safe_mode=False)  # if you trust both; "
+            "or for an .h5: keras.config.enable_unsafe_deserialization() before it",
+        ),
+        Level.ERROR,
+        ("keras3",),
+        "keras.models.load_model of a model with a KerasLayer",
+    ),
+    Rule(
+        Message(
+            "keras-3-takes-no-numpy-texts",
+            "{method}() of Keras 3 takes no NumPy array of texts.",
+            "it makes tensors of arrays itself, of numbers alone.",
+            "model.{method}(tf.constant(texts))  # or a tf.data.Dataset of them",
+        ),
+        Level.ERROR,
+        ("keras3",),
+        "https://github.com/keras-team/keras/issues/19116",
     ),
     Rule(
         Message(

@@ -182,6 +182,7 @@ class Story:
         disables_v2: whether it turns v2 behaviour off.
         legacy_keras: whether it sets TF_USE_LEGACY_KERAS.
         installs_unihub: whether it calls unihub.install().
+        of_models: the calls of methods of Keras models.
         uses: of each object made, the nodes where it is used other than to be called.
     """
 
@@ -189,6 +190,7 @@ class Story:
     modules: Set[str] = field(default_factory=set)
     references: List[Reference] = field(default_factory=list)
     calls: List[Call] = field(default_factory=list)
+    of_models: List[Call] = field(default_factory=list)
     applied: List[Applied] = field(default_factory=list)
     signatures: List[SignatureChosen] = field(default_factory=list)
     combined: List[Combined] = field(default_factory=list)
