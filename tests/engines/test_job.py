@@ -22,6 +22,7 @@ if find_spec("pyarrow") is None:
 from engines.columns import answers, png
 
 import unihub
+from unihub.engines import reading
 from unihub.engines.alone import OutputBeingWritten
 from unihub.engines.errors import BadRow
 from unihub.engines.job import predict_files
@@ -116,6 +117,18 @@ def test_a_folder_of_images_keeps_their_paths():
     ]
     assert [row["default"] is None for row in rows] == [False, False, True, False]
     assert done.bad_rows == 1
+
+
+def test_a_part_of_images_has_so_many_bytes(monkeypatch):
+    os.makedirs("images")
+    for number in range(5):
+        with open(f"images/{number}.png", "wb") as file:
+            file.write(png(np.full((8, 8, 3), number, np.uint8)))
+    size = os.path.getsize("images/0.png")
+    monkeypatch.setattr(reading, "_MOST_BYTES", 2 * size)
+    assert [part.rows for part in reading.parts("images", 4096)] == [2, 2, 1]
+    monkeypatch.setattr(reading, "_MOST_BYTES", 1 << 20)
+    assert [part.rows for part in reading.parts("images", 3)] == [3, 2]
 
 
 def test_records_of_tensorflow():

@@ -12,6 +12,7 @@ from engines.columns import answers, png
 from golden import check_golden
 
 import unihub
+from unihub.engines import predictor as predictor_module
 from unihub.engines.errors import (
     BadRow,
     ColumnsNotAlike,
@@ -221,6 +222,22 @@ def test_images_are_decoded_and_resized():
     predict = unihub.Predictor(IMAGE, on_bad="null")
     predict({"images": [larger, column[0], b"no image", png(images[1][:4])]})
     assert predict.bad_rows == 3
+
+
+def test_images_are_arrays_by_and_by(monkeypatch):
+    images = np.random.RandomState(0).randint(0, 256, (7, 8, 8, 3), dtype=np.uint8)
+    column = [*map(png, images), b"no image", b"nor this", b"nor this"]
+    whole = unihub.Predictor(IMAGE, on_bad="null", batch_size=2)({"images": column})["default"]
+    # Two of them.
+    monkeypatch.setattr(predictor_module, "_MOST_BYTES", 2 * 4 * 8 * 8 * 3)
+    predict = unihub.Predictor(IMAGE, on_bad="null", batch_size=2)
+    found = predict({"images": column})["default"]
+    assert found.mask[:, 0].tolist() == [False] * 7 + [True] * 3
+    np.testing.assert_allclose(found[:7], whole[:7], rtol=1e-6)
+    assert (predict.rows, predict.bad_rows) == (10, 3)
+    with pytest.raises(BadRow) as refused:
+        unihub.Predictor(IMAGE, batch_size=2)({"images": column})
+    assert refused.value.facts["row"] == 7
 
 
 def test_arrow_and_pandas_come_back_as_they_came():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -40,6 +40,27 @@ def columns_of(frame: Any, name: str = "x") -> Tuple[Columns, Back]:
         found = ", ".join(f"{key!r} has {length}" for key, length in lengths.items())
         raise ColumnsNotAlike(found=f"{found} rows.", shortest=min(lengths.values()))
     return columns, back
+
+
+def pieced(pieces: Sequence[Result]) -> Result:
+    """One result of those of successive rows."""
+    if len(pieces) == 1:
+        return pieces[0]
+    _, dtype, shape, _ = pieces[0]
+    good = [values for values, _, _, nulls in pieces if nulls is None or not nulls.all()]
+    # Of pieces without a good row the sizes may not be known.
+    sizes = (good or [pieces[0][0]])[0].shape[1:]
+    every = [
+        values if nulls is None or not nulls.all() else _filled((len(nulls), *sizes), values.dtype)
+        for values, _, _, nulls in pieces
+    ]
+    masks = [np.zeros(len(p[0]), bool) if p[3] is None else p[3] for p in pieces]
+    nulls = np.concatenate(masks)
+    return np.concatenate(every), dtype, shape, nulls if nulls.any() else None
+
+
+def _filled(shape: Tuple[int, ...], dtype: Any) -> Any:
+    return np.full(shape, b"" if dtype.kind == "O" else 0, dtype)
 
 
 def _is(frame: Any, package: str, *names: str) -> bool:

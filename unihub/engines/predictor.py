@@ -23,7 +23,7 @@ from unihub.apis.arrival import Sent, sent
 from unihub.engines.cells import Bad, array_of
 from unihub.engines.chosen import Chosen, Names, chosen
 from unihub.engines.errors import BadRow, NotByRow
-from unihub.engines.frames import Result, columns_of
+from unihub.engines.frames import Result, columns_of, pieced
 from unihub.errors import check_choice, path_text
 from unihub.errors.redaction import shown
 from unihub.formats.selection import Tags
@@ -32,6 +32,9 @@ from unihub.handles import resolving
 if TYPE_CHECKING:
     # Python 3.7 has none.
     from typing import Literal
+
+# Of the arrays that a column of images becomes at a time.
+_MOST_BYTES = 64 << 20
 
 
 class Predictor:
@@ -171,6 +174,35 @@ class Predictor:
             first_row: number of their first row, for errors.
         """
         self.load()
+        total = len(next(iter(columns.values()))) if columns else 0
+        step = self._rows_at_once(total)
+        pieces = [
+            self._piece(
+                {name: _cut(column, start, start + step) for name, column in columns.items()}
+                if step < total
+                else columns,
+                first_row + start,
+            )
+            for start in range(0, max(total, 1), step)
+        ]
+        return {column: pieced([piece[column] for piece in pieces]) for column in pieces[0]}
+
+    def _rows_at_once(self, total: int) -> int:
+        """How many rows are arrays at the same time: images are larger then than before."""
+        size = self._chosen.batch or self._options["batch_size"]
+        step = total
+        for name, info in self._chosen.signature.inputs.items():
+            if self._decoders[name] is not None:
+                sizes: List[Any] = list((info.shape or ())[1:])
+                if isinstance(self._options["resize"], (list, tuple)):
+                    sizes[:2] = self._options["resize"]
+                # Of free sizes all rows of a call have the first one's.
+                if None not in sizes:
+                    rows = _MOST_BYTES // (4 * int(np.prod(sizes)) or 1)
+                    step = min(step, max(1, rows // size) * size)
+        return max(step, 1)
+
+    def _piece(self, columns: Mapping[str, Any], first_row: int) -> Dict[str, Result]:
         places = self._chosen.columns_of(list(columns))
         total = len(next(iter(columns.values()))) if columns else 0
         arrays, bad = self._arrays(columns, places, total, first_row)
@@ -256,6 +288,11 @@ def _without(array: Any, own: Bad, bad: Sequence[int], total: int) -> Any:
     rows = [row for row in range(total) if row not in own]
     all_bad = set(bad)
     return array[[place for place, row in enumerate(rows) if row not in all_bad]]
+
+
+def _cut(column: Any, start: int, stop: int) -> Any:
+    # An index of pandas may have numbers of its own.
+    return (column.iloc if hasattr(column, "iloc") else column)[start:stop]
 
 
 def _joined(parts: Sequence[Any], info: Any, nulls: Optional[Any]) -> Any:

@@ -22,6 +22,8 @@ IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 # Of images: their content, and where it is.
 IMAGE, PATH = "image", "path"
 TEXT, ARRAY = "text", "x"
+# Of the images of a part, however few they are.
+_MOST_BYTES = 64 << 20
 
 
 class InputNotReadable(UnihubError, ValueError, OSError):
@@ -195,17 +197,27 @@ def _npy(path: str, size: int) -> Iterator[Part]:
 
 
 def _folder(path: str, size: int) -> Iterator[Part]:
-    files = _images(path)
-    for start in range(0, len(files), size):
-        chunk = files[start : start + size]
-        content = []
-        digest = hashlib.sha256()
-        for file in chunk:
-            with open(file, "rb") as opened:
-                content.append(opened.read())
-            digest.update(f"{file}\0{len(content[-1])}\0".encode("utf-8", "surrogateescape"))
-            digest.update(content[-1])
-        yield Part({IMAGE: content, PATH: chunk}, len(chunk), digest.hexdigest())
+    names: List[str] = []
+    content: List[bytes] = []
+    read = 0
+    for name in _images(path):
+        with open(name, "rb") as file:
+            content.append(file.read())
+        names.append(name)
+        read += len(content[-1])
+        if len(names) == size or read >= _MOST_BYTES:
+            yield _of_images(names, content)
+            names, content, read = [], [], 0
+    if names:
+        yield _of_images(names, content)
+
+
+def _of_images(names: List[str], content: List[bytes]) -> Part:
+    digest = hashlib.sha256()
+    for name, image in zip(names, content):
+        digest.update(f"{name}\0{len(image)}\0".encode("utf-8", "surrogateescape"))
+        digest.update(image)
+    return Part({IMAGE: content, PATH: names}, len(names), digest.hexdigest())
 
 
 def _images(path: str) -> List[str]:
