@@ -159,6 +159,29 @@ def ray(session: nox.Session) -> None:
     _run_engine(session, "ray", "tests/engines/test_ray.py")
 
 
+def _run_backend(session: nox.Session, backend: str, *packages: str, **env: str) -> None:
+    session.install("--upgrade", *NEWEST, *packages, *TEST_TOOLS, f"{ROOT}")
+    tests = ("tests/apis/keras3/test_lifted.py", f"tests/apis/functional/test_in_{backend}.py")
+    env = {**QUIET, **env, "KERAS_BACKEND": backend}
+    session.run("pytest", *(session.posargs or tests), env=env)
+    session.run("unihub", "demo", env=env)
+
+
+@nox.session(python="3.12")
+def jax(session: nox.Session) -> None:
+    """Keras' JAX backend, and pure functions on JAX's arrays; two devices."""
+    _run_backend(session, "jax", "jax", XLA_FLAGS="--xla_force_host_platform_device_count=2")
+
+
+@nox.session(python="3.11")
+def torch(session: nox.Session) -> None:
+    """Keras' PyTorch backend, and pure functions on PyTorch's tensors."""
+    # That for CPUs alone, where a folder has it; elsewhere what the index gives.
+    folder = os.environ.get("PIP_FIND_LINKS", "")
+    wheels = sorted(Path(folder).glob("torch-*+cpu-cp311-*.whl")) if folder else []
+    _run_backend(session, "torch", str(wheels[-1]) if wheels else "torch")
+
+
 @nox.session(python="3.12")
 def lint(session: nox.Session) -> None:
     """ruff, mypy, pyright, and the contracts of the layers."""

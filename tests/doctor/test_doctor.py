@@ -67,7 +67,7 @@ CASES = [
         {"variables": LEGACY},
     ),
     ("legacy-keras-misspelt", GOOD, {"variables": (("TF_USE_LEGACY_KERAS", "yes"),)}),
-    ("keras-backend-not-tensorflow", GOOD, {"variables": (("KERAS_BACKEND", "jax"),)}),
+    ("keras-backend-not-tensorflow", GOOD, {"variables": (("KERAS_BACKEND", "openvino"),)}),
     ("keras-3-with-tensorflow-2-14", changed(TF215, tensorflow="2.14.1", keras="3.6.0"), {}),
     ("keras-3-with-tensorflow-2-15", changed(TF215, keras="3.6.0"), {}),
     ("keras-2-with-tensorflow-2-16", changed(GOOD, keras="2.15.0"), {}),

@@ -10,6 +10,9 @@ from unihub.apis.request import Request
 from unihub.apis.surroundings import register_ops
 from unihub.formats import selection
 
+# Keras' backends for which a model's call is made a pure function.
+LIFTED = ("jax", "torch")
+
 
 def keras_layer_class() -> Any:
     """The KerasLayer that fits the Keras in use.
@@ -17,10 +20,22 @@ def keras_layer_class() -> Any:
     Keras 2 and tf_keras take a subclass of tensorflow_hub's, Keras 3 takes ours.
     """
     if keras3_in_use():
-        from unihub.apis.keras3.layer import KerasLayer
-    else:
-        from unihub.apis.keras2.layer import KerasLayer
+        return keras3_layer_class()
+    from unihub.apis.keras2.layer import KerasLayer
+
     return KerasLayer
+
+
+def keras3_layer_class() -> Any:
+    """The layer of Keras 3 that fits its backend."""
+    import keras
+
+    # Both are in one folder; only one of them is imported.
+    if keras.config.backend() in LIFTED:
+        from unihub.apis.keras3 import lifted as room
+    else:
+        from unihub.apis.keras3 import layer as room  # type: ignore[no-redef]
+    return room.KerasLayer
 
 
 def load_keras_layer(request: Request) -> Any:

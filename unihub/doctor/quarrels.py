@@ -54,7 +54,7 @@ def _legacy_misspelt(value: Optional[str]) -> bool:
 
 
 def _other_backend(value: Optional[str]) -> bool:
-    return value not in (None, "", "tensorflow")
+    return value not in (None, "", "tensorflow", "jax", "torch")
 
 
 QUARRELS: Tuple[Quarrel, ...] = (
@@ -156,8 +156,8 @@ QUARRELS: Tuple[Quarrel, ...] = (
     Quarrel(
         Message(
             "keras-backend-not-tensorflow",
-            "KerasLayer raises: the backend of Keras is not TensorFlow.",
-            "SavedModels run in TensorFlow only. (found: KERAS_BACKEND, Keras {keras})",
+            "KerasLayer raises: it does not run on this backend of Keras.",
+            "it runs on tensorflow, jax and torch. (found: KERAS_BACKEND, Keras {keras})",
             "export KERAS_BACKEND=tensorflow",
         ),
         {"keras": ">=3"},

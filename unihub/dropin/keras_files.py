@@ -63,9 +63,9 @@ def _layer_of_keras_2() -> Any:
 
 
 def _layer_of_keras_3() -> Any:
-    from unihub.apis.keras3.layer import KerasLayer
+    from unihub.apis.layers import keras3_layer_class
 
-    return KerasLayer
+    return keras3_layer_class()
 
 
 class _Finder:

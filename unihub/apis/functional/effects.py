@@ -65,6 +65,10 @@ def _in_order(roots: Sequence[Any]) -> List[Any]:
     return order
 
 
+# Strings that are in these are part of a message.
+_SAID = ("Const", "StringFormat", "AsString", "StringJoin")
+
+
 class Analysis:
     """Goes through graphs as `lifting.Lift` does, without making any.
 
@@ -92,6 +96,15 @@ class Analysis:
         if name not in self._bodies:
             self._bodies[name] = Body(private.graph_of(name))
         return self._bodies[name]
+
+    def strings(self) -> Set[str]:
+        """The ops that make strings, which XLA compiles none of, beside what a message says."""
+        every = {op for body in self._bodies.values() for op in body.ops}
+        return {
+            f"{op.type} of strings"
+            for op in every
+            if op.type not in _SAID and any(each.dtype.name == "string" for each in op.outputs)
+        }
 
     def of_function(self, name: str, slots: Sequence[Optional[Slot]]) -> Effects:
         """The effects of a function that is called with these variables."""

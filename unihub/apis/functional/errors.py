@@ -33,3 +33,21 @@ class WrongWeights(UnihubError, ValueError, KeyError):
     what = "{argument}[{name!r}] does not fit {handle}."
     why = "it takes {accepted}, and was given {found}."
     do = "f, weights, state = unihub.functional({handle!r}); f(weights, state, inputs, seed)"
+
+
+class NotCompiled(UnihubError, ValueError, NotImplementedError):
+    """XLA compiles no strings, tables and the like."""
+
+    code = "functional-not-compiled"
+    what = "{handle} cannot be called on {backend}'s arrays."
+    why = "no such array or compiled function holds {found}."
+    do = "m = unihub.load({handle!r}); data = data.map(m)  # in tf.data, before the model"
+
+
+class OtherDevice(UnihubError, ValueError, RuntimeError):
+    """A tensor of PyTorch is on a device that TensorFlow has not."""
+
+    code = "functional-other-device"
+    what = "{handle} was called with a tensor on the device {device}."
+    why = "its functions are TensorFlow's, which computes here on: {devices}."
+    do = "model.to('cpu')  # and what it is called with: inputs = inputs.to('cpu')"

@@ -43,7 +43,7 @@ class Scope:
 
     def drawn(self) -> Any:
         """The next seed."""
-        return tf.random.experimental.stateless_fold_in(self.seed, next(self.numbers))
+        return ops.folded(self.seed, next(self.numbers))
 
 
 class Lift:
@@ -212,7 +212,7 @@ class Lift:
         def unpacked(values: Sequence[Any]) -> Tuple[List[Any], Scope]:
             round_, tensors, new = _parts(values, len(changed))
             arguments = _filled(slots, tensors, given)
-            own = None if seed is None else tf.random.experimental.stateless_fold_in(seed, round_)
+            own = None if seed is None else ops.folded(seed, round_)
             inner = Scope({**scope.values, **dict(zip(changed, new))}, own, itertools.count())
             return arguments, inner
 

@@ -120,6 +120,12 @@ def _shape_by(shape: Any, *parameters: Any) -> Any:
 # The same algorithm for all devices, so that the numbers are the same.
 _PHILOX = {"alg": "philox"}
 
+
+def folded(seed: Any, number: Any) -> Any:
+    """Another seed for each number."""
+    return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64), **_PHILOX)
+
+
 # Op → what draws in its place, from a seed.
 RANDOM: Dict[str, Rule] = {
     "RandomUniform": lambda op, seed, inputs: tf.random.stateless_uniform(

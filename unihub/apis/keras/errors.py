@@ -44,8 +44,8 @@ class BackendNotTensorFlow(UnihubError, NotImplementedError):
     code = "keras-layer-backend"
     what = "KerasLayer cannot run {handle} on Keras' {backend} backend."
     why = (
-        "a SavedModel holds TensorFlow functions, which only the tensorflow backend "
-        "of Keras 3 calls. (keras.backend.backend() is {backend!r})"
+        "a SavedModel holds TensorFlow functions, which the tensorflow backend of Keras 3 "
+        "calls, and jax and torch as pure functions. (keras.backend.backend() is {backend!r})"
     )
     do = (
         "export KERAS_BACKEND=tensorflow  # before Python starts; "

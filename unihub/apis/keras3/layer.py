@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any
+from typing import Any, Sequence
 
 import keras
 import tensorflow as tf
@@ -100,15 +100,18 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
     """
 
     _keras = "keras"
+    # On which it runs, and whether it loads what its call needs, and no more.
+    _backends: tuple[str, ...] = ("tensorflow",)
+    _is_lean = True
 
     def _make(self, given: Arguments, kwargs: dict[str, Any]) -> None:
         handle = given.handle
         text = handle_text(handle)
-        check_backend(keras.config.backend(), text)
+        check_backend(keras.config.backend(), text, self._backends)
         if not tf.executing_eagerly() and not tf.inside_function():
             minor = ".".join(tf.__version__.split(".")[:2])
             raise errors.GraphModeNotSupported(handle=text, minor=minor)
-        loaded = _load(handle, given)
+        loaded = _load(handle, given, self._is_lean and given.fast)
         if given.trainable and isinstance(handle, str):
             _check_training(given)
         callee = callee_of(loaded, text, given)
@@ -207,12 +210,15 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
             _set_shapes(inputs, outputs, callee.output_shape)
         return outputs
 
+    def _traced_call(self, inputs: Any, training: Any) -> Any:
+        return self.call(inputs, training)
+
     def compute_output_spec(self, inputs: Any, training: Any = None) -> Any:
         """The nest of KerasTensor that the layer gives for ``inputs``, found by tracing."""
         specs = tf.nest.map_structure(_type_spec, inputs)
 
         def shapes_of_keras_layer(traced: Any) -> Any:
-            return self.call(traced, training)
+            return self._traced_call(traced, training)
 
         function = tf.function(shapes_of_keras_layer, autograph=False)
         outputs = function.get_concrete_function(specs).structured_outputs
@@ -346,10 +352,14 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
     def _get_own_losses(self) -> list[tf.Tensor]:
         # Evaluated whenever losses are read, called or not, as Keras 2 does. Keras 3
         # has no public hook for it: add_loss() takes tensors, and within call().
-        losses: list[tf.Tensor] = super()._get_own_losses()
-        for loss in self._callee.regularization_losses:
-            losses.append(loss() if self._trainable else tf.zeros([]))
-        return losses
+        losses: list[Any] = super()._get_own_losses()
+        if not self._trainable:
+            zeros = [keras.ops.zeros([])] * len(self._callee.regularization_losses)
+            return [*losses, *zeros]
+        return [*losses, *self._losses_of_model()]
+
+    def _losses_of_model(self) -> list[Any]:
+        return [loss() for loss in self._callee.regularization_losses]
 
     def _keras_tensor(self, output: Any) -> Any:
         if not tf.is_tensor(output) and not isinstance(output, tf.TypeSpec):
@@ -359,9 +369,9 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         return _keras_tensor_of(output)
 
 
-def check_backend(backend: str, handle: str) -> None:
-    """Raises BackendNotTensorFlow when Keras' backend is another than TensorFlow."""
-    if backend != "tensorflow":
+def check_backend(backend: str, handle: str, runs: Sequence[str] = ("tensorflow",)) -> None:
+    """Raises BackendNotTensorFlow when Keras' backend is none that a layer runs on."""
+    if backend not in runs:
         raise errors.BackendNotTensorFlow(backend=backend, handle=handle)
 
 
@@ -371,11 +381,11 @@ def _check_training(given: Arguments) -> None:
         check_training(given.handle, model, graph, given)
 
 
-def _load(handle: Any, given: Arguments) -> Any:
+def _load(handle: Any, given: Arguments, fast: bool) -> Any:
     if isinstance(handle, str):
         if in_safe_mode() and not isinstance(handle, _TrustedHandle):
             raise errors.UnsafeDeserialization(handle=handle)
-        return _load_object(handle, given)
+        return _load_object(handle, given, fast)
     for argument, value in (("tags", given.tags), ("load_options", given.load_options)):
         if value is not None:
             raise errors.LoadedHandleTakesNoLoadArguments(
@@ -387,7 +397,7 @@ def _load(handle: Any, given: Arguments) -> Any:
 
 
 @guarded("loading")
-def _load_object(handle: str, given: Arguments) -> Any:
+def _load_object(handle: str, given: Arguments, fast: bool) -> Any:
     """The loaded object of a handle, as tensorflow_hub's ``load`` gives it."""
     with open_saved_model(resolving.resolve(handle)) as (model, _):
         safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
@@ -395,7 +405,7 @@ def _load_object(handle: str, given: Arguments) -> Any:
         options, signature = given.load_options, given.signature
         if not signature and model.format is not Format.TF1_HUB:
             check_callable(handle, meta_graph)
-        if given.fast:
+        if fast:
             request = Request(handle, model, meta_graph, signature=signature, options=options)
             frozen = load_frozen(request)
             if frozen is not None:

@@ -1,0 +1,151 @@
+"""Pure functions on tensors of PyTorch: gradients, shared memory, workers, several processes."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from conftest import MODELS
+from golden import check_golden
+
+if find_spec("torch") is None:
+    pytest.skip("PyTorch is not installed: see nox -s torch", allow_module_level=True)
+
+import tensorflow as tf
+import torch
+
+import unihub
+from unihub.apis.functional import in_torch
+from unihub.apis.functional.errors import NotCompiled, OtherDevice
+
+PATH = str(MODELS / "keras2_saved_model")
+X = np.random.RandomState(0).uniform(-1, 1, (8, 3)).astype(np.float32)
+
+
+class Model(torch.nn.Module):
+    """A pure function as a module, as one writes it."""
+
+    def __init__(self, path=PATH):
+        super().__init__()
+        self.function, weights, self.state = unihub.functional(path, training=True)
+        self.names = list(weights)
+        self.weights = torch.nn.ParameterList(torch.tensor(v) for v in weights.values())
+
+    def forward(self, x):
+        weights = dict(zip(self.names, self.weights))
+        outputs, self.state = self.function(weights, self.state, x)
+        return outputs
+
+
+def test_outputs_state_and_gradients_are_tensorflow_s():
+    model, x = Model(), torch.tensor(X, requires_grad=True)
+    weights = {name: tf.constant(v.detach()) for name, v in zip(model.names, model.weights)}
+    state, given = dict(model.state), tf.constant(X)
+    with tf.GradientTape() as tape:
+        tape.watch([weights, given])
+        expected, after = model.function(weights, state, given)
+        total = tf.reduce_sum(expected**2)
+    outputs = model(x)
+    np.testing.assert_array_equal(outputs.detach(), expected)
+    for name, value in after.items():
+        np.testing.assert_array_equal(model.state[name], value)
+        assert not model.state[name].requires_grad
+    (outputs**2).sum().backward()
+    gradients, of_inputs = tape.gradient(total, [weights, given])
+    np.testing.assert_allclose(x.grad, of_inputs, rtol=1e-6)
+    for name, weight in zip(model.names, model.weights):
+        np.testing.assert_allclose(weight.grad, gradients[name], rtol=1e-6)
+    with torch.no_grad():
+        assert not model(x).requires_grad
+
+
+def test_weights_are_read_where_they_are():
+    weight = torch.ones(1000, 10)
+    tensor = in_torch._to_tensorflow(weight)
+    weight[3, 3] = 7.0
+    assert tensor[3, 3] == 7.0
+    # Rows from the middle begin where TensorFlow's kernels cannot.
+    np.testing.assert_array_equal(in_torch._to_tensorflow(weight[3:, 3:]), weight[3:, 3:])
+
+
+def test_what_is_changed_before_backward_is_found_out():
+    model = Model()
+    outputs = model(torch.tensor(X))
+    with torch.no_grad():
+        model.weights[0].add_(1.0)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        outputs.sum().backward()
+
+
+def test_gradients_are_memory_of_their_own():
+    model, x = Model(), torch.tensor(X, requires_grad=True)
+    outputs = model(x)
+    outputs.sum().backward()
+    places = [each.grad.data_ptr() for each in (*model.weights, x)]
+    assert len(set(places)) == len(places)
+    before = outputs.detach().clone()
+    outputs.detach().zero_()
+    np.testing.assert_array_equal(model(x).detach(), before)
+
+
+def test_another_device_is_told():
+    model = Model()
+    model.to("meta")
+    with pytest.raises(OtherDevice) as caught:
+        model(torch.tensor(X))
+    at_hand = {"model": torch.nn.Linear(1, 1), "inputs": torch.tensor(X)}
+    check_golden("functional-other-device", str(caught.value), at_hand, path=PATH)
+
+
+def test_text_is_refused():
+    f, weights, state = unihub.functional(str(MODELS / "tf2_text"))
+    weights = {name: torch.tensor(value) for name, value in weights.items()}
+    with pytest.raises(NotCompiled, match="inputs of <U1"):
+        f(weights, state, np.array(["a"]))
+
+
+class Rows(torch.utils.data.Dataset):
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, place):
+        return X[place]
+
+
+def test_workers_of_a_data_loader():
+    model = Model()
+    model(torch.tensor(X))
+    loader = torch.utils.data.DataLoader(Rows(), batch_size=4, num_workers=2)
+    for batch in loader:
+        model(batch).sum().backward()
+    assert all(weight.grad is not None for weight in model.weights)
+
+
+def train_in_parallel(rank, address, path):
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    model = torch.nn.parallel.DistributedDataParallel(Model(path))
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        (model(torch.tensor(X[4 * rank : 4 * rank + 4])) ** 2).mean().backward()
+        optimizer.step()
+    found = [torch.zeros_like(model.module.weights[0]) for _ in range(2)]
+    torch.distributed.all_gather(found, model.module.weights[0].detach())
+    assert torch.equal(*found)
+    assert not torch.equal(found[0], Model(path).weights[0])
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes(tmp_path, monkeypatch):
+    # Else gloo asks for the address of the machine's name.
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    context = torch.multiprocessing.get_context("spawn")
+    arguments = [(rank, f"file://{tmp_path}/meet", PATH) for rank in range(2)]
+    processes = [context.Process(target=train_in_parallel, args=each) for each in arguments]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0]

@@ -1,0 +1,177 @@
+"""Pure functions on arrays of JAX: under jit, grad and vmap."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+import jax
+import numpy as np
+import tensorflow as tf
+from jax.custom_batching import sequential_vmap
+from jax.experimental import jax2tf
+
+from unihub.apis.functional.errors import NotCompiled
+from unihub.apis.functional.pure import Lifted, PureCall
+from unihub.errors import listed
+
+_FLOAT0 = jax.dtypes.float0
+
+
+def called(function: PureCall, weights: Any, state: Any, inputs: Any, seed: Any) -> Any:
+    """Calls a pure function, some of whose arguments are arrays of JAX; see `PureFunction`.
+
+    Raises:
+        NotCompiled: XLA compiles nothing of the kind.
+    """
+    given = function.needed(weights, state)
+    arrays = tf.nest.map_structure(lambda leaf: _array(function, leaf), inputs)
+    nest = function.nest_of(tf.nest.map_structure(_spec, arrays))
+    lifted = function.trace(nest)
+    names = sorted(slot.name for slot in lifted.effects.read)
+    changed = [slot.name for slot in lifted.effects.changed()]
+    flat = [jax.numpy.asarray(given[name]) for name in names]
+    flat += [*tf.nest.flatten(arrays), _seed(seed)]
+    results = _compiled(function, lifted, nest, names, flat)(*flat)
+    count = len(results) - len(changed)
+    after = dict(zip(changed, results[count:]))
+    outputs = tf.nest.pack_sequence_as(lifted.outputs, results[:count])
+    return outputs, {name: after.get(name, value) for name, value in state.items()}
+
+
+def losses(function: PureCall, weights: Any, state: Any) -> List[Any]:
+    """The regularization losses of weights that are arrays of JAX."""
+    given = function.needed(weights, state)
+    names = sorted(given)
+
+    def in_tensorflow(*values: Any) -> List[Any]:
+        return function.losses_of(_cast(function, names, values))
+
+    if not function.has_losses:
+        return []
+    run = function.cached(("losses",), lambda: _differentiable(tf_function(in_tensorflow)))
+    return list(run(*(jax.numpy.asarray(given[name]) for name in names)))
+
+
+def tf_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As a tf.function, so that it runs as a graph outside of jit as well."""
+    return tf.function(function, autograph=False)  # type: ignore[no-any-return]
+
+
+def _compiled(
+    function: PureCall, lifted: Lifted, nest: Any, names: Sequence[str], flat: Sequence[Any]
+) -> Callable[..., Any]:
+    shapes = tuple((array.shape, str(array.dtype)) for array in flat)
+
+    def in_tensorflow(*values: Any) -> List[Any]:
+        given, rest = values[: len(names)], values[len(names) : -1]
+        leaves = map(tf.cast, rest, (spec.dtype for spec in tf.nest.flatten(nest)))
+        inputs = tf.nest.pack_sequence_as(nest, list(leaves))
+        seed = tf.cast(values[-1], tf.int64)
+        outputs, after = function.traced(_cast(function, names, given), inputs, seed)
+        return [*tf.nest.flatten(outputs), *after.values()]
+
+    def made() -> Callable[..., Any]:
+        run = tf_function(in_tensorflow)
+        _check(function, lifted, run, flat)
+        return _differentiable(run)
+
+    return function.cached((repr(nest), shapes), made)  # type: ignore[no-any-return]
+
+
+def _check(function: PureCall, lifted: Lifted, run: Any, flat: Sequence[Any]) -> None:
+    """Raises NotCompiled for what XLA does not compile, before JAX meets it."""
+    found = sorted(lifted.uncompiled())
+    composites = [leaf for leaf in tf.nest.flatten(lifted.outputs) if not _is_dense(leaf)]
+    found += [type(leaf).__name__ for leaf in composites]
+    if found:
+        raise NotCompiled(handle=function.handle, found=listed(found), backend="jax")
+    try:
+        compiled = tf.function(run, autograph=False, jit_compile=True)
+        compiled.experimental_get_compiler_ir(*map(_spec, flat))(stage="hlo_serialized")
+    except (ValueError, tf.errors.OpError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise NotCompiled(handle=function.handle, found=reason, backend="jax") from error
+
+
+def _is_dense(leaf: Any) -> bool:
+    return isinstance(leaf, (tf.Tensor, tf.TensorSpec))
+
+
+def _differentiable(run: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of TensorFlow for JAX, with its gradient; each again for gradients of it.
+
+    jax2tf.call_tf has one as well, but nothing for vmap, which here calls it in turn.
+    """
+    forward = sequential_vmap(jax2tf.call_tf(run, has_side_effects=False))
+
+    @jax.custom_vjp  # type: ignore[untyped-decorator]
+    def call(*arguments: Any) -> Any:
+        return forward(*arguments)
+
+    def fwd(*arguments: Any) -> Tuple[Any, Any]:
+        # By itself, so that it has a gradient, too.
+        return call(*arguments), arguments
+
+    def bwd(arguments: Sequence[Any], upstream: Sequence[Any]) -> Tuple[Any, ...]:
+        given = [each for each in upstream if each.dtype != _FLOAT0]
+        which = tuple(each.dtype != _FLOAT0 for each in upstream)
+        floats = [_is_float(each) for each in arguments]
+        if which not in backward:
+            backward[which] = _differentiable(_gradient(run, floats, which))
+        found = iter(backward[which](*arguments, *given))
+        return tuple(
+            next(found) if is_float else np.zeros(each.shape, _FLOAT0)
+            for each, is_float in zip(arguments, floats)
+        )
+
+    backward: Dict[Any, Any] = {}
+    call.defvjp(fwd, bwd)
+    return call  # type: ignore[no-any-return]
+
+
+def _gradient(run: Any, floats: Sequence[bool], which: Sequence[bool]) -> Callable[..., Any]:
+    def gradient(*values: Any) -> List[Any]:
+        arguments, upstream = values[: len(floats)], values[len(floats) :]
+        sources = [each for each, is_float in zip(arguments, floats) if is_float]
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            results = run(*arguments)
+        results = [each for each, is_given in zip(results, which) if is_given]
+        found = tape.gradient(
+            results, sources, list(upstream), unconnected_gradients=tf.UnconnectedGradients.ZERO
+        )
+        return [tf.convert_to_tensor(each) for each in found]
+
+    return tf_function(gradient)
+
+
+def _cast(function: PureCall, names: Sequence[str], values: Sequence[Any]) -> Dict[str, Any]:
+    # JAX has no 64 bits by default.
+    return {name: tf.cast(v, function.dtype_of(name)) for name, v in zip(names, values)}
+
+
+def _is_float(array: Any) -> bool:
+    return bool(jax.numpy.issubdtype(array.dtype, jax.numpy.inexact))
+
+
+def _array(function: PureCall, leaf: Any) -> Any:
+    try:
+        return jax.numpy.asarray(leaf)
+    except (TypeError, ValueError):
+        kind = getattr(leaf, "dtype", type(leaf).__name__)
+        raise NotCompiled(
+            handle=function.handle, found=f"inputs of {kind}", backend="jax"
+        ) from None
+
+
+def _spec(array: Any) -> Any:
+    return tf.TensorSpec(array.shape, tf.as_dtype(array.dtype))
+
+
+def _seed(seed: Any) -> Any:
+    if hasattr(seed, "dtype") and jax.dtypes.issubdtype(seed.dtype, jax.dtypes.prng_key):
+        seed = jax.random.key_data(seed)
+    seed = jax.numpy.asarray(seed)
+    if seed.dtype == np.uint32:
+        seed = jax.lax.bitcast_convert_type(seed, np.int32)
+    return seed if seed.ndim else jax.numpy.stack([jax.numpy.zeros_like(seed), seed])

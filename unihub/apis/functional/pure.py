@@ -1,0 +1,285 @@
+"""A model's call, traced as a pure function, as TensorFlow runs it."""
+
+from __future__ import annotations
+
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    Sequence,
+    Set,
+    Tuple,
+)
+
+import numpy as np
+import tensorflow as tf
+
+from unihub.apis import traces
+from unihub.apis.functional.effects import Analysis, Body
+from unihub.apis.functional.errors import NotLifted, WrongWeights
+from unihub.apis.functional.lifting import Lift
+from unihub.apis.functional.slots import Slot, Slots
+from unihub.errors import listed
+
+Arrays = Dict[str, Any]
+
+
+class Lifted:
+    """One trace of a call, found to be one that can be lifted.
+
+    Attributes:
+        outputs: the nest that the call gives, with specs for tensors.
+        effects: which variables are read and assigned.
+    """
+
+    def __init__(self, concrete: Any, slots: Slots, handle: str) -> None:
+        analysis = Analysis(slots.of_handle, slots.of_reference)
+        graph = concrete.graph
+        slots.add(graph.variables)
+        self._body = Body(graph)
+        self._captured = [slots.of_handle(each) or each for each in concrete.captured_inputs]
+        given = [None] * (len(graph.inputs) - len(self._captured))
+        found = [each if isinstance(each, Slot) else None for each in self._captured]
+        self.effects = analysis.of(self._body, [*given, *found])
+        self._analysis = analysis
+        self._lift = Lift(analysis)
+        self.outputs = concrete.structured_outputs
+        if analysis.problems:
+            raise NotLifted(handle=handle, found=listed(sorted(analysis.problems)))
+
+    def uncompiled(self) -> Set[str]:
+        """What is in the call that XLA does not compile, in words."""
+        captured = (
+            "a table" for each in self._captured if getattr(each, "dtype", None) == tf.resource
+        )
+        return {*captured, *self._analysis.strings()}
+
+    def __call__(self, inputs: Sequence[Any], values: Dict[Slot, Any], seed: Any) -> Any:
+        """Traces the call; the outputs as a nest, and the values of variables afterwards."""
+        arguments = [*inputs, *self._captured]
+        flat, after = self._lift.lifted(self._body, arguments, values, seed)
+        rest = iter(flat)
+        leaves = [
+            next(rest) if tf.is_tensor(leaf) or isinstance(leaf, tf.TypeSpec) else leaf
+            for leaf in tf.nest.flatten(self.outputs, expand_composites=True)
+        ]
+        return tf.nest.pack_sequence_as(self.outputs, leaves, expand_composites=True), after
+
+
+class PureCall:
+    """What a pure function is made of, whatever calls it.
+
+    Args:
+        call: of the inputs.
+        losses: functions without arguments.
+        slots: of the variables that the model lists.
+        nests: of TypeSpec, which the model takes.
+        handle: of the model, for errors.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Any], Any],
+        losses: Sequence[Callable[[], Any]],
+        slots: Slots,
+        nests: Sequence[Any],
+        handle: str,
+    ) -> None:
+        self._call = call
+        self._losses = tuple(losses)
+        self.handle = handle
+        self._slots = slots
+        self._traces: Dict[Any, Lifted] = {}
+        self._functions: Dict[Any, Any] = {}
+        self._kept: Dict[Any, Any] = {}
+        self._nests = tuple(nests)
+        self._run_losses = tf.function(self.losses_of, autograph=False)
+
+    def run(self, given: Arrays, inputs: Any, seed: Any) -> Tuple[Any, Arrays]:
+        """Calls the model by TensorFlow.
+
+        Args:
+            given: all variables by name.
+            inputs: as for a call.
+            seed: of `seed_of`.
+
+        Returns:
+            The outputs, and the variables that were assigned.
+        """
+        inputs, nest = self._fitted(inputs)
+        outputs, changed = self._function(nest)(given, inputs, seed)
+        return outputs, changed
+
+    def run_losses(self, given: Arrays) -> List[Any]:
+        """The regularization losses of all variables by name, by TensorFlow."""
+        return list(self._run_losses(given))
+
+    @property
+    def assigns(self) -> Set[str]:
+        """Names of the variables that a trace of the call assigns."""
+        return {slot.name for each in self._traces.values() for slot in each.effects.written}
+
+    @property
+    def draws(self) -> bool:
+        """Whether a trace of the call draws numbers."""
+        return any(trace.effects.random for trace in self._traces.values())
+
+    def ordered(self, loaded: Any) -> Dict[str, Any]:
+        """The variables by name: those that an object trains, those that it lists, the others."""
+        listed = [*getattr(loaded, "trainable_variables", ()), *getattr(loaded, "variables", ())]
+        places = {id(variable): place for place, variable in reversed([*enumerate(listed)])}
+        found = {name: slot.variable for name, slot in self._slots.by_name.items()}
+        last = len(listed)
+        return dict(sorted(found.items(), key=lambda item: places.get(id(item[1]), last)))
+
+    @property
+    def has_losses(self) -> bool:
+        """Whether there are any."""
+        return bool(self._losses)
+
+    def trace(self, inputs: Any) -> Lifted:
+        """The trace for a nest of tensors or of their specs.
+
+        Raises:
+            NotLifted: what it does cannot be lifted.
+        """
+        specs = tf.nest.map_structure(_spec, inputs)
+        key = repr(specs)
+        if key not in self._traces:
+            self._traces[key] = self._lifted(self._call, specs)
+        return self._traces[key]
+
+    def nest_of(self, specs: Any) -> Any:
+        """The specs for inputs of these, in the dtypes that the model takes."""
+        for nest in self._nests:
+            if traces.same_structure(specs, nest):
+                cast = tf.nest.map_structure(_cast_spec, nest, specs)
+                if all(map(_is_taken, tf.nest.flatten(nest), tf.nest.flatten(cast))):
+                    return cast
+        return specs
+
+    def _fitted(self, inputs: Any) -> Tuple[Any, Any]:
+        """Inputs as tensors, and the nest of specs to trace the call for."""
+        for nest in self._nests:
+            if traces.same_structure(inputs, nest):
+                fitted = tf.nest.map_structure(_fitted, nest, inputs)
+                if all(map(_is_taken, tf.nest.flatten(nest), tf.nest.flatten(fitted))):
+                    return fitted, nest
+        tensors = tf.nest.map_structure(tf.convert_to_tensor, inputs)
+        return tensors, tf.nest.map_structure(tf.type_spec_from_value, tensors)
+
+    def _function(self, nest: Any) -> Any:
+        """The tf.function for inputs of a nest of specs."""
+        key = repr(nest)
+        if key not in self._functions:
+            # TensorFlow knows no more of the shapes than of a variable's, lest it computes in
+            # another order.
+            given = {
+                name: tf.TensorSpec(None, slot.variable.dtype)
+                for name, slot in self._slots.by_name.items()
+            }
+            specs = [given, nest, tf.TensorSpec([2], tf.int64)]
+            self._functions[key] = tf.function(self.traced, input_signature=specs, autograph=False)
+        return self._functions[key]
+
+    def _lifted(self, call: Callable[..., Any], *specs: Any) -> Lifted:
+        with tf.init_scope():
+            concrete = tf.function(call, autograph=False).get_concrete_function(*specs)
+        return Lifted(concrete, self._slots, self.handle)
+
+    def dtype_of(self, name: str) -> tf.DType:
+        """That of a variable."""
+        return self._slots.by_name[name].variable.dtype
+
+    def cached(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What another framework keeps of this function."""
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def traced(self, given: Arrays, inputs: Any, seed: Any) -> Tuple[Any, Arrays]:
+        lifted = self.trace(inputs)
+        flat = tf.nest.flatten(inputs, expand_composites=True)
+        outputs, after = lifted(flat, self._values(given), seed)
+        return outputs, {slot.name: after[slot] for slot in lifted.effects.changed()}
+
+    def trace_losses(self) -> List[Lifted]:
+        """The traces of the regularization losses."""
+        return [self._lifted(loss) for loss in self._losses]
+
+    def losses_of(self, given: Arrays) -> List[Any]:
+        """Traces the regularization losses."""
+        values, seed = self._values(given), tf.zeros([2], tf.int64)
+        return [lifted((), values, seed)[0] for lifted in self.trace_losses()]
+
+    def _values(self, given: Arrays) -> Dict[Slot, Any]:
+        values = {self._slots.by_name[name]: value for name, value in given.items()}
+        for slot, value in values.items():
+            value.set_shape(slot.variable.shape)
+        return values
+
+    def needed(self, weights: Mapping[str, Any], state: Mapping[str, Any]) -> Arrays:
+        """All variables by name.
+
+        Raises:
+            WrongWeights: one is missing, or of another shape.
+        """
+        given = {}
+        for name, slot in self._slots.by_name.items():
+            is_weight = name in weights or (name not in state and slot.variable.trainable)
+            argument = "weights" if is_weight else "state"
+            value = weights[name] if name in weights else state.get(name)
+            accepted = f"{slot.variable.dtype.name} of shape {list(slot.variable.shape)}"
+            if value is None:
+                raise self._wrong(argument, name, accepted, "nothing")
+            if not slot.variable.shape.is_compatible_with(np.shape(value)):
+                raise self._wrong(argument, name, accepted, f"shape {list(np.shape(value))}")
+            given[name] = value
+        return given
+
+    def _wrong(self, argument: str, name: str, accepted: str, found: str) -> WrongWeights:
+        return WrongWeights(
+            argument=argument, name=name, handle=self.handle, accepted=accepted, found=found
+        )
+
+
+def seed_of(seed: Any) -> Any:
+    """Two integers as TensorFlow takes them for a seed, of one or two."""
+    if not tf.is_tensor(seed):
+        seed = np.asarray(seed)
+        if seed.dtype == np.uint32:
+            seed = seed.view(np.int32)
+        seed = np.array([0, seed]) if seed.ndim == 0 else seed
+        return tf.constant(seed, tf.int64)
+    return tf.cast(
+        tf.stack([tf.zeros_like(seed), seed]) if seed.shape.rank == 0 else seed, tf.int64
+    )
+
+
+def _spec(value: Any) -> Any:
+    return value if isinstance(value, tf.TypeSpec) else tf.type_spec_from_value(value)
+
+
+def _fitted(spec: Any, value: Any) -> Any:
+    if not isinstance(spec, tf.TensorSpec):
+        return value
+    if not tf.is_tensor(value):
+        value = tf.convert_to_tensor(value, dtype_hint=spec.dtype)
+    is_cast = value.dtype != spec.dtype and value.dtype.is_floating and spec.dtype.is_floating
+    return tf.cast(value, spec.dtype) if is_cast else value
+
+
+def _cast_spec(spec: Any, given: Any) -> Any:
+    """A spec of the same shape, in a dtype to which it is cast without loss, or in float."""
+    pairs = [(spec.dtype, given.dtype)]
+    is_cast = all(
+        (one.is_floating and other.is_floating) or (one.is_integer and other.is_integer)
+        for one, other in pairs
+    )
+    return tf.TensorSpec(given.shape, spec.dtype) if is_cast else given
+
+
+def _is_taken(spec: Any, value: Any) -> bool:
+    return bool(spec.is_compatible_with(value))
