@@ -220,7 +220,7 @@ def public_names() -> Dict[str, str]:
 _FIRST = "Loading, calling, saving"
 _OF_HUB = "hub.Module and its companions"
 _GROUPS = {
-    _FIRST: ("load", "save", "convert", "validate", "KerasLayer", "Predictor"),
+    _FIRST: ("load", "save", "convert", "validate", "KerasLayer", "functional", "Predictor"),
     "Before you load": ("inspect", "support", "matrix", "environment"),
     "Handles and settings": ("resolve", "register_resolver", "configure"),
     "In the place of tensorflow_hub": ("install", "uninstall"),
