@@ -93,5 +93,9 @@ def _is_array_of_texts(node: ast.AST) -> bool:
         return False
     if node.func.attr not in ("array", "asarray") or node.keywords or len(node.args) > 1:
         return False
-    texts = getattr(node.args[0], "elts", ())
-    return bool(texts) and all(isinstance(getattr(one, "value", None), str) for one in texts)
+    try:
+        texts = ast.literal_eval(node.args[0])
+    except ValueError:
+        return False
+    is_list = isinstance(texts, (list, tuple)) and len(texts) > 0
+    return is_list and all(isinstance(one, str) for one in texts)
