@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 
 from unihub.engines.frames import as_numpy
+from unihub.errors import first_line
 from unihub.formats.model import TensorInfo
 
 # What makes an array of the bytes of an image.
@@ -105,7 +106,7 @@ def _cell(value: Any, info: TensorInfo, decode: Optional[Decode]) -> Any:
             found = decode(bytes(value))
         # Decoders raise what they like.
         except Exception as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = first_line(error) or type(error).__name__
             raise _NotFitting(f"its image cannot be decoded: {reason[:200]}") from None
     else:
         found = _number(value, info)

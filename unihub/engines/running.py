@@ -91,7 +91,9 @@ def image_decoder(info: TensorInfo, resize: Any) -> Optional[Callable[[bytes], A
         return tf.cast(image, dtype)
 
     if current_runtime() is Runtime.TF2:
-        return lambda data: build(tf.constant(data)).numpy()
+        # Of five ops, each small.
+        decode = tf.function(build, input_signature=[tf.TensorSpec([], tf.string)])
+        return lambda data: decode(tf.constant(data)).numpy()
     with tf.Graph().as_default() as graph:
         place = tf.compat.v1.placeholder(tf.string, [])
         image = build(place)
