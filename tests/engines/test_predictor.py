@@ -266,6 +266,30 @@ def test_arrow_of_text_and_numbers():
     assert predict(arrow.table({"words": arrow.array([], arrow.string())})).num_rows == 0
 
 
+@pytest.mark.skipif(tf.__version__.startswith("1."), reason="it saves by tf.saved_model.save")
+def test_bfloat16(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    obj = tf.Module()
+    obj.call = tf.function(lambda x: x, input_signature=[tf.TensorSpec([None, 2], tf.bfloat16)])
+    tf.saved_model.save(obj, str(tmp_path), signatures=obj.call)
+    predict = unihub.Predictor(tmp_path)
+    values = [[1.0, 2.5], [3.0, -4.0]]
+    for x in (values, np.array(values), tf.constant(values, tf.bfloat16).numpy()):
+        assert predict({"x": x})["output_0"].astype(np.float32).tolist() == values
+    found = predict(arrow.table({"x": values})).column("output_0")
+    assert (found.type, found.to_pylist()) == (arrow.list_(arrow.float32(), 2), values)
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "float64[pyarrow]"])
+def test_nulls_of_pandas_are_no_numbers(dtype):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    frame = pandas.DataFrame({"default": pandas.Series([1, None, 2], dtype=dtype)})
+    predict = unihub.Predictor(MODELS / "tf1_hub_scalar", on_bad="null")
+    assert predict(frame)["default"].isna().tolist() == [False, True, False]
+    assert predict.bad_rows == 1
+
+
 def test_pandas_frames_keep_their_index():
     pandas = pytest.importorskip("pandas")
     predict = unihub.Predictor(MODELS / "tf1_hub_scalar", on_bad="null")

@@ -35,7 +35,7 @@ def array_of(column: Any, info: TensorInfo, decode: Optional[Decode]) -> Tuple[A
     values = as_numpy(column)
     if info.dtype != "string" and isinstance(values, list) and all(type(v) is str for v in values):
         values = _as_numbers(values, info)
-    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf" and info.dtype != "string":
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biufV" and info.dtype != "string":
         whole = _whole(values, info)
         if whole is not None:
             return whole, {}

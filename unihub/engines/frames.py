@@ -110,6 +110,9 @@ def arrow_column(
 
     if shape is None:
         shape = (None,) * values.ndim
+    if dtype == "bfloat16":
+        # Which pyarrow does not have, and float32 holds.
+        values = values.astype(np.float32)
     mask = None if nulls is None else pa.array(nulls)
     if values.ndim == 1:
         kind = arrow_type(dtype, shape)
@@ -161,6 +164,9 @@ def as_numpy(column: Any) -> Any:
     if isinstance(column, np.ndarray):
         return column
     if _is(column, "pandas", "Series"):
+        if not isinstance(column.dtype, np.dtype) and column.isna().any():
+            # It has nulls, which pandas would make NaN: a number.
+            return [None if bad else value for bad, value in zip(column.isna(), column)]
         return column.to_numpy()
     if _is(column, "pyarrow", "Array", "ChunkedArray"):
         return _from_arrow(column)
