@@ -164,6 +164,7 @@ def _run_backend(session: nox.Session, backend: str, *packages: str, **env: str)
     tests = ("tests/apis/keras3/test_lifted.py", f"tests/apis/functional/test_in_{backend}.py")
     env = {**QUIET, **env, "KERAS_BACKEND": backend}
     session.run("pytest", *(session.posargs or tests), env=env)
+    session.run("pytest", "tests/pages/run_pages.py", env={**env, "UNIHUB_PAGES": backend})
     session.run("unihub", "demo", env=env)
 
 

@@ -2,8 +2,8 @@
 
 The words after a block's language say what is done with it:
 
-- stacks, `tf1`, `tf215`, `keras3`, `keras2` or `engines`: it is run there, after the blocks
-  above it on the same page, in a folder with the package's three models in `models/`;
+- stacks, `tf1`, `tf215`, `keras3`, `keras2`, `engines`, `jax` or `torch`: it is run there,
+  after the blocks above it on the same page, in a folder with the package's models in `models/`;
 - `file=NAME`: it is written to that file;
 - `output`, of text: what the block above printed, where `…` stands for anything;
 - `needs-…`: it cannot be run here; its Python is compiled, its command lines are read.
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-STACKS = ("tf1", "tf215", "keras3", "keras2", "engines")
+STACKS = ("tf1", "tf215", "keras3", "keras2", "engines", "jax", "torch")
 NEEDS = {
     "needs-network": "it downloads from a public server",
     "needs-kaggle": "it downloads from Kaggle",
