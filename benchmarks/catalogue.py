@@ -115,6 +115,18 @@ BENCHMARKS = (
         (stack.not_tf2,),
     ),
     Benchmark(
+        "engines",
+        "Rows on engines",
+        "The same rows, of a parquet file, by each in a process of its own: from the start of the "
+        "engine to the last answer, imports and the load of the model in each worker included. "
+        "Engines have two workers. The models do next to nothing: what is measured is what "
+        "stands around them. Measured once, while other work ran on both cores, which costs those "
+        "with more processes more.",
+        "engines",
+        (stack.not_tf2, stack.no_engines),
+        newest_only=True,
+    ),
+    Benchmark(
         "call",
         "Steady call",
         "One eager call after many others, on one row of a model that does next to nothing: what "

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Mapping, Optional
 
 TIME, OUTPUTS = "time", "outputs"
+# Of which more is better.
+RATE = "rows/s"
 _LEAST = 1e-9
 
 
@@ -143,7 +145,8 @@ def _ratios(
     # Memory that is shared altogether is none.
     return {
         what: statistics.median(
-            peer[what] / max(each[what], _LEAST) for peer, each in zip(peers, several)
+            each[what] / peer[what] if what == RATE else peer[what] / max(each[what], _LEAST)
+            for peer, each in zip(peers, several)
         )
         for what in _measures(several)
     }

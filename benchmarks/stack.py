@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Optional
 
@@ -51,6 +52,11 @@ def no_hub_module() -> Optional[str]:
     if release and release.has_module:
         return None
     return "its peer, hub.Module, is not in the tensorflow_hub of this stack"
+
+
+def no_engines() -> Optional[str]:
+    missing = [name for name in ("apache_beam", "pyspark", "ray") if find_spec(name) is None]
+    return f"{' and '.join(missing)} is not installed" if missing else None
 
 
 def no_curl() -> Optional[str]:

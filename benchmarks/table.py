@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, List, Mapping
 
 from benchmarks.catalogue import ANY, WANTED
-from benchmarks.measuring import Row
+from benchmarks.measuring import RATE, Row
 
 MEMORY = ("memory", "memory of its own")
-COUNTS = ("modules", "lines")
+COUNTS = ("modules", "lines", RATE)
 
 
 @dataclass(frozen=True)
