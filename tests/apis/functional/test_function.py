@@ -34,9 +34,9 @@ def assert_same(actual, expected):
         )
 
 
-def saved(module, path):
+def saved(module, path, gradients=True):
     # Without this option no gradient is saved.
-    options = tf.saved_model.SaveOptions(experimental_custom_gradients=True)
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=gradients)
     tf.saved_model.save(module, str(path), options=options)
     return str(path)
 
@@ -165,6 +165,20 @@ def test_the_gradient_is_that_of_the_author(tmp_path):
     expected = tape.gradient(outputs, [x, loaded.kernel])
     assert_same([found[0], found[1]["kernel"]], expected)
     np.testing.assert_allclose(found[0], -14.0 * np.ones((8, 1)) * weights["kernel"], rtol=1e-6)
+
+
+def test_a_gradient_that_was_not_saved_is_refused(tmp_path):
+    """TensorFlow has none either; that of the forward ops would be another one."""
+    path = saved(hand_made.Gradient(), tmp_path / "gradient", gradients=False)
+    function, weights, state = unihub.functional(path)
+    x = tf.constant(X)
+    assert_same(function(weights, state, x)[0], unihub.load(path)(x))
+    with pytest.raises(LookupError) as raised, tf.GradientTape() as tape:
+        tape.watch(x)
+        # TensorFlow makes the function that computes both.
+        tape.gradient(function(weights, state, x)[0], x)
+    model = hand_made.Gradient()
+    check_golden(raised.value.code, str(raised.value), path=path)
 
 
 def test_inputs_are_cast_as_a_load_casts_them():

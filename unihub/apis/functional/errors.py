@@ -26,6 +26,21 @@ class FunctionalNotHere(UnihubError, NotImplementedError):
     do = "pip install 'tensorflow>=2.15'  # and no tf.compat.v1.disable_v2_behavior()"
 
 
+class GradientNotSaved(UnihubError, LookupError, ValueError):
+    """A gradient is asked for that the model's author wrote, and did not save."""
+
+    code = "functional-gradient-not-saved"
+    what = "{handle} cannot be differentiated: it has a gradient of its own, which was not saved."
+    why = (
+        "its author gave the op {op} another gradient than that of its ops; TensorFlow refuses "
+        "it as well."
+    )
+    do = (
+        "options = tf.saved_model.SaveOptions(experimental_custom_gradients=True); "
+        "tf.saved_model.save(model, path, options=options)  # where the model is made"
+    )
+
+
 class WrongWeights(UnihubError, ValueError, KeyError):
     """The weights or the state that a pure function is called with are not its own."""
 

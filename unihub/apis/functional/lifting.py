@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
 from unihub.apis.functional import ops, private
 from unihub.apis.functional.effects import Analysis, Body, branches_of, function_of
+from unihub.apis.functional.errors import GradientNotSaved
 from unihub.apis.functional.slots import Slot
 
 
@@ -49,8 +50,9 @@ class Scope:
 class Lift:
     """Traces graphs of one analysis, which found nothing that cannot be lifted."""
 
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Analysis, handle: str) -> None:
         self._analysis = analysis
+        self._handle = handle
         self._kept: List[Any] = []
 
     def lifted(
@@ -116,7 +118,12 @@ class Lift:
         if saved is not None:
             gradient = functools.partial(self._gradient, saved, found, dict(scope.values))
             private.set_gradient(results[0].op, gradient)
+        elif private.has_gradient(op):
+            private.set_gradient(results[0].op, self._refuse_gradient)
         return results
+
+    def _refuse_gradient(self, op: Any, *given: Any) -> NoReturn:
+        raise GradientNotSaved(handle=self._handle, op=op.name)
 
     def _gradient(
         self, saved: Any, found: Dict[str, Any], values: Dict[Slot, Any], op: Any, *given: Any

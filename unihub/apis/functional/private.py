@@ -21,7 +21,15 @@ from tensorflow.python.framework.ops import gradient_registry
 
 _GRADIENT = "_gradient_op_type"
 
-__all__ = ["come_back", "copied", "graph_of", "is_stateful", "saved_gradient", "set_gradient"]
+__all__ = [
+    "come_back",
+    "copied",
+    "graph_of",
+    "has_gradient",
+    "is_stateful",
+    "saved_gradient",
+    "set_gradient",
+]
 
 
 def graph_of(name: str) -> Any:
@@ -76,7 +84,7 @@ def saved_gradient(op: Any) -> Optional[Any]:
 
     It captures tensors of the graph that was saved.
     """
-    if op.type not in ("IdentityN", "Identity") or _GRADIENT not in op.node_def.attr:
+    if not has_gradient(op):
         return None
     try:
         function = gradient_registry.lookup(op.node_def.attr[_GRADIENT].s.decode())
@@ -85,6 +93,11 @@ def saved_gradient(op: Any) -> Optional[Any]:
     # TensorFlow's loader registers a function around it.
     held = [cell.cell_contents for cell in function.__closure__ or ()]
     return next((each for each in held if hasattr(each, "captured_inputs")), None)
+
+
+def has_gradient(op: Any) -> bool:
+    """Whether an op was given a gradient of its own, saved or not."""
+    return op.type in ("IdentityN", "Identity") and _GRADIENT in op.node_def.attr
 
 
 def set_gradient(op: Any, function: Callable[..., Any]) -> None:

@@ -44,7 +44,7 @@ class Lifted:
         found = [each if isinstance(each, Slot) else None for each in self._captured]
         self.effects = analysis.of(self._body, [*given, *found])
         self._analysis = analysis
-        self._lift = Lift(analysis)
+        self._lift = Lift(analysis, handle)
         self.outputs = concrete.structured_outputs
         if analysis.problems:
             raise NotLifted(handle=handle, found=listed(sorted(analysis.problems)))
