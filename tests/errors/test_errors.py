@@ -120,6 +120,8 @@ def test_nearest_of_nothing():
 
 # Modules that are for a package of others, which an extra brings.
 OF_EXTRAS = {
+    "unihub.apis.functional.in_jax": "jax",
+    "unihub.apis.functional.in_torch": "torch",
     "unihub.checking.rewriting": "libcst",
     "unihub.engines.beam": "apache_beam",
     "unihub.engines.ray": "ray",
@@ -133,7 +135,7 @@ def belongs_here(name):
         return find_spec(OF_EXTRAS[name]) is not None
     if name.startswith("unihub.apis.keras3."):
         return current_keras() is Keras.KERAS3
-    if name.startswith("unihub.apis.lean."):
+    if name.startswith(("unihub.apis.lean.", "unihub.apis.functional.")):
         return not tensorflow_version().startswith("1.")
     return True
 
