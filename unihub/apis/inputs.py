@@ -238,6 +238,10 @@ def _works(make: Callable[[Any], Any], value: Any) -> bool:
     return True
 
 
+def _numbers_of(texts: Any) -> List[float]:
+    return [float(text) for text in np.ravel(texts)]
+
+
 def _like(leaf: Leaf, accepted: Any, call: Call) -> str:
     """A call with a made-up value in the place of one that nothing makes fit."""
     made = made_up(leaf.spec, leaf.variable)
@@ -325,7 +329,8 @@ def _cast(value: Any, x: str, given: tf.DType, wanted: tf.DType, call: Call) -> 
     if wanted == tf.string:
         return f"tf.strings.as_string({x})"
     if given == tf.string:
-        if hasattr(value, "numpy") and not _works(tf.strings.to_number, value):
+        known = tf.get_static_value(value)
+        if known is not None and not _works(_numbers_of, known):
             return None
         return f"tf.strings.to_number({x}, tf.{wanted.name})"
     return f'{call.ops}.cast({x}, "{wanted.name}")'

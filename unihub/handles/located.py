@@ -56,8 +56,7 @@ def _parsed(handle: Any) -> Handle:
     try:
         return parsing.parse(handle)
     except parsing.HandleNotSupported:
-        text = path_text(handle)
-        if hubs.whole_kaggle_model(text) is None:
+        if not isinstance(handle, str) or hubs.whole_kaggle_model(handle) is None:
             raise
         from unihub import settings
         from unihub.handles.cache.cache import Cache
@@ -65,7 +64,7 @@ def _parsed(handle: Any) -> Handle:
         from unihub.handles.sources.moved import variation_needed
 
         now = settings.current()
-        error = variation_needed(text, Context(text, now, Cache(now.cache)))
+        error = variation_needed(handle, Context(handle, now, Cache(now.cache)))
         assert error is not None
     raise error
 
