@@ -72,8 +72,10 @@ def test_equality_and_hash(loaded):
     assert hash(loaded) == hash(loaded.__wrapped__)
 
 
-def test_repr_names_the_loaded_object(loaded):
-    assert repr(loaded) == f"<callable {loaded.__wrapped__!r}>"
+def test_repr_names_the_model_and_the_signature(loaded):
+    text = repr(loaded)
+    assert text.startswith("<model ")
+    assert text.endswith(", api='load': m(inputs) is its signature 'default'; full>")
 
 
 def test_tracing_in_a_tf_function(loaded, x):
