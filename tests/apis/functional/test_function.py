@@ -177,7 +177,7 @@ def test_a_gradient_that_was_not_saved_is_refused(tmp_path):
         tape.watch(x)
         # TensorFlow makes the function that computes both.
         tape.gradient(function(weights, state, x)[0], x)
-    model = hand_made.Gradient()
+    hand_made.Gradient()
     check_golden(raised.value.code, str(raised.value), path=path)
 
 

@@ -112,8 +112,6 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
             minor = ".".join(tf.__version__.split(".")[:2])
             raise errors.GraphModeNotSupported(handle=text, minor=minor)
         loaded = _load(handle, given, self._is_lean and given.fast)
-        if given.trainable and isinstance(handle, str):
-            _check_training(given)
         callee = callee_of(loaded, text, given)
         if given.trainable:
             check_trainable(callee)
@@ -375,12 +373,6 @@ def check_backend(backend: str, handle: str, runs: Sequence[str] = ("tensorflow"
         raise errors.BackendNotTensorFlow(backend=backend, handle=handle)
 
 
-def _check_training(given: Arguments) -> None:
-    with open_saved_model(resolving.resolve(given.handle)) as (model, _):
-        graph = selection.choose_meta_graph(model, given.handle, tags=given.tags)
-        check_training(given.handle, model, graph, given)
-
-
 def _load(handle: Any, given: Arguments, fast: bool) -> Any:
     if isinstance(handle, str):
         if in_safe_mode() and not isinstance(handle, _TrustedHandle):
@@ -403,6 +395,8 @@ def _load_object(handle: str, given: Arguments, fast: bool) -> Any:
         safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
         meta_graph = selection.choose_meta_graph(model, handle, tags=given.tags)
         options, signature = given.load_options, given.signature
+        if given.trainable:
+            check_training(handle, model, meta_graph, given)
         if not signature and model.format is not Format.TF1_HUB:
             check_callable(handle, meta_graph)
         if fast:
