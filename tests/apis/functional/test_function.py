@@ -177,8 +177,8 @@ def test_a_gradient_that_was_not_saved_is_refused(tmp_path):
         tape.watch(x)
         # TensorFlow makes the function that computes both.
         tape.gradient(function(weights, state, x)[0], x)
-    hand_made.Gradient()
-    check_golden(raised.value.code, str(raised.value), path=path)
+    at_hand = {"model": hand_made.Gradient()}
+    check_golden(raised.value.code, str(raised.value), at_hand, path=path)
 
 
 def test_inputs_are_cast_as_a_load_casts_them():
