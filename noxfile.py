@@ -47,6 +47,10 @@ PYTHON += ("inspection/test_weights_map.py", "inspection/test_differences.py")
 PYTHON += tuple(
     f"cli/test_{name}.py" for name in ("completion", "help", "lock", "main", "settings")
 )
+# What the same code does with any TensorFlow: tested on 3.7 and 3.12.
+ALIKE = ("cli/test_store.py", "handles/test_whole.py", "handles/test_refusals.py")
+ALIKE += tuple(f"handles/test_{name}.py" for name in ("lockfile", "parsing", "resolving"))
+ALIKE += tuple(f"handles/sources/test_{name}.py" for name in ("gcs", "moved", "sources", "tfhub"))
 TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
 
 # The last releases that go with TensorFlow 1.15, and with 2.15 before Keras 3.
@@ -111,7 +115,7 @@ def tf1(session: nox.Session) -> None:
 def tf215(session: nox.Session) -> None:
     """TensorFlow 2.15: Keras 2, the real hub.Module in compat mode."""
     _install(session, *TF215)
-    _run_tests(session, *_but(*PYTHON))
+    _run_tests(session, *_but(*PYTHON, *ALIKE))
 
 
 @nox.session(python=["3.12", "3.13"])
