@@ -13,8 +13,14 @@ from unihub.apis.functional.function import Functional, functional_of
 from unihub.apis.keras3 import layer
 
 
-# Files of Keras name the layer so, whatever the backend.
-@keras.saving.register_keras_serializable(package="unihub")
+def _registered(layer_class: Any) -> Any:
+    # Files of Keras name the layer so, whatever the backend; each has but one of this name.
+    if keras.config.backend() == "tensorflow":
+        return layer_class
+    return keras.saving.register_keras_serializable(package="unihub")(layer_class)
+
+
+@_registered
 class KerasLayer(layer.KerasLayer):
     """`keras3.layer.KerasLayer` where the rest of a model is not TensorFlow's.
 
