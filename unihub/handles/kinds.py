@@ -10,6 +10,8 @@ from typing import ClassVar, Optional, Union
 
 from unihub.errors.redaction import redacted, shown
 
+HUGGING_FACE = "https://huggingface.co"
+
 
 class _Remote:
     @property
@@ -104,6 +106,11 @@ class HuggingFaceModel(_Remote):
     @property
     def repository(self) -> str:
         return f"{self.owner}/{self.name}"
+
+    @property
+    def page(self) -> str:
+        """The address of its page, for people."""
+        return f"{HUGGING_FACE}/{self.repository}"
 
     @property
     def shown(self) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import replace
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Mapping, Optional, Tuple, Union
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from unihub import settings
@@ -16,6 +15,7 @@ from unihub.handles import parsing
 from unihub.handles.cache.cache import Cache
 from unihub.handles.download.transfer_errors import TransferError
 from unihub.handles.kinds import (
+    HUGGING_FACE,
     CustomHandle,
     GcsArchive,
     GcsFolder,
@@ -27,13 +27,12 @@ from unihub.handles.kinds import (
     KaggleModel,
     TfhubModel,
 )
-from unihub.handles.sources.asking import Answer, ask, probe
+from unihub.handles.sources.asking import Answer, ask_json, probe
 from unihub.handles.sources.context import Context
-from unihub.handles.sources.moved import KAGGLE
+from unihub.handles.sources.moved import KAGGLE, kaggle_endpoint
 from unihub.handles.sources.tfhub import asking_for, mirrored
 from unihub.inspection.model_info import RemoteInfo
 
-_HUGGING_FACE = "https://huggingface.co"
 _FOUND = (200, 206)
 _TOTAL = re.compile(r"bytes \d+-\d+/(\d+)")
 _FILE_NAME = re.compile(r"""filename\*?=(?:UTF-8'')?"?([^";]+)""", re.IGNORECASE)
@@ -117,7 +116,7 @@ def _of_bucket(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
     endpoint = context.settings.gcs_endpoint
     query = urlencode({"prefix": prefix, "fields": _GCS_FIELDS})
     url = f"{endpoint}/storage/v1/b/{quote(handle.bucket, safe='')}/o?{query}"
-    answer, page = _json(url, context)
+    answer, page = ask_json(url, context)
     info = replace(info, asked=True, status=answer.status, url=redacted(answer.url))
     if answer.status not in _FOUND:
         return replace(info, problem=_reason(answer.status))
@@ -136,10 +135,9 @@ def _of_bucket(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
 
 def _of_kaggle(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
     """By Kaggle's public API, without credentials: no model needs them to be described."""
-    endpoint = os.environ.get("KAGGLE_API_ENDPOINT", KAGGLE).rstrip("/")
     parts = (handle.owner, handle.model, handle.framework, handle.variation)
     path = "/".join(quote(part, safe="") for part in parts)
-    answer, page = _json(f"{endpoint}/api/v1/models/{path}/get", context)
+    answer, page = ask_json(f"{kaggle_endpoint()}/api/v1/models/{path}/get", context)
     page_url = f"{KAGGLE}/models/{handle.path}"
     info = replace(info, asked=True, status=answer.status, url=page_url)
     if answer.status not in _FOUND:
@@ -162,13 +160,11 @@ def _of_kaggle(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
 
 def _of_hugging_face(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
     """By the public API, without a token: a private model is told as one that is not there."""
-    endpoint = os.environ.get("HF_ENDPOINT", _HUGGING_FACE).rstrip("/")
+    endpoint = (os.environ.get("HF_ENDPOINT") or HUGGING_FACE).rstrip("/")
     revision = f"/revision/{quote(handle.revision, safe='')}" if handle.revision else ""
     address = f"{endpoint}/api/models/{handle.repository}{revision}?blobs=true"
-    answer, page = _json(address, context)
-    info = replace(
-        info, asked=True, status=answer.status, url=f"{_HUGGING_FACE}/{handle.repository}"
-    )
+    answer, page = ask_json(address, context)
+    info = replace(info, asked=True, status=answer.status, url=handle.page)
     if answer.status not in _FOUND:
         return replace(info, problem=_reason(answer.status))
     prefix = f"{handle.folder}/" if handle.folder else ""
@@ -228,15 +224,6 @@ def _file_name(answer: Answer) -> str:
     given = _FILE_NAME.search(answer.headers.get("Content-Disposition", ""))
     name = given.group(1).strip() if given else urlsplit(answer.url).path
     return unquote(name).rpartition("/")[2]
-
-
-def _json(url: str, context: Context) -> Tuple[Answer, Dict[str, Any]]:
-    answer = ask(url, context)
-    try:
-        page = json.loads(answer.body.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        page = {}
-    return answer, page if isinstance(page, dict) else {}
 
 
 def _reason(status: int) -> str:

@@ -14,7 +14,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
-from typing import BinaryIO, Mapping, Optional, Tuple
+from typing import BinaryIO, Iterator, Mapping, Optional, Tuple
 
 from unihub.handles.download.digests import Hashes
 
@@ -22,6 +22,7 @@ _PRIVATE = 0o600
 
 # A Last-Modified younger than this may stand for two versions (RFC 9110, 8.8.2.2).
 _SECONDS_TO_BE_STRONG = 60
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,12 @@ class Version:
     total: Optional[int]
     etag: str
     modified: str
+
+
+def read_blocks(path: str) -> Iterator[bytes]:
+    """The bytes of a file that came, a MiB at a time."""
+    with open(path, "rb") as file:
+        yield from iter(lambda: file.read(_BLOCK), b"")
 
 
 def remove_partial(path: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass
-from typing import Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional, Tuple, Union
 
 from unihub.errors.redaction import scrubbed_logs
 from unihub.handles.download import redirects
@@ -42,6 +43,16 @@ def ask(url: str, context: Context) -> Answer:
         transfer_errors.TransferError: when no answer comes.
     """
     return _asked(url, context, "GET", {})
+
+
+def ask_json(url: str, context: Context) -> Tuple[Answer, Dict[str, Any]]:
+    """As `ask`, with the JSON object that is the answer; an empty one where it is none."""
+    answer = ask(url, context)
+    try:
+        page = json.loads(answer.body.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        page = {}
+    return answer, page if isinstance(page, dict) else {}
 
 
 def probe(url: str, context: Context) -> Answer:

@@ -11,7 +11,7 @@ import json
 import logging
 import shlex
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 from urllib.parse import quote, urlencode
 
 from unihub.errors import UnihubError, first_line
@@ -19,8 +19,9 @@ from unihub.errors.redaction import redacted
 from unihub.handles.archive.members import Destination, check_members
 from unihub.handles.cache.manifest import Facts
 from unihub.handles.cache.staging import StagingDirectory
+from unihub.handles.download.partial import read_blocks, remove_partial
 from unihub.handles.download.progress import Progress
-from unihub.handles.download.transfer import download, remove_partial
+from unihub.handles.download.transfer import download
 from unihub.handles.download.transfer_errors import BadStatus
 from unihub.handles.kinds import GcsArchive, GcsFolder, GfileArchive, GfileFolder
 from unihub.handles.sources import gfile
@@ -31,7 +32,6 @@ _log = logging.getLogger("unihub")
 
 _NEEDS_CREDENTIALS = (401, 403)
 _FIELDS = "nextPageToken,items(name,size,md5Hash)"
-_BLOCK = 1 << 20
 
 
 class NothingInBucket(UnihubError, FileNotFoundError):
@@ -153,7 +153,7 @@ def public_folder(handle: GcsFolder, work: StagingDirectory, context: Context) -
     with Destination(work.model, context.caps, handle.shown) as destination:
         for found in objects:
             path = _download(handle, found, work, context)
-            destination.add_file(found.name[len(prefix) :], found.size, _blocks(path))
+            destination.add_file(found.name[len(prefix) :], found.size, read_blocks(path))
             remove_partial(work.partial)
             done += found.size
             context.progress.advance(done, total)
@@ -197,7 +197,7 @@ def _download(handle: GcsFolder, found: Object, work: StagingDirectory, context:
     checks: List[Tuple[str, Any, Any]] = [("size", done.size, found.size)]
     digest = _md5()
     if found.md5 is not None and digest is not None:
-        for block in _blocks(done.path):
+        for block in read_blocks(done.path):
             digest.update(block)
         checks.append(("MD5", digest.hexdigest(), found.md5.hex()))
     for algorithm, got, expected in checks:
@@ -211,11 +211,6 @@ def _download(handle: GcsFolder, found: Object, work: StagingDirectory, context:
                 quoted_handle=shlex.quote(handle.shown),
             )
     return done.path
-
-
-def _blocks(path: str) -> Iterator[bytes]:
-    with open(path, "rb") as file:
-        yield from iter(lambda: file.read(_BLOCK), b"")
 
 
 def _md5() -> Any:

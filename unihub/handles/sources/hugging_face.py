@@ -24,11 +24,11 @@ from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.handles.archive.members import Destination, check_members
 from unihub.handles.cache.manifest import Facts
 from unihub.handles.cache.staging import StagingDirectory
-from unihub.handles.download.transfer import download, remove_partial
+from unihub.handles.download.partial import read_blocks, remove_partial
+from unihub.handles.download.transfer import download
 from unihub.handles.kinds import HuggingFaceModel
 from unihub.handles.sources.context import Context, not_cached
 
-_BLOCK = 1 << 20
 # Beside the model's file, what belongs to a SavedModel or a module.
 _FOLDERS = ("variables", "assets", "assets.extra")
 _TOP = re.compile(r"[^/]*\.(?:pb|pbtxt)|README\.md")
@@ -149,7 +149,7 @@ def model(handle: HuggingFaceModel, work: StagingDirectory, context: Context) ->
     with Destination(work.model, context.caps, handle.shown) as destination:
         for file in wanted:
             path = _here(hub, handle, info.sha, file, token, work, context)
-            destination.add_file(file.name[len(prefix) :], file.size, _blocks(path))
+            destination.add_file(file.name[len(prefix) :], file.size, read_blocks(path))
             remove_partial(work.partial)
             done += file.size
             context.progress.advance(done, total)
@@ -187,7 +187,7 @@ def _check(path: str, handle: HuggingFaceModel, file: _File) -> None:
         digest.update(b"blob %d\0" % os.path.getsize(path))
     else:
         return
-    for block in _blocks(path):
+    for block in read_blocks(path):
         digest.update(block)
     if digest.hexdigest() != expected:
         raise HuggingFaceFileDiffers(
@@ -196,7 +196,7 @@ def _check(path: str, handle: HuggingFaceModel, file: _File) -> None:
             algorithm=algorithm,
             found=digest.hexdigest(),
             expected=expected,
-            page=_page(handle),
+            page=handle.page,
         )
 
 
@@ -255,11 +255,6 @@ def _file(sibling: Any) -> _File:
     return _File(sibling.rfilename, int(sibling.size or 0), sha256, sibling.blob_id)
 
 
-def _blocks(path: str) -> Iterator[bytes]:
-    with open(path, "rb") as file:
-        yield from iter(lambda: file.read(_BLOCK), b"")
-
-
 @contextlib.contextmanager
 def _explained(handle: HuggingFaceModel, hub: Any, context: Context) -> Iterator[None]:
     """Says what huggingface_hub's errors mean; by the status, for its classes have moved."""
@@ -283,7 +278,7 @@ def _answered(status: Any, handle: HuggingFaceModel, hub: Any, error: Exception)
         "endpoint": _endpoint(hub),
         "status": status,
         "user": "the token that is set here" if has_token else "a user without a token",
-        "page": _page(handle),
+        "page": handle.page,
     }
     gated = headers.get("X-Error-Code") == "GatedRepo"
     if status == 403 or gated:
@@ -294,14 +289,10 @@ def _answered(status: Any, handle: HuggingFaceModel, hub: Any, error: Exception)
         return HuggingFaceModelNotFound(reason=reason, remedy=remedy, **facts)
     if status in (401, 404):
         reason = "it is misspelt, or private, which Hugging Face does not tell apart."
-        remedy = f"hf auth login  # if it is private; if it is misspelt, look near {_page(handle)}"
+        remedy = f"hf auth login  # if it is private; if it is misspelt, look near {handle.page}"
         return HuggingFaceModelNotFound(reason=reason, remedy=remedy, **facts)
     reason = f"huggingface_hub raised {type(error).__name__}: {scrubbed(first_line(error))}"
-    return HuggingFaceFailed(handle=str(handle), page=_page(handle), reason=reason)
-
-
-def _page(handle: HuggingFaceModel) -> str:
-    return f"https://huggingface.co/{handle.repository}"
+    return HuggingFaceFailed(handle=str(handle), page=handle.page, reason=reason)
 
 
 def _endpoint(hub: Any) -> str:

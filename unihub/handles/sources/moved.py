@@ -9,7 +9,6 @@ Source: https://www.kaggle.com/docs/models.
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import replace
 from typing import Iterable, List, NamedTuple, Optional, Sequence, Tuple
@@ -19,7 +18,7 @@ from unihub.errors import listed
 from unihub.handles import hubs
 from unihub.handles.download.transfer_errors import TransferError
 from unihub.handles.parsing import HandleNotSupported
-from unihub.handles.sources.asking import ask
+from unihub.handles.sources.asking import ask_json
 from unihub.handles.sources.context import Context
 
 KAGGLE = "https://www.kaggle.com"
@@ -133,23 +132,28 @@ def splits(words: Sequence[str]) -> List[Tuple[str, str]]:
     return list(dict.fromkeys([found[0], found[-1], *found[1:-1]]))[:_MOST_SPLITS]
 
 
+def kaggle_endpoint() -> str:
+    """Where Kaggle's public API is asked, without its last slash."""
+    return os.environ.get("KAGGLE_API_ENDPOINT", KAGGLE).rstrip("/")
+
+
 def variations(owner: str, model: str, context: Context) -> Optional[List[Variation]]:
     """What Kaggle has of a model; nothing where it has none, None where it does not answer."""
     if context.settings.offline:
         return None
-    endpoint = os.environ.get("KAGGLE_API_ENDPOINT", KAGGLE).rstrip("/")
-    url = f"{endpoint}/api/v1/models/{quote(owner, safe='')}/{quote(model, safe='')}/get"
+    url = f"{kaggle_endpoint()}/api/v1/models/{quote(owner, safe='')}/{quote(model, safe='')}/get"
     try:
         # It only serves a message.
-        answer = ask(url, replace(context, settings=replace(context.settings, retries=0)))
-        page = json.loads(answer.body.decode("utf-8", "replace")) if answer.status == 200 else {}
+        once = replace(context, settings=replace(context.settings, retries=0))
+        answer, page = ask_json(url, once)
+        found = page.get("instances", ()) if answer.status == 200 else ()
         return [
             Variation(str(one["framework"]), str(one["slug"]), int(one.get("versionNumber") or 0))
-            for one in page.get("instances", ())
+            for one in found
         ]
     except TransferError:
         return None
-    except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         return []
 
 
