@@ -15,7 +15,7 @@ import tensorflow as tf
 from benchmarks.measuring import Case, python
 from benchmarks.models import path_of
 from unihub.formats import read_saved_model
-from unihub.inspection.dangers import Severity
+from unihub.inspection.op_dangers import Severity
 from unihub.inspection.security import security_findings
 
 _ROOT = Path(__file__).resolve().parent.parent

@@ -11,7 +11,7 @@ from conftest import ROOT
 
 import unihub
 from unihub.errors import UnknownChoice
-from unihub.inspection.reaction import UnsafeModel, UnsafeModelWarning
+from unihub.inspection.on_unsafe import UnsafeModel, UnsafeModelWarning
 
 ACTING = ROOT / "tests" / "fixtures" / "acting"
 IS_TF2 = tf.executing_eagerly()

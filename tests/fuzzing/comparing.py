@@ -19,7 +19,7 @@ import tensorflow as tf
 from fuzzing.programs import Program
 
 import unihub
-from unihub.apis.lean.lean import Lean
+from unihub.apis.lean.loaded import Lean
 
 _NAME = "model_of_program"
 KERAS_LAYER: Any = tf.keras.layers.Layer

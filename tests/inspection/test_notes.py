@@ -11,7 +11,8 @@ from conftest import MODELS
 import unihub
 from unihub import settings
 from unihub.formats import read_saved_model
-from unihub.inspection import notes, reaction, safety
+from unihub.inspection import before_loading, notes
+from unihub.inspection.on_unsafe import UnsafeModel
 
 ACTING = MODELS.parent / "acting"
 
@@ -32,13 +33,13 @@ def searched(monkeypatch):
         found.append(model.path)
         return original(model)
 
-    original = safety.grave_findings
-    monkeypatch.setattr(safety, "grave_findings", search)
+    original = before_loading.grave_findings
+    monkeypatch.setattr(before_loading, "grave_findings", search)
     return found
 
 
 def check(path, on_unsafe="warn"):
-    safety.check(path, read_saved_model(path), on_unsafe, note=True)
+    before_loading.check(path, read_saved_model(path), on_unsafe, note=True)
 
 
 def test_a_graph_is_searched_once(cache, searched, tmp_path):
@@ -63,7 +64,7 @@ def test_another_graph_is_searched(cache, searched, tmp_path):
 def test_of_a_model_that_acts_there_is_no_note(cache, searched):
     path = str(ACTING / "writes")
     for _ in range(2):
-        with pytest.raises(reaction.UnsafeModel):
+        with pytest.raises(UnsafeModel):
             check(path, "refuse")
     assert searched == [path, path]
     assert not os.path.exists(os.path.join(cache, "searched"))

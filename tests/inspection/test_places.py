@@ -16,7 +16,7 @@ from inspection.places import GRAPH_WAYS, IS_TF2, TF1_PLACES, TF1_WAYS, TF2_PLAC
 
 import unihub
 from unihub.formats import read_saved_model
-from unihub.inspection.dangers import Severity
+from unihub.inspection.op_dangers import Severity
 from unihub.inspection.security import When, security_findings
 
 ALL = os.environ.get("UNIHUB_PLACES") == "all"

@@ -13,7 +13,7 @@ from inspection.acting_table import ACTING, EXPECTED, findings_in, other_models
 from unihub.errors import UnihubError
 from unihub.formats import read_saved_model
 from unihub.inspection import other_files
-from unihub.inspection.dangers import DANGERS, Severity
+from unihub.inspection.op_dangers import DANGERS, Severity
 from unihub.inspection.refused_files import AssetEscapes
 from unihub.inspection.security import (
     When,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Dict
 
 from unihub.apis.keras.kerases import keras3_in_use
-from unihub.apis.loading import explained
 from unihub.apis.request import Request
+from unihub.apis.saved_model import explained
 from unihub.apis.surroundings import register_ops
 from unihub.formats import selection
 

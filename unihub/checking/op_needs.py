@@ -10,7 +10,7 @@ from typing import Any, Iterable, Optional, Tuple
 
 from unihub.checking.models import Model
 from unihub.formats.model import read_ops
-from unihub.inspection.dangers import unknown_ops
+from unihub.inspection.op_dangers import unknown_ops
 
 # Handles whose publisher says which package registers their ops.
 # Source: "Prerequisites" on the pages of these models, which are in

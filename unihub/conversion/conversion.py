@@ -31,7 +31,7 @@ from unihub.errors.arguments import tag_set
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model, read_ops
 from unihub.handles import resolving
-from unihub.inspection import safety
+from unihub.inspection import before_loading
 from unihub.inspection.judge import unconvertible
 from unihub.matrix.values import Format, Runtime
 
@@ -65,7 +65,7 @@ def convert(
         if model.format is Format.TF2_SAVED_MODEL:
             raise errors.AlreadyTF2(handle=handle, evidence=model.evidence)
         # It is run, to be compared with what is made of it.
-        safety.check(handle, model, on_unsafe, call="")
+        before_loading.check(handle, model, on_unsafe, call="")
         quoted = repr(path).replace("{", "{{").replace("}", "}}")
         call = call or f"unihub.convert({{handle!r}}, {quoted}, "
         source = _source(handle, model, tags, signature, call)

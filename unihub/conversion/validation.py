@@ -7,14 +7,14 @@ from typing import Any, List, Optional, Tuple
 
 import tensorflow as tf
 
-from unihub.apis.loading import load_meta_graph
+from unihub.apis.saved_model import load_meta_graph
 from unihub.conversion.conversion import check_runtime
 from unihub.conversion.report import FINE_TUNING, Point, ValidationReport
 from unihub.errors import first_line, listed
 from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
 from unihub.handles import resolving
-from unihub.inspection import safety
+from unihub.inspection import before_loading
 from unihub.inspection.graph_facts import read_graph_facts
 from unihub.inspection.judge import Verdict, judge
 from unihub.matrix.values import Format, Operation, Runtime
@@ -32,7 +32,7 @@ def validate(handle: str) -> ValidationReport:
     with open_saved_model(resolving.resolve(handle)) as (model, _):
         if model.format is not Format.TF2_SAVED_MODEL:
             return _of_tf1_format(handle, model)
-        safety.check(handle, model, call="")
+        before_loading.check(handle, model, call="")
         graph = selection.choose_meta_graph(model, handle)
         loaded = load_meta_graph(handle, model, graph, None)
         points = [

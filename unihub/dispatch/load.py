@@ -14,7 +14,7 @@ from unihub.formats import selection
 from unihub.formats.files import variables_digest
 from unihub.formats.model import MetaGraph, SavedModel, open_saved_model
 from unihub.handles import resolving
-from unihub.inspection import safety
+from unihub.inspection import before_loading
 from unihub.matrix.rows import CELLS
 from unihub.matrix.values import Cell, Format, Operation, Route, Runtime
 from unihub.runtime import current_runtime
@@ -118,7 +118,7 @@ def load(
         from unihub.dispatch.refused import flag
 
         training = flag(training, line)
-    safety.check_reaction(on_unsafe, "unihub.load", handle)
+    before_loading.check_reaction(on_unsafe, "unihub.load", handle)
     folder = resolving.locate(handle, sha256=sha256)
     text = given = path_text(handle)
     if not os.path.isabs(folder):
@@ -133,7 +133,7 @@ def load(
             from unihub.dispatch.refused import CreationIsSaving
 
             raise CreationIsSaving(handle=text)
-        safety.check(text, model, on_unsafe, note=weights is not None)
+        before_loading.check(text, model, on_unsafe, note=weights is not None)
         if convert and model.format is not Format.TF2_SAVED_MODEL and _in_tf2():
             text = _converted(model, signature, tags)
             model, _ = files.enter_context(open_saved_model(text))
@@ -226,6 +226,6 @@ def _serve(api: str, request: Request) -> Any:
         from unihub.apis.layers import load_keras_layer
 
         return load_keras_layer(request)
-    from unihub.apis.loading import load_saved_model
+    from unihub.apis.saved_model import load_saved_model
 
     return load_saved_model(request)

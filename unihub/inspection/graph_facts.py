@@ -33,8 +33,8 @@ from unihub.formats.saved_model import saved_model_file
 from unihub.formats.schema import dtype_name
 from unihub.inspection.callables import read_callables
 from unihub.inspection.convertible import NOT_CONVERTED
-from unihub.inspection.dangers import CONTROL_FLOW_V1
 from unihub.inspection.graph import Graph, Node, node_of
+from unihub.inspection.op_dangers import CONTROL_FLOW_V1
 from unihub.inspection.structures import Spec
 
 # Arguments of a __call__ that say how, not what.

@@ -16,7 +16,6 @@ from unihub.inspection import security
 from unihub.inspection.attachments import read_attachments
 from unihub.inspection.callables import Callable, read_callables
 from unihub.inspection.checkpoint import Checkpoint, read_checkpoint
-from unihub.inspection.dangers import control_flow_v1, unknown_ops
 from unihub.inspection.examples import (
     callable_example,
     composite_arguments,
@@ -32,6 +31,7 @@ from unihub.inspection.facts import (
 from unihub.inspection.graph_facts import graph_facts, with_shapes
 from unihub.inspection.keras_metadata import read_keras_metadata
 from unihub.inspection.model_info import ModelInfo, RemoteInfo
+from unihub.inspection.op_dangers import control_flow_v1, unknown_ops
 from unihub.inspection.parsed_inputs import ParsedInputs
 from unihub.inspection.uses import present_runtime, runs_as_shown, uses_of
 from unihub.inspection.variables import (

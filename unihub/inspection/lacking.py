@@ -93,6 +93,6 @@ def _unregistered(ops: List[str]) -> List[str]:
     if runtime.is_imported():
         return sorted(tensorflow_here.missing_ops(ops))
     # The table of TensorFlow's own ops is read only where they are asked for.
-    from unihub.inspection.dangers import unknown_ops
+    from unihub.inspection.op_dangers import unknown_ops
 
     return sorted(op for found in unknown_ops(ops).values() for op in found)

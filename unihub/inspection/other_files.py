@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Iterator, Mapping, Tuple
 
-from unihub.inspection.dangers import Severity
+from unihub.inspection.op_dangers import Severity
 
 _MOST_FILES = 10_000
 # By their ending.

@@ -11,7 +11,6 @@ from typing import Iterable, List, Tuple
 
 from unihub.errors import counted, printable, size
 from unihub.inspection import plain
-from unihub.inspection.dangers import Severity
 from unihub.inspection.facts import (
     CallableInfo,
     MetaGraphInfo,
@@ -19,6 +18,7 @@ from unihub.inspection.facts import (
     RemoteFacts,
     SignatureInfo,
 )
+from unihub.inspection.op_dangers import Severity
 from unihub.inspection.security import ADVICE, Finding
 from unihub.inspection.uses import Use
 from unihub.inspection.weights_map import weights_map

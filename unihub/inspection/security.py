@@ -29,8 +29,9 @@ from typing import (
 from unihub.formats.message import Message
 from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
-from unihub.inspection import dangers
-from unihub.inspection.dangers import (
+from unihub.inspection import op_dangers
+from unihub.inspection.graph import Function, Graph, Node, read_graph
+from unihub.inspection.op_dangers import (
     DANGERS,
     STATELESS,
     Danger,
@@ -39,7 +40,6 @@ from unihub.inspection.dangers import (
     harmless_ops,
     judged_ops,
 )
-from unihub.inspection.graph import Function, Graph, Node, read_graph
 from unihub.inspection.paths import ASSET, CHECKPOINT, COMPUTED, CONSTANT, Path, Paths
 from unihub.inspection.reachability import BUILDING, Fed, Reachability, Trigger, When
 
@@ -50,7 +50,7 @@ ADVICE = (
 
 _MOST_OF_AN_OP = 100
 _MOST_FILES = 10_000
-_WITHOUT_DETAIL = (dangers.NESTED, dangers.NATIVE, dangers.UNJUDGED)
+_WITHOUT_DETAIL = (op_dangers.NESTED, op_dangers.NATIVE, op_dangers.UNJUDGED)
 _DEEPEST_NESTING = 8
 _WHEN_ORDER = (When.LOAD, When.CALL, When.KERAS_LOAD, When.SAVE)
 
@@ -154,7 +154,7 @@ def findings_of(
         for severity, file, effect in files_that_run_code(model.path):
             found[_finding(severity, file, effect, "files", When.NEVER)] = None
     if has_lambda:
-        effect = dangers.LAMBDA
+        effect = op_dangers.LAMBDA
         found[_finding(Severity.MEDIUM, "Lambda", effect, "Keras", When.KERAS_LOAD)] = None
     wanted = [finding for finding in found if finding.severity.rank <= minimum.rank]
     return tuple(sorted(wanted, key=_order))
@@ -221,7 +221,7 @@ def _escaping_assets(model: SavedModel) -> Iterator[Finding]:
     for graph in model.meta_graphs:
         for asset in graph.assets:
             if escapes(asset):
-                yield _finding(Severity.CRITICAL, asset, dangers.ESCAPES, "assets", When.LOAD)
+                yield _finding(Severity.CRITICAL, asset, op_dangers.ESCAPES, "assets", When.LOAD)
 
 
 class Scan:
@@ -326,10 +326,10 @@ class Scan:
         if _is_harmless(danger, paths):
             return
         severity, effect = danger.severity, danger.effect
-        if effect == dangers.READS and any(_is_remote(path) for path in paths):
-            severity, effect = Severity.HIGH, dangers.CONNECTS
-        elif effect == dangers.READS and any(path.kind == COMPUTED for path in paths):
-            severity, effect = Severity.HIGH, dangers.READS_ANYWHERE
+        if effect == op_dangers.READS and any(_is_remote(path) for path in paths):
+            severity, effect = Severity.HIGH, op_dangers.CONNECTS
+        elif effect == op_dangers.READS and any(path.kind == COMPUTED for path in paths):
+            severity, effect = Severity.HIGH, op_dangers.READS_ANYWHERE
         where = _place(node, function) + self.where
         told = () if effect in _WITHOUT_DETAIL else paths
         trigger = _first(triggers)
@@ -363,7 +363,12 @@ class Scan:
 
     def _remote_constants(self, found: List[Finding]) -> Iterator[Finding]:
         """Strings that name a place in the network, grave where a file or network op is."""
-        reaching = (dangers.READS, dangers.READS_ANYWHERE, dangers.WRITES, dangers.CONNECTS)
+        reaching = (
+            op_dangers.READS,
+            op_dangers.READS_ANYWHERE,
+            op_dangers.WRITES,
+            op_dangers.CONNECTS,
+        )
         severity = Severity.HIGH if any(f.effect in reaching for f in found) else Severity.LOW
         if severity.rank > self.minimum.rank:
             return
@@ -380,7 +385,7 @@ class Scan:
                 triggers = _but_saving(self.reachability.of_function(function.name))
             if new and triggers:
                 trigger, where = _first(triggers), _place(node, function) + self.where
-                op, effect = node.op, dangers.REMOTE
+                op, effect = node.op, op_dangers.REMOTE
                 yield _finding(severity, op, effect, where, trigger.when, trigger.by, new)
 
 
@@ -442,7 +447,7 @@ def _fed(triggers: Tuple[Trigger, ...]) -> Fed:
 
 def _relevant(op: str, triggers: Tuple[Trigger, ...]) -> Tuple[Trigger, ...]:
     """Without what the saver does by its nature."""
-    return _but_saving(triggers) if op in dangers.SAVER_OPS else triggers
+    return _but_saving(triggers) if op in op_dangers.SAVER_OPS else triggers
 
 
 def _calls_out(node: Node) -> bool:
@@ -455,7 +460,7 @@ def _calls_out(node: Node) -> bool:
 
 def _is_harmless(danger: Danger, paths: Sequence[Path]) -> bool:
     is_own = bool(paths) and all(path.kind in (ASSET, CHECKPOINT) for path in paths)
-    if danger.effect == dangers.READS and is_own:
+    if danger.effect == op_dangers.READS and is_own:
         return True
     if not danger.harmless:
         return False

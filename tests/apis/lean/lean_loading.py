@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 from unihub import formats
-from unihub.apis.lean import load as fast
+from unihub.apis.lean import inference as fast
 from unihub.apis.lean.capability import may_be_lean
-from unihub.apis.loading import load_meta_graph, load_saved_model
 from unihub.apis.request import Request
+from unihub.apis.saved_model import load_meta_graph, load_saved_model
 from unihub.formats import selection
 from unihub.matrix import Operation
 

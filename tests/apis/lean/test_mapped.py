@@ -19,7 +19,7 @@ if runtime.current_runtime() is not Runtime.TF2:
 
 from apis.lean.lean_loading import FullLoads, full_object, request_for
 
-from unihub.apis.lean import load as fast
+from unihub.apis.lean import inference as fast
 from unihub.apis.lean import mapped
 from unihub.apis.lean.plan import Variable
 from unihub.handles.cache.cache_errors import CacheNotWritable

@@ -20,11 +20,11 @@ if runtime.current_runtime() is not Runtime.TF2:
 
 from apis.lean.lean_loading import FullLoads, counted, full_object, lean_object, request_for
 
-from unihub.apis.lean import load as fast
+from unihub.apis.lean import inference as fast
 from unihub.apis.lean import objects
 from unihub.apis.lean.plan import Declined
 from unihub.apis.lean.private import SavedModel
-from unihub.apis.loading import load_saved_model
+from unihub.apis.saved_model import load_saved_model
 from unihub.inspection.refused_files import AssetEscapes
 
 lookup = tf.lookup

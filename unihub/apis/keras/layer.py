@@ -31,7 +31,7 @@ from unihub.errors.redaction import shown
 from unihub.formats import not_there, selection
 from unihub.formats.model import MetaGraph, SavedModel
 from unihub.formats.not_a_model import ModelNotFound
-from unihub.inspection import safety
+from unihub.inspection import before_loading
 from unihub.matrix.values import Format, Operation
 from unihub.runtime import current_runtime
 
@@ -129,7 +129,7 @@ class CommonLayer:
                 says: a SavedModel's dtypes are fixed when it is saved.
         """
         handle = path_text(handle) if isinstance(handle, os.PathLike) else handle
-        safety.check_reaction(on_unsafe, "unihub.KerasLayer", handle)
+        before_loading.check_reaction(on_unsafe, "unihub.KerasLayer", handle)
         if tags is not None:
             tags = tuple(sorted(tag_set(tags, f"{layer_call(handle)}, tags=['serve'])")))
         if not (signature is None or isinstance(signature, str)):

@@ -29,10 +29,10 @@ from unihub.apis.keras.layer import (
     outputs_of_callable,
     say_once_that_dtypes_stay,
 )
-from unihub.apis.loading import load_frozen, load_meta_graph
 from unihub.apis.proxy import CallableObject
 from unihub.apis.refused import why_refused
 from unihub.apis.request import Request
+from unihub.apis.saved_model import load_frozen, load_meta_graph
 from unihub.apis.signature import size_test
 from unihub.apis.surroundings import check_fork, check_strategy, keep_while_traced, register_ops
 from unihub.apis.tensorflow_hub import import_tensorflow_hub
@@ -40,7 +40,7 @@ from unihub.errors import UnihubError
 from unihub.formats import not_there, selection
 from unihub.formats.model import open_saved_model, read_ops, read_saved_model
 from unihub.handles import resolving
-from unihub.inspection import safety
+from unihub.inspection import before_loading
 from unihub.matrix.values import Format, Runtime
 from unihub.runtime import current_runtime
 
@@ -302,7 +302,7 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags], Any]:
         has_default = model.format is Format.TF1_HUB and "default" in meta_graph.signatures
         if not given.signature and not has_default:
             check_callable(handle, meta_graph)
-        safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
+        before_loading.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
         check_fork(handle)
         check_strategy(handle, model.format)
         ops = read_ops(folder, meta_graph.tags)

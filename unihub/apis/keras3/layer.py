@@ -31,15 +31,15 @@ from unihub.apis.keras3.callee import (
     unknown_output_key,
 )
 from unihub.apis.keras3.variables import SharedVariable, follow_layers, shared_variable
-from unihub.apis.loading import load_frozen, load_meta_graph
 from unihub.apis.request import Request
+from unihub.apis.saved_model import load_frozen, load_meta_graph
 from unihub.errors import UnihubError
 from unihub.errors.guard import guarded
 from unihub.errors.redaction import shown
 from unihub.formats import selection
 from unihub.formats.model import open_saved_model
 from unihub.handles import resolving
-from unihub.inspection import safety
+from unihub.inspection import before_loading
 from unihub.matrix.values import Format
 
 _log = logging.getLogger(__name__)
@@ -392,7 +392,7 @@ def _load(handle: Any, given: Arguments, fast: bool) -> Any:
 def _load_object(handle: str, given: Arguments, fast: bool) -> Any:
     """The loaded object of a handle, as tensorflow_hub's ``load`` gives it."""
     with open_saved_model(resolving.resolve(handle)) as (model, _):
-        safety.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
+        before_loading.check(handle, model, given.on_unsafe, call="unihub.KerasLayer")
         meta_graph = selection.choose_meta_graph(model, handle, tags=given.tags)
         options, signature = given.load_options, given.signature
         if given.trainable:

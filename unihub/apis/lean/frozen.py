@@ -17,7 +17,8 @@ import tensorflow as tf
 from unihub.apis.lean import files
 from unihub.apis.lean.calls import Arguments, call_function
 from unihub.apis.lean.in_graphs import Call, Model
-from unihub.apis.lean.lean import (
+from unihub.apis.lean.levels import LeveledCall, LeveledSignature, Source
+from unihub.apis.lean.loaded import (
     ABSENT,
     LeanCall,
     LeanCallableObject,
@@ -25,7 +26,6 @@ from unihub.apis.lean.lean import (
     LeanSignature,
     LeanSignatures,
 )
-from unihub.apis.lean.levels import LeveledCall, LeveledSignature, Source
 from unihub.apis.lean.objects import captures_of, check_only_variables, child_ids, concrete_function
 from unihub.apis.lean.plan import Declined, Variable
 from unihub.apis.lean.private import ListWrapper, is_anyone_listening

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 import tensorflow as tf
 
-from unihub.apis.lean.load import build
+from unihub.apis.lean.inference import build
 from unihub.apis.lean.private import is_variable_watched
 from unihub.apis.request import Request
 from unihub.formats.model import SavedModel, read_saved_model

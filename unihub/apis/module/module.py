@@ -26,7 +26,7 @@ from unihub.apis.module.tensors import (
 )
 from unihub.apis.module.variant import DEFAULT_SIGNATURE, split_scope
 from unihub.errors import listed, nearest, path_text
-from unihub.inspection import safety
+from unihub.inspection import before_loading
 
 # A signature may have any name, such as "tensorflow/serving/regress" in a SavedModel.
 # With a slash it would be several scopes.
@@ -90,7 +90,7 @@ class Module(NotCopied):
             # Before anything is fetched.
             raise _not_in_graph_mode(spec)
         self._graph = tf.compat.v1.get_default_graph()
-        safety.check_reaction(on_unsafe, "unihub.Module", spec)
+        before_loading.check_reaction(on_unsafe, "unihub.Module", spec)
         self._spec = as_module_spec(spec, on_unsafe)
         self._trainable = trainable
         self._variant = self._spec.variant(tags)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Any, Set, Tuple
 
-from unihub.apis.loading import explained
 from unihub.apis.module.module import Module
 from unihub.apis.module.spec import create_module_spec_from_saved_model, load_module_spec
 from unihub.apis.proxy import CallableObject
 from unihub.apis.request import Request
+from unihub.apis.saved_model import explained
 from unihub.apis.surroundings import check_strategy, register_ops
 from unihub.formats import selection
 from unihub.matrix.values import Format

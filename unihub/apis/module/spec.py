@@ -54,7 +54,7 @@ from unihub.errors.guard import guarded
 from unihub.formats.model import FormatError, read_saved_model
 from unihub.formats.saved_model import saved_model_file
 from unihub.handles import parsing, resolving
-from unihub.inspection import safety
+from unihub.inspection import before_loading
 
 _log = logging.getLogger(__name__)
 
@@ -261,7 +261,7 @@ class ModuleSpec:
         """
         if self._source is not None:
             handle, folder = self._source
-            safety.check(handle, read_saved_model(folder), on_unsafe, call=call)
+            before_loading.check(handle, read_saved_model(folder), on_unsafe, call=call)
 
     @contextlib.contextmanager
     def explained(self, tags: FrozenSet[str]) -> Iterator[None]:
@@ -346,7 +346,7 @@ def load_module_spec(
         ['default']
     """
     call = "unihub.load_module_spec"
-    safety.check_reaction(on_unsafe, call, path)
+    before_loading.check_reaction(on_unsafe, call, path)
     folder = _local_folder(path)
     check_marker(folder, parsing.shown(path_text(path)))
     with _held(folder):
@@ -391,7 +391,7 @@ def create_module_spec_from_saved_model(
         >>> outputs = m({"x": x}, signature="serving_default", as_dict=True)
     """
     call = "unihub.create_module_spec_from_saved_model"
-    safety.check_reaction(on_unsafe, call, saved_model_path)
+    before_loading.check_reaction(on_unsafe, call, saved_model_path)
     folder = _local_folder(saved_model_path)
     with _held(folder):
         saved_model = saved_model_proto(folder)

@@ -12,8 +12,14 @@ import sys
 import pytest
 from conftest import ROOT
 
-from unihub.inspection import dangers
-from unihub.inspection.dangers import DANGERS, STATELESS, harmless_ops, judged_ops, tensorflow_ops
+from unihub.inspection import op_dangers
+from unihub.inspection.op_dangers import (
+    DANGERS,
+    STATELESS,
+    harmless_ops,
+    judged_ops,
+    tensorflow_ops,
+)
 
 HARMLESS = ROOT / "unihub" / "inspection" / "harmless_ops.txt"
 # Prints each op that is registered: its inputs, attributes, and whether it has side effects.
@@ -93,14 +99,14 @@ def test_the_dangers_are_as_tensorflow_registers_the_ops(registered):
 
 
 def test_an_op_in_no_row_is_a_danger():
-    danger = dangers.danger_of("OpenBackDoor")
-    assert danger.severity.rank < dangers.Severity.MEDIUM.rank
+    danger = op_dangers.danger_of("OpenBackDoor")
+    assert danger.severity.rank < op_dangers.Severity.MEDIUM.rank
     assert "nobody has judged" in danger.effect
 
 
 def test_ops_by_the_package_that_registers_them():
     ops = ["Add", "WriteFile", "IO>KafkaDataset", "TFText>Utf8Binarize", "OpenBackDoor"]
-    assert dangers.unknown_ops(ops) == {
+    assert op_dangers.unknown_ops(ops) == {
         "": ["OpenBackDoor"],
         "tensorflow_io": ["IO>KafkaDataset"],
         "tensorflow_text": ["TFText>Utf8Binarize"],

@@ -9,7 +9,7 @@ from unihub.errors import check_choice, in_template
 from unihub.formats.files import HUB_FILE, PB_FILE, PBTXT_FILE
 from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
-from unihub.inspection.dangers import Severity
+from unihub.inspection.op_dangers import Severity
 from unihub.inspection.security import (
     Finding,
     refuse_escaping_assets,
@@ -74,7 +74,7 @@ def check(
 
         on_unsafe = settings.value("on_unsafe")
     # Few models have findings to react to.
-    from unihub.inspection.reaction import react
+    from unihub.inspection.on_unsafe import react
 
     react(handle, findings, str(on_unsafe), call, (model.path, _version(model)))
 

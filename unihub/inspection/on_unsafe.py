@@ -39,7 +39,7 @@ def react(
         handle: as the caller wrote it.
         findings: what it does.
         on_unsafe: "warn", "refuse" or "ignore".
-        call: as for `safety.check`.
+        call: as for `before_loading.check`.
         model_as_it_is: its folder, and what tells its files from others there.
 
     Raises:

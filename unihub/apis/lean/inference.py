@@ -8,13 +8,13 @@ from typing import Any, Callable, List, Optional
 import tensorflow as tf
 
 from unihub.apis.lean import files
-from unihub.apis.lean.lean import (
+from unihub.apis.lean.levels import LeveledCall, LeveledSignature, Model, Source
+from unihub.apis.lean.loaded import (
     LeanCallableObject,
     LeanObject,
     LeanSignatureObject,
     LeanSignatures,
 )
-from unihub.apis.lean.levels import LeveledCall, LeveledSignature, Model, Source
 from unihub.apis.lean.objects import child_ids
 from unihub.apis.lean.plan import Declined
 from unihub.apis.lean.private import is_anyone_listening

@@ -38,7 +38,7 @@ def load_saved_model(request: Request) -> Any:
         from unihub.apis.lean.capability import may_be_lean
 
         if may_be_lean(request):
-            from unihub.apis.lean.load import load_lean
+            from unihub.apis.lean.inference import load_lean
 
             with explained(request.handle, request.meta_graph, request.model):
                 lean = load_lean(request, load_full, request.weights)
