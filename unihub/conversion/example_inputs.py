@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
@@ -82,17 +83,24 @@ def _candidates(structure: Structure, variant: Variant) -> Iterator[Tuple[str, I
     if strings:
         parsed = _serialized_example(variant)
         texts = [parsed, *texts] if parsed else texts
-    for text in texts:
+    # What tells no rank is a batch, or a number that says how: keep_prob.
+    is_open = any(spec.shape.rank is None for spec in _specs(structure))
+    for text, rank in itertools.product(texts, (1, 0) if is_open else (1,)):
+        specs = {name: _ranked(spec, rank) for name, spec in structure.input_specs.items()}
         for size in _SIZES:
-            if any(_elements(spec, size) > _MOST_ELEMENTS for spec in _specs(structure)):
+            if any(_elements(spec, size) > _MOST_ELEMENTS for spec in specs.values()):
                 continue
             random = np.random.RandomState(0)
-            inputs = {
-                name: _value(spec, size, text, random)
-                for name, spec in structure.input_specs.items()
-            }
+            inputs = {name: _value(spec, size, text, random) for name, spec in specs.items()}
             shapes = {name: tuple(value.shape.as_list()) for name, value in inputs.items()}
             yield f"shapes {shapes}", inputs
+
+
+def _ranked(spec: Any, rank: int) -> Any:
+    """A dense spec of any shape as one of that many axes."""
+    if not isinstance(spec, tf.TensorSpec) or spec.shape.rank is not None:
+        return spec
+    return tf.TensorSpec([None] * rank, spec.dtype)
 
 
 def _value(spec: Any, size: int, text: Any, random: np.random.RandomState) -> Any:
