@@ -343,7 +343,8 @@ def lists_of(loaded: Any, handle: Any) -> Tuple[Callable[[], Any], ...]:
     """
     for name in ("variables", "trainable_variables"):
         found = getattr(loaded, name, ())
-        strange = _first_strange(found, lambda one: hasattr(one, "dtype"))
+        # Keras 2.15 exports a place for the table of a TextVectorization, which loads as None.
+        strange = _first_strange(found, lambda one: one is None or hasattr(one, "dtype"))
         if strange is not None:
             raise BadVariables(handle=handle, name=name, found=strange)
     losses = getattr(loaded, "regularization_losses", ())

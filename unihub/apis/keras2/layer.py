@@ -126,6 +126,11 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         """The callable or loaded object that ``handle`` stands for."""
         return full_object(self._func)
 
+    def _add_existing_weight(self, weight: Any, trainable: Optional[bool] = None) -> None:
+        # See lists_of.
+        if weight is not None:
+            super()._add_existing_weight(weight, trainable=trainable)
+
     def _setup_layer(self, trainable: bool = False, **kwargs: Any) -> None:
         # tensorflow_hub calls this between loading the model and making the layer.
         lists_of(self._func, self._handle)

@@ -334,7 +334,7 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         for attribute, trainable in (("trainable_variables", True), ("variables", False)):
             for variable in getattr(loaded, attribute, ()):
                 # Keras tracks the variables of a Keras layer by itself.
-                if isinstance(variable, keras.Variable):
+                if variable is None or isinstance(variable, keras.Variable):
                     continue
                 with keras.name_scope(self.name, caller=self):
                     shared = shared_variable(variable, names)
