@@ -47,6 +47,43 @@ def mistyped(path):
         )
 
 
+def differently_tagged(path):
+    """Of its graphs none is the evident one."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None])
+        infos = {"x": _tensor_info(x)}, {"y": _tensor_info(x * _variable())}
+        session.run(v1.global_variables_initializer())
+        definitions = {"serving_default": v1.saved_model.build_signature_def(*infos)}
+        builder = v1.saved_model.Builder(str(path))
+        builder.add_meta_graph_and_variables(session, ["train"], signature_def_map={})
+        builder.add_meta_graph(["serve", "gpu"], signature_def_map=definitions)
+        builder.save()
+    return str(path)
+
+
+def decodes_images(path):
+    with tf.Graph().as_default(), v1.Session() as session:
+        files = v1.placeholder(tf.string, [None], "files")
+        images = tf.map_fn(lambda one: tf.io.decode_jpeg(one, 3), files, tf.uint8)
+        size = tf.shape(images)[1]
+        infos = {"files": _tensor_info(files)}, {"size": _tensor_info(size)}
+        return _save(path, session, serving_default=infos)
+
+
+def named_by_objects(path):
+    """Its weights are named by the objects that hold them, as Keras 1.15 exports them."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        with v1.variable_scope("", use_resource=True):
+            variable = v1.get_variable("v", initializer=2.0)
+        x = v1.placeholder(tf.float32, [None])
+        infos = {"x": _tensor_info(x)}, {"y": _tensor_info(x * variable)}
+        session.run(v1.global_variables_initializer())
+        _save(path, session, serving_default=infos)
+        prefix = str(path / "variables" / "variables")
+        v1.train.Checkpoint(layer=variable).write(prefix, session=session)
+    return str(path)
+
+
 def unfed(path):
     """Of two signatures one needs a placeholder that it does not name."""
     with tf.Graph().as_default(), v1.Session() as session:

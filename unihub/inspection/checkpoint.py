@@ -27,10 +27,10 @@ _PLAIN, _SNAPPY = 0, 1
 # The format itself allows no block to shrink further than this.
 _MOST_SNAPPY_RATIO = 64
 _KIND = "checkpoint's index"
-# TensorFlow's own record of the objects whose variables these are.
 _CRC32C = 6 << 3 | 5
 _ENTRY = ("shard_id", "offset", "size", "dtype", "shape")
-_NOT_VARIABLES = ("_CHECKPOINTABLE_OBJECT_GRAPH",)
+# TensorFlow's own record of the objects whose variables these are.
+OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 _ITEM_SIZES = {
     "float16": 2,
@@ -119,7 +119,7 @@ def read_checkpoint(prefix: str) -> Optional[Checkpoint]:
             ends[shard] = max(ends.get(shard, 0), offset + size)
             name = key.decode("utf-8", "replace")
             # The parts of a partitioned variable have keys that begin with a zero.
-            if name.startswith("\0") or name in _NOT_VARIABLES:
+            if name.startswith("\0") or name == OBJECTS:
                 continue
             # Most tensors share their shape with others.
             if encoded not in shapes:
@@ -145,7 +145,7 @@ def checksums(prefix: str) -> Dict[str, bytes]:
         return {
             key.decode("utf-8", "replace"): _checksum(EncodedSource(value, path, _KIND))
             for key, value in _Table(content, path).entries()
-            if key and key.decode("utf-8", "replace") not in _NOT_VARIABLES
+            if key and key.decode("utf-8", "replace") != OBJECTS
         }
 
 

@@ -8,6 +8,7 @@ import shutil
 import pytest
 import tensorflow as tf
 from conftest import MODELS
+from inspection import judged_models
 
 import unihub
 
@@ -63,6 +64,14 @@ def test_inputs_are_passed_by_keyword_as_to_other_models(models, graph):
         unihub.load(models / "tf1_hub_image", signature="default"),
     ):
         assert m(images=images).shape.as_list() == m({"images": images}).shape.as_list()
+
+
+def test_weights_are_found_by_the_objects_that_hold_them(tmp_path, graph):
+    module = unihub.load(judged_models.named_by_objects(tmp_path / "model"))
+    result = module(tf.constant([3.0]))
+    with tf.compat.v1.Session() as session:
+        session.run(tf.compat.v1.global_variables_initializer())
+        assert session.run(result) == [6.0]
 
 
 def test_a_module_without_variables_has_their_folder_as_of_tensorflow_hub(tmp_path, graph):

@@ -22,7 +22,7 @@ from unihub.apis.module.errors import (
 )
 from unihub.apis.module.variant import GraphVariant, scoped_shared_names, split_scope
 from unihub.errors import listed
-from unihub.inspection.checkpoint import read_checkpoint
+from unihub.inspection.checkpoint import OBJECTS, read_checkpoint
 
 _KEYS = tf.compat.v1.GraphKeys
 
@@ -130,7 +130,29 @@ def _initialize_from(checkpoint: str, variables: VariableMap) -> None:
     found = read_checkpoint(checkpoint)
     if found is not None and found.damage:
         raise VariablesDamaged(checkpoint=checkpoint, reason=found.damage)
-    tf.compat.v1.train.init_from_checkpoint(checkpoint, variables)
+    is_there = found is not None and {*variables} <= {tensor.name for tensor in found.tensors}
+    keys = {} if is_there else _keys_by_name(checkpoint)
+    named = {keys.get(name, name): variable for name, variable in variables.items()}
+    tf.compat.v1.train.init_from_checkpoint(checkpoint, named)
+
+
+def _keys_by_name(checkpoint: str) -> Dict[str, str]:
+    """Where a checkpoint has the variables that it names by the objects that hold them.
+
+    Keras of TensorFlow 1.15 exports such ones beside its graphs.
+    """
+    reader = tf.train.load_checkpoint(checkpoint)
+    if not reader.has_tensor(OBJECTS):
+        return {}
+    from tensorflow.core.protobuf import trackable_object_graph_pb2 as objects
+
+    graph = objects.TrackableObjectGraph.FromString(reader.get_tensor(OBJECTS))
+    return {
+        one.full_name: one.checkpoint_key
+        for node in graph.nodes
+        for one in node.attributes
+        if one.full_name
+    }
 
 
 def _outside_of_callers_control() -> Any:
