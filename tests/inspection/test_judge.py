@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
@@ -46,6 +47,32 @@ def test_parts_that_can_be_called(eager):
     assert "encoder" in verdict.note
 
 
+class Parts(tf.Module):
+    """Its functions read what is beside them."""
+
+    def __init__(self):
+        self.weight = tf.Variable(2.0)
+        keys, values = tf.constant(["a"]), tf.constant([5.0])
+        filled = tf.lookup.KeyValueTensorInitializer(keys, values)
+        self.table = tf.lookup.StaticHashTable(filled, -1.0)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def score(self, words):
+        return self.table.lookup(words) * self.weight
+
+
+@pytest.mark.parametrize("signatures", [{}, None])
+def test_a_part_lives_without_the_whole(signatures, tmp_path, eager):
+    path, parts = str(tmp_path / "model"), Parts()
+    tf.saved_model.save(parts, path, signatures=signatures or {"score": parts.score})
+    part = unihub.load(path, fast=False).score
+    gc.collect()
+    assert part(["a"]).numpy() == [10.0]
+    layer = unihub.KerasLayer(unihub.load(path).score)
+    gc.collect()
+    assert layer(tf.constant(["b"])).numpy() == [-2.0]
+
+
 def test_arguments_that_a_call_has_not(tmp_path, eager):
     """m(inputs, training=...) is said of models that take it."""
     model = tf.train.Checkpoint(weight=tf.Variable(2.0))
@@ -88,6 +115,34 @@ class Calls(tf.Module):
     def one(self, x=1.0):
         return x
 
+    @tf.function(input_signature=[tf.TensorSpec([None]), tf.TensorSpec([], tf.bool)])
+    def trained(self, x, training):
+        return x
+
+    @tf.function
+    def by_name(self, *, first, second):
+        return first + second
+
+    @tf.function
+    def more(self, x, **others):
+        return x + others["second"]
+
+    @tf.function
+    def any_number(self, *tensors):
+        return tf.add_n(tensors)
+
+    @tf.function
+    def either(self, x, training=None):
+        return x
+
+
+TRACED = {
+    "by_name": lambda call, x: call(first=x, second=x),
+    "more": lambda call, x: call(x, second=x),
+    "any_number": lambda call, x: call(x, x),
+    "either": lambda call, x: call(x, training=False),
+}
+
 
 @pytest.mark.parametrize(
     ("name", "call", "apis"),
@@ -95,17 +150,24 @@ class Calls(tf.Module):
         ("two", "m(first, second)", ["load"]),
         ("none", "m()", ["load"]),
         ("one", "m(inputs)", ["load", "keras"]),
+        ("trained", "m(inputs, training=False)", ["load", "keras"]),
+        ("either", "m(inputs, training=False)", ["load", "keras"]),
+        ("by_name", "m(first=first, second=second)", ["load"]),
+        ("more", "m(x, second=second)", ["load"]),
+        ("any_number", "m(x0, x1)", ["load"]),
     ],
 )
 def test_a_call_is_written_with_the_inputs_that_it_takes(name, call, apis, tmp_path, eager):
     obj = Calls()
     obj.__call__ = getattr(obj, name)
+    if name in TRACED:
+        TRACED[name](obj.__call__.get_concrete_function, tf.TensorSpec([None]))
     path = str(tmp_path / "model")
     tf.saved_model.save(obj, path, signatures={})
     use = full_verdict(path)
     assert [api for api, _ in use.code] == apis
     assert use.code[0][1] == f"m = unihub.load({path!r}); {call}"
-    given = dict.fromkeys(("first", "second", "inputs"), tf.ones([2]))
+    given = dict.fromkeys(("first", "second", "inputs", "x", "x0", "x1"), tf.ones([2]))
     for _, line in use.code:
         exec(line, {"unihub": unihub, **given})
 
@@ -176,6 +238,26 @@ def test_a_module_says_so_too(tmp_path, graph):
     with pytest.raises(MistypedSignature, match="its input 'text' is float32, and in the graph"):
         m(tf.constant([1.0]), signature="lengths", as_dict=True)
     assert m([3.0]).shape.as_list() == [1]
+
+
+def test_tags_that_have_to_be_named(tmp_path, eager):
+    path = judged_models.differently_tagged(tmp_path / "model")
+    use = full_verdict(path)
+    assert use.status is Status.LIMITED
+    assert use.note.startswith("Name the tags of the graph to use: ['train'], ['gpu', 'serve'].")
+    assert "tags=['gpu', 'serve']" in use.code[0][1]
+    given = {"unihub": unihub, "inputs": tf.constant([3.0])}
+    for _, line in use.code:
+        exec(line, given)
+    assert given["m"]([3.0]).numpy() == [6.0]
+
+
+def test_a_line_is_printed_with_an_image_where_texts_are_decoded(tmp_path, eager):
+    path = judged_models.decodes_images(tmp_path / "model")
+    (signature,) = unihub.inspect(path).meta_graphs[0].signatures
+    names = {"unihub": unihub, "tf": tf}
+    exec(signature.example.replace("; m(", "; y = m("), names)
+    assert int(names["y"]) == 224
 
 
 def test_signatures_that_give_a_variable_itself(tmp_path, eager):

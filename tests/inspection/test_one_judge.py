@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -54,22 +55,55 @@ def inputs_of(path, info, line):
     """What a line calls `inputs`: what the example of the same call is given."""
     if name_of(path) in INPUTS:
         return INPUTS[name_of(path)]()
-    (graph, *_) = info.meta_graphs
-    named = [one for one in graph.signatures if f"signature={one.name!r}" in line]
-    usual = [one for one in graph.signatures if one.name in selection.PREFERRED_SIGNATURES]
-    whole = [one for one in graph.callables if not one.path or f".{one.path}" in line]
-    for one in [*named, *whole, *sorted(usual, key=lambda s: s.name), *graph.signatures]:
-        call = ast.parse(one.example).body[-1].value if one.example else None
-        if call is not None and call.args:
-            code = compile(ast.Expression(call.args[0]), "<example>", "eval")
-            return eval(code, {"tf": tf})
+    graph = chosen_graph(info, line)
+    call = called_as(graph, line)
+    if call is not None and call.args:
+        return evaluated(call.args[0])
     # Of what may not run no example is printed.
-    for one in (*named, *graph.signatures):
+    for one in graph.signatures:
         if one.inputs:
             codes = {name: tensor_code(info) for name, info in one.inputs.items()}
             made = {name: eval(code, {"tf": tf}) for name, code in codes.items()}
             return made if len(made) > 1 else next(iter(made.values()))
     return None
+
+
+def chosen_graph(info, line):
+    """The MetaGraph that a line loads: by tags, or the evident one."""
+    named = [graph for graph in info.meta_graphs if f"tags={sorted(graph.tags)!r}" in line]
+    usual = [graph for graph in info.meta_graphs if graph.tags in ((), ("serve",))]
+    return [*named, *usual, *info.meta_graphs][0]
+
+
+def called_as(graph, line):
+    """The call in the example of what a line calls."""
+    named = [one for one in graph.signatures if f"signature={one.name!r}" in line]
+    usual = [one for one in graph.signatures if one.name in selection.PREFERRED_SIGNATURES]
+    whole = [one for one in graph.callables if not one.path or f".{one.path}" in line]
+    for one in [*named, *whole, *sorted(usual, key=lambda s: s.name), *graph.signatures]:
+        call = ast.parse(one.example).body[-1].value if one.example else None
+        if call is not None and (call.args or call.keywords):
+            return call
+    return None
+
+
+def evaluated(node):
+    return eval(compile(ast.Expression(node), "<example>", "eval"), {"tf": tf})
+
+
+def names_in(path, info, line):
+    """What a line has names for: its arguments are those of the example, in this order."""
+    found = {"inputs": inputs_of(path, info, line)}
+    last = ast.parse(line).body[-1]
+    given, call = getattr(last, "value", None), called_as(chosen_graph(info, line), line)
+    if call is not None and isinstance(given, ast.Call) and "m(" in line:
+        pairs = [*zip(given.args, call.args)]
+        keywords = {one.arg: one.value for one in call.keywords}
+        pairs += [(one.value, keywords.get(one.arg)) for one in given.keywords]
+        for place, value in pairs:
+            if isinstance(place, ast.Name) and place.id not in ("inputs", "is_training"):
+                found[place.id] = evaluated(value)
+    return found
 
 
 def error_of(action):
@@ -84,8 +118,7 @@ def error_of(action):
 
 
 def run(line, path, info):
-    names = {"tf": tf, "unihub": unihub, "is_training": False}
-    names["inputs"] = inputs_of(path, info, line)
+    names = {"tf": tf, "unihub": unihub, "is_training": False, **names_in(path, info, line)}
     exec(line if "; " in line else f"m = {line}", names)
     if "m(" not in line and "api=" in line:
         names["m"](names["inputs"])
@@ -144,7 +177,8 @@ def of_layer(path, info):
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            layer = unihub.KerasLayer(path, trainable=True)
+            lines = " ".join([use.note, *(line for one in info.uses for _, line in one.code)])
+            layer = unihub.KerasLayer(path, trainable=True, tags=chosen_in(lines).get("tags"))
         except UnihubError as error:
             in_graph_mode = use.status is not Status.REFUSED and path in error.do
             notes = [one.note for one in info.uses if one.runtime is runtime]
@@ -185,19 +219,31 @@ def others(path, info):
 
 def of_conversion(path, info, folder):
     """convert is offered where it converts, and not where it refuses."""
-    offered = any("convert=True" in use.note for use in info.uses if use.runtime is Runtime.TF2)
-    error = error_of(lambda: unihub.convert(path, folder, dry_run=True))
+    notes = [use.note for use in info.uses if use.runtime is Runtime.TF2]
+    offered = any("convert=True" in note for note in notes)
+    choices = chosen_in(" ".join(notes))
+    error = error_of(lambda: unihub.convert(path, folder, dry_run=True, **choices))
     if error is not None and not isinstance(error, UnihubError):
         yield f"convert raises {error!r}"
     if offered and error is not None:
         yield f"convert is offered, and refuses: {error}"
     model = read_saved_model(path)
-    facts = read_graph_facts(model, selection.evident_meta_graph(model))
-    known = unconvertible(path, model, selection.evident_meta_graph(model))
+    graph = selection.evident_meta_graph(model) or model.meta_graphs[0]
+    facts = read_graph_facts(model, graph)
+    known = unconvertible(path, model, graph)
     if known is not None and str(known) != str(error):
         yield f"the judge says {known}, and convert {error}"
     if error is None and not facts.converts:
         yield "convert works, and the judge doubts it"
+
+
+def chosen_in(text):
+    """The tags that lines name, and the signature to convert."""
+    told = {
+        "tags": re.search(r", tags=(\[.*?\])", text),
+        "signature": re.search(r"convert=True, signature=('.*?')", text),
+    }
+    return {name: ast.literal_eval(one.group(1)) for name, one in told.items() if one is not None}
 
 
 SMALL = [path for path in AT_HAND if unihub.inspect(path).bytes <= LARGEST]

@@ -86,7 +86,8 @@ def variables(accepted: Any, given: Any = _ALL, name: str = "") -> Any:
 def made_up(spec: Any, otherwise: str) -> str:
     """Code for a value of the kind that is accepted; ``otherwise`` where none can be told."""
     # Most calls are taken.
-    from unihub.inspection.examples import UNKNOWN, tensor_code, value_code
+    from unihub.inspection.examples import tensor_code, value_code
+    from unihub.inspection.parsed_inputs import UNKNOWN
 
     if isinstance(spec, TensorInfo):
         code = tensor_code(spec)

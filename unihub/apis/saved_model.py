@@ -156,6 +156,10 @@ def _with_parts(handle: str, *which: Any, **keywords: Any) -> Any:
     """A loaded object that is called by whoever loads it, and so says what it refuses."""
     loaded = load_meta_graph(handle, *which, **keywords)
     explain_calls(loaded, handle)
+    if not callable(loaded):
+        from unihub.apis.held import hold_parts
+
+        hold_parts(loaded, OWN_CLASS)
     return loaded
 
 

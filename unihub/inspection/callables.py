@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+import re
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from unihub.formats.message import Message
 from unihub.formats.object_graph import find_callables
-from unihub.inspection.structures import Fields, Value, read_value, sequence, show
+from unihub.inspection.structures import (
+    Fields,
+    Listed,
+    Spec,
+    Value,
+    read_value,
+    sequence,
+    show,
+)
 
 _MOST_DESCRIBED = 20
 _MOST_ACCEPTED = 16
+_NUMBER = re.compile(r"-?\d+(\.\d*)?(e-?\d+)?$")
 
 
 class Argument(NamedTuple):
@@ -39,6 +49,19 @@ class Accepted(NamedTuple):
         return ", ".join(f"{name}: {show(value)}" for name, value in self.arguments)
 
 
+class Needed(NamedTuple):
+    """An argument that a call has to give.
+
+    Attributes:
+        value: that it was traced for.
+        by_name: whether it is given by name.
+    """
+
+    name: str
+    value: Any
+    by_name: bool
+
+
 class Callable(NamedTuple):
     """An object, or a method of one, that can be called.
 
@@ -47,12 +70,36 @@ class Callable(NamedTuple):
         arguments: those of its ``__call__``, without ``self``.
         accepted: the structures of inputs that it takes, without duplicates.
         functions: of the graph's library, that it was traced to.
+        keywords: those of its arguments that go by name only.
     """
 
     path: str
     arguments: Tuple[Argument, ...]
     accepted: Tuple[Accepted, ...]
     functions: Tuple[str, ...] = ()
+    keywords: Tuple[str, ...] = ()
+
+    def needed(self) -> Optional[Tuple[Needed, ...]]:
+        """The arguments that the plainest call has to give; None where none can be told."""
+        calls = [needed for needed in map(self._needed, self.accepted) if needed is not None]
+        return min(calls, key=_trains) if calls else None
+
+    def _needed(self, accepted: Accepted) -> Optional[Tuple[Needed, ...]]:
+        defaults = {argument.name: argument.default for argument in self.arguments}
+        found = []
+        is_named = False
+        for name, value in accepted.arguments:
+            default = defaults.get(name)
+            # What follows an argument that was left out has to be named.
+            if default is not None and (default == show(value) or _stands_for(default, value)):
+                is_named = True
+                continue
+            by_name = is_named or name in self.keywords or name not in defaults
+            if is_named and not name.isidentifier():
+                return None
+            by_name = name.isidentifier() and (by_name or not has_tensor(value))
+            found.append(Needed(name, value, by_name))
+        return tuple(found)
 
 
 def read_callables(objects: Message, children: Dict[str, int]) -> Tuple[Callable, ...]:
@@ -76,26 +123,30 @@ def _callable(path: str, node: Message, objects: Message) -> Callable:
     bare = node.message("bare_concrete_function")
     names = [*function.texts("concrete_functions"), bare.text("concrete_function_name")]
     spec = function.message("function_spec")
-    arguments = tuple(_arguments(read_value(spec.message("fullargspec")), spec))
+    fields = _fields(read_value(spec.message("fullargspec")))
+    arguments = tuple(_arguments(fields, spec.number("is_method")))
     positional = [argument.name for argument in arguments] or bare.texts("argument_keywords")
     signatures = (_signature_of(name, objects) for name in names[:_MOST_ACCEPTED] if name)
     accepted = [_accepted(value, positional) for value in signatures]
-    return Callable(path, arguments, tuple(dict.fromkeys(accepted)), tuple(names))
+    keywords = tuple(_texts(fields.get("kwonlyargs")))
+    return Callable(path, arguments, tuple(dict.fromkeys(accepted)), tuple(names), keywords)
 
 
-def _arguments(spec: Value, function_spec: Message) -> Iterator[Argument]:
+def _arguments(fields: Mapping[str, Any], is_method: int) -> Iterator[Argument]:
     """Arguments of an inspect.FullArgSpec, as TensorFlow stores one."""
-    fields: Dict[str, Any] = dict(spec.items) if isinstance(spec, Fields) else {}
     names: List[str] = _texts(fields.get("args"))
     defaults: Sequence[Value] = sequence(fields.get("defaults"))
     texts: List[Optional[str]] = [None] * (len(names) - len(defaults))
     texts += [show(value) for value in defaults]
     found = [Argument(name, default) for name, default in zip(names, texts)]
-    yield from found[1:] if function_spec.number("is_method") else found
-    only_by_name = fields.get("kwonlydefaults")
-    by_name = dict(only_by_name.items) if isinstance(only_by_name, Fields) else {}
+    yield from found[1:] if is_method else found
+    by_name = _fields(fields.get("kwonlydefaults"))
     for name in _texts(fields.get("kwonlyargs")):
         yield Argument(name, show(by_name[name]) if name in by_name else None)
+
+
+def _fields(value: Value) -> Dict[str, Any]:
+    return dict(value.items) if isinstance(value, Fields) else {}
 
 
 def _signature_of(name: str, objects: Message) -> Value:
@@ -117,3 +168,22 @@ def _accepted(signature: Value, names: Sequence[str]) -> Accepted:
 
 def _texts(value: Value) -> List[str]:
     return [text for text in sequence(value) if isinstance(text, str)]
+
+
+def has_tensor(value: Any) -> bool:
+    """Whether a value that was traced is a tensor, or holds one."""
+    if isinstance(value, Fields):
+        return any(has_tensor(item) for _, item in value.items)
+    parts = value.values if isinstance(value, Listed) else value
+    if isinstance(parts, tuple):
+        return any(map(has_tensor, parts))
+    return isinstance(value, Spec)
+
+
+def _stands_for(default: str, value: Any) -> bool:
+    """Whether a default, a number, is what a scalar tensor was traced in the place of."""
+    return isinstance(value, Spec) and value.shape == () and _NUMBER.match(default) is not None
+
+
+def _trains(needed: Tuple[Needed, ...]) -> bool:
+    return any(one.name == "training" and one.value is True for one in needed)

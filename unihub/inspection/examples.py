@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Dict, Iterable, Mapping, Optional, Tuple
 
-from unihub.formats.model import COMPOSITE, SPARSE, Shape, Signature, TensorInfo
+from unihub.formats.model import COMPOSITE, DENSE, SPARSE, Shape, Signature, TensorInfo
 from unihub.inspection.callables import Callable
-from unihub.inspection.parsed_inputs import ParsedInputs
-from unihub.inspection.structures import Fields, Listed, Spec, show
+from unihub.inspection.parsed_inputs import UNKNOWN, ParsedInputs
+from unihub.inspection.structures import Fields, Listed, Spec
 
 _BATCH = 1
 # For images whose size is open: the most common one.
 _IMAGE_SIZE = 224
 _NO_NUMBERS = ("resource", "variant", "invalid", "")
-_NUMBER = re.compile(r"-?\d+(\.\d*)?(e-?\d+)?$")
-# For what no code can be told.
-UNKNOWN = "..."
 
 
 def signature_example(
@@ -38,9 +34,10 @@ def signature_example(
     """
     chosen = f", tags={sorted(tags)!r}" if tags is not None else ""
     load = f"m = unihub.load({handle!r}{chosen}, signature={signature.name!r}); m"
+    texts = sum(info.dtype == "string" for info in signature.inputs.values())
     inputs = {
-        name: _parsed_code(parsed, info.dtype, info.shape)
-        if info.dtype == "string" and parsed.is_parsed(info.name)
+        name: _text_code(parsed, info.shape, parsed.is_parsed(info.name), texts == 1)
+        if info.dtype == "string" and info.kind == DENSE
         else tensor_code(info)
         for name, info in signature.inputs.items()
     }
@@ -84,37 +81,29 @@ def callable_example(handle: str, target: Callable, parsed: ParsedInputs) -> str
     It is "" where they cannot be told.
     """
     load = f"m = unihub.load({handle!r}); m{'.' if target.path else ''}{target.path}"
-    if not target.accepted:
+    needed = target.needed()
+    if needed is None:
         return ""
     is_parsed = parsed.parses(target.functions)
-    accepted = min(target.accepted, key=_trains)
-    defaults = {argument.name: argument.default for argument in target.arguments}
     parts = []
-    by_name = False
-    for name, value in accepted.arguments:
-        default = defaults.get(name)
-        # What follows an argument that was left out has to be named.
-        if default is not None and (default == show(value) or _stands_for(default, value)):
-            by_name = True
-            continue
+    for name, value, by_name in needed:
         code = _value_code(value)
-        if is_parsed and isinstance(value, Spec) and value.dtype == "string":
-            code = _parsed_code(parsed, value.dtype, value.shape)
-        named = by_name or not _has_tensor(value) or name not in defaults
-        if UNKNOWN in code or (by_name and not name.isidentifier()):
+        if isinstance(value, Spec) and value.dtype == "string" and not value.type_spec:
+            code = _text_code(parsed, value.shape, is_parsed, len(needed) == 1)
+        if UNKNOWN in code:
             return ""
-        parts.append(f"{name}={code}" if named and name.isidentifier() else code)
+        parts.append(f"{name}={code}" if by_name else code)
     return f"{load}({', '.join(parts)})"
 
 
-def _stands_for(default: str, value: Any) -> bool:
-    """Whether a default, a number, is what a scalar tensor was traced in the place of."""
-    return isinstance(value, Spec) and value.shape == () and _NUMBER.match(default) is not None
-
-
-def _parsed_code(parsed: ParsedInputs, dtype: str, shape: Shape) -> str:
-    """An expression for an input that is to hold serialized tf.train.Examples."""
+def _text_code(parsed: ParsedInputs, shape: Shape, is_parsed: bool, is_sole: bool) -> str:
+    """An expression for texts, which may be serialized tf.train.Examples or images."""
     sizes = _sizes(shape)
+    if not is_parsed and parsed.encoded:
+        # Which of several is decoded is not told.
+        return f"tf.fill({list(sizes)}, {parsed.encoded})" if is_sole else UNKNOWN
+    if not is_parsed:
+        return _dense("string", sizes)
     if parsed.code is None or len(sizes) > 1:
         return UNKNOWN
     if not sizes:
@@ -172,16 +161,3 @@ def _value_code(value: Any) -> str:
     if isinstance(value, Fields) and not value.name:
         return "{" + ", ".join(f"{key!r}: {_value_code(item)}" for key, item in value.items) + "}"
     return repr(value) if value is None or isinstance(value, (bool, int, float, str)) else UNKNOWN
-
-
-def _has_tensor(value: Any) -> bool:
-    if isinstance(value, Fields):
-        return any(_has_tensor(item) for _, item in value.items)
-    parts = value.values if isinstance(value, Listed) else value
-    if isinstance(parts, tuple):
-        return any(map(_has_tensor, parts))
-    return isinstance(value, Spec)
-
-
-def _trains(accepted: Any) -> bool:
-    return ("training", True) in accepted.arguments

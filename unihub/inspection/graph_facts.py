@@ -31,11 +31,11 @@ from unihub.formats.model import (
 )
 from unihub.formats.saved_model import saved_model_file
 from unihub.formats.schema import dtype_name
-from unihub.inspection.callables import read_callables
+from unihub.inspection.callables import has_tensor, read_callables
 from unihub.inspection.convertible import NOT_CONVERTED
 from unihub.inspection.graph import Graph, Node, node_of
 from unihub.inspection.op_dangers import CONTROL_FLOW_V1
-from unihub.inspection.structures import Spec
+from unihub.inspection.structures import show
 
 # Arguments of a __call__ that say how, not what.
 _NO_INPUTS = frozenset(("training", "mask"))
@@ -84,8 +84,8 @@ class GraphFacts(NamedTuple):
         unconverted: by signature, the ops that no conversion takes over, with their nodes.
         converts: whether nothing is in it that keeps `unihub.convert` from converting it;
             where it is False, that may do so or not.
-        inputs: names of the arguments that the model's own ``__call__`` needs, or else of the
-            first that it takes; None where that is not told.
+        inputs: the arguments that the model's own ``__call__`` needs, as a line has them;
+            None where that is not told.
     """
 
     ops: FrozenSet[str]
@@ -142,19 +142,21 @@ def _inputs(meta_graph: MetaGraph, objects: Message) -> Optional[Sequence[str]]:
     if not meta_graph.object_graph.callable:
         return None
     (call, *_) = read_callables(objects, meta_graph.object_graph.children_by_name())
-    taken = [argument for argument in call.arguments if argument.name not in _NO_INPUTS]
-    if not taken:
-        # Keras names none of what it passes on.
-        passed = [
-            [name for name, value in accepted.arguments if isinstance(value, Spec)]
-            for accepted in call.accepted
-            if accepted.arguments
-        ]
-        several = bool(passed) and min(map(len, passed)) > 1
-        if several:
-            return [name if name.isidentifier() else f"x{i}" for i, name in enumerate(passed[0])]
-        return None if passed else ()
-    return [one.name for one in taken if one.default is None] or [taken[0].name]
+    needed = call.needed()
+    if needed is None:
+        return None
+    codes = []
+    for place, (name, value, by_name) in enumerate(needed):
+        is_sole = sum(one.name not in _NO_INPUTS for one in needed) == 1 and not by_name
+        code = name if name.isidentifier() else f"x{place}"
+        code = "inputs" if is_sole and has_tensor(value) else code
+        if name == "training":
+            code = "False"
+        elif not has_tensor(value):
+            code = show(value)
+        by_name = by_name or name == "training"
+        codes.append(f"{name}={code}" if by_name else code)
+    return codes
 
 
 def _mistyped(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Mistyped]:

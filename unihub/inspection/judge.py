@@ -36,6 +36,7 @@ _PYTHON_NOT_HELD = (
     "It calls Python functions, which it does not hold: what needs them fails, but in the "
     "process that made it."
 )
+_TRAINING = "training="
 _ATTRIBUTES = (
     "TensorFlow 1.15 loads it if its ops have no attributes of TensorFlow {writer}, which wrote it."
 )
@@ -125,7 +126,7 @@ def judge(
         handle: as the caller wrote it, for lines and errors.
         model: what was read from its folder.
         runtime, operation: of the cell; INFERENCE or FINE_TUNING.
-        graph: the MetaGraph to use; the evident one, or else the first, by default.
+        graph: the MetaGraph to use; by default that of `likely_graph`.
         signature: that the caller names; None for none.
         facts: what its graph says; without them the judgement is by its interface alone.
 
@@ -138,12 +139,18 @@ def judge(
     """
     cell = CELLS[model.format, runtime, operation]
     if graph is None:
-        graph = selection.evident_meta_graph(model, operation) or model.meta_graphs[0]
+        graph = likely_graph(model, operation)
     case = _Case(handle, model, runtime, operation, graph, signature, facts)
     refusal = _untrainable(case) or _lacking(case) or _unusable(case)
     if refusal is not None:
         return Verdict(cell, Status.REFUSED, refusal=refusal)
     return _limited(case, Verdict(cell, cell.status, _code(case, cell), cell.note))
+
+
+def likely_graph(model: SavedModel, operation: Operation = Operation.INFERENCE) -> MetaGraph:
+    """The evident MetaGraph of a model, or else the first that is none for training."""
+    by_training = sorted(model.meta_graphs, key=lambda graph: "train" in graph.tags)
+    return selection.evident_meta_graph(model, operation) or by_training[0]
 
 
 def unloadable(
@@ -209,9 +216,16 @@ class _Case:
 
     @property
     def own_inputs(self) -> Tuple[str, ...]:
-        """What the model's own ``__call__`` is given."""
-        names = self.facts.inputs if self.facts is not None else None
-        return ("inputs",) if names is None or len(names) == 1 else tuple(names)
+        """What the model's own ``__call__`` is given, as a line has it."""
+        given = self.facts.inputs if self.facts is not None else None
+        return ("inputs",) if given is None else tuple(given)
+
+    @property
+    def named_tags(self) -> str:
+        """The tags as an argument, where no graph of the model is used without a word."""
+        if selection.evident_meta_graph(self.model, self.operation) is not None:
+            return ""
+        return f", tags={sorted(self.graph.tags)!r}"
 
     def chosen(self) -> Optional[Signature]:
         """The signature that a call runs, where there is one; of several the first."""
@@ -280,13 +294,19 @@ def _untrainable(case: _Case) -> Optional[UnihubError]:
         first = in_template(next(iter(case.graph.signatures)))
         do = refusal.do.replace("convert=True", f"convert=True, signature={first}")
         refusal = replace(refusal, do=do)
+    if selection.evident_meta_graph(case.model) is None:
+        tags = in_template(sorted(likely_graph(case.model).tags))
+        do = refusal.do
+        for converting in ("convert=True", "dry_run=True"):
+            do = do.replace(converting, f"{converting}, tags={tags}")
+        refusal = replace(refusal, do=do)
     return _refused(case, refusal)
 
 
 def _trains_another(case: _Case) -> bool:
     """Whether the graph to train has another signature than the one for inference."""
-    used = selection.evident_meta_graph(case.model)
-    if used is None or used.tags == case.graph.tags:
+    used = likely_graph(case.model)
+    if used.tags == case.graph.tags:
         return False
     try:
         chosen = selection.choose_signature(used, case.handle, case.signature)
@@ -402,6 +422,10 @@ def _limited(case: _Case, verdict: Verdict) -> Verdict:
         # Out of a graph, api="load" fails as in TF2.
         code = tuple((api, line) for api, line in verdict.code if api == "module")
         verdict = replace(verdict, code=code)
+    if case.named_tags:
+        tags = listed(sorted(one) for one in case.model.tags)
+        note = f"Name the tags of the graph to use: {tags}. {verdict.note}".strip()
+        verdict = replace(verdict, status=Status.LIMITED, note=note)
     try:
         selection.choose_signature(case.graph, case.handle, case.signature)
     except not_there.AmbiguousSignature:
@@ -416,13 +440,20 @@ def _limited(case: _Case, verdict: Verdict) -> Verdict:
 
 
 def _code(case: _Case, cell: Cell) -> Code:
-    return tuple((route.api, _line(case, route)) for route in cell.routes if _serves(case, route))
+    handle, tags = repr(case.handle), case.named_tags
+    return tuple(
+        (route.api, _line(case, route).replace(handle, f"{handle}{tags}", 1))
+        for route in cell.routes
+        if _serves(case, route)
+    )
 
 
 def _serves(case: _Case, route: Route) -> bool:
     """Whether a route of the matrix is one for this model: a layer takes inputs."""
     chosen = case.chosen()
-    takes_one = len(case.own_inputs) == 1 if chosen is None else bool(chosen.inputs)
+    # It passes training on by itself.
+    given = [one for one in case.own_inputs if not one.startswith(_TRAINING)]
+    takes_one = given == ["inputs"] if chosen is None else bool(chosen.inputs)
     return route.api != "keras" or takes_one
 
 
@@ -434,9 +465,10 @@ def _line(case: _Case, route: Route) -> str:
         line = line.replace("m(inputs, training=is_training)", "m(inputs)")
     if ("train",) not in case.model.tags:
         line = line.replace(', tags={"train"} if is_training else None', "")
-    own = ", ".join(case.own_inputs)
     if case.operation is Operation.FINE_TUNING:
+        own = ", ".join(one for one in case.own_inputs if not one.startswith(_TRAINING))
         return line.replace("m(inputs", f"m({own}").replace("m(, ", "m(")
+    own = ", ".join(case.own_inputs)
     chosen = case.chosen()
     named = "" if chosen is None or _is_evident(case) else f", signature={chosen.name!r}"
     call = f"m({own})" if chosen is None else "m(inputs)" if chosen.inputs else "m()"

@@ -1,18 +1,40 @@
-"""Inputs that are serialized tf.train.Examples: which they are, and what has to be in them."""
+"""Texts that are more than text: tf.train.Examples, with what has to be in them, and images."""
 
 from __future__ import annotations
 
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Dict, FrozenSet, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from unihub.formats.schema import dtype_name
 from unihub.inspection.graph import Graph, Node, node_of
 
+# For what no code can be told.
+UNKNOWN = "..."
 # The one takes the keys of features as vectors, the other as an input each.
 _BY_VECTOR, _BY_KEY = "ParseExampleV2", "ParseExample"
 _PARSING = (_BY_KEY, _BY_VECTOR, "ParseSingleExample", "ParseSequenceExample")
 _PASSES_ON = ("Identity", "PlaceholderWithDefault", "Reshape", "ExpandDims")
 _VALUES = {"float32": ("Float", "0.0"), "int64": ("Int64", "0"), "string": ("Bytes", 'b"text"')}
 _MOST_VALUES = 10_000
+_IMAGES = {
+    "DecodeJpeg": "jpeg",
+    "DecodeAndCropJpeg": "jpeg",
+    "DecodePng": "png",
+    "DecodeImage": "png",
+}
+# Of what these take no example is made up.
+_OTHER_CODES = (
+    "DecodeBase64",
+    "DecodeBmp",
+    "DecodeCSV",
+    "DecodeCompressed",
+    "DecodeGif",
+    "DecodePaddedRaw",
+    "DecodeProtoV2",
+    "DecodeRaw",
+    "DecodeWav",
+    "ParseTensor",
+    "StringToNumber",
+)
 
 # By feature: its dtype and how many values it has.
 Features = Mapping[str, Tuple[str, int]]
@@ -23,6 +45,7 @@ class ParsedInputs:
 
     Attributes:
         code: of an Example that every parsing op accepts; None where it is not known.
+        encoded: code of a text that is decoded, UNKNOWN where it is not known; "" for no such.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -30,6 +53,7 @@ class ParsedInputs:
         self._functions: Set[str] = set()
         self._nodes: List[Node] = []
         self.code: Optional[str] = None
+        self.encoded = _encoded(graph.ops())
         if not graph.ops().isdisjoint(_PARSING):
             self._find()
 
@@ -60,7 +84,8 @@ class ParsedInputs:
                 functions, nodes = self._graph.callers(name)
                 waiting += [function.name for function in functions]
                 self._nodes += nodes
-        if features is not None:
+        holds_code = self.encoded and "string" in {dtype for dtype, _ in (features or {}).values()}
+        if features is not None and not holds_code:
             self.code = _code(features)
 
     def _origins(self, node: Node) -> Iterator[str]:
@@ -72,6 +97,13 @@ class ParsedInputs:
                 origin = self._graph.nodes.get(node_of(origin.data_inputs[0]))
             if origin is not None:
                 yield origin.name
+
+
+def _encoded(ops: FrozenSet[str]) -> str:
+    if not ops.isdisjoint(_OTHER_CODES):
+        return UNKNOWN
+    kinds = {kind for op, kind in _IMAGES.items() if op in ops}
+    return f"tf.io.encode_{min(kinds)}(tf.zeros([224, 224, 3], tf.uint8))" if kinds else ""
 
 
 def _merged(

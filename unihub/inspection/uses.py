@@ -8,11 +8,10 @@ import sys
 from importlib.util import find_spec
 from typing import NamedTuple, Optional, Sequence, Tuple
 
-from unihub.formats import selection
 from unihub.formats.model import MetaGraph, SavedModel
 from unihub.inspection.convertible import PYTHON
 from unihub.inspection.graph_facts import GraphFacts
-from unihub.inspection.judge import judge, may_lack_attributes
+from unihub.inspection.judge import judge, likely_graph, may_lack_attributes
 from unihub.matrix.values import Operation, Runtime, Status
 
 _OPERATIONS = (Operation.INFERENCE, Operation.FINE_TUNING)
@@ -57,7 +56,7 @@ def _use(
     runtime: Runtime,
     operation: Operation,
 ) -> Use:
-    graph = selection.evident_meta_graph(model, operation) or model.meta_graphs[0]
+    graph = likely_graph(model, operation)
     of_graph = facts[model.meta_graphs.index(graph)]
     verdict = judge(handle, model, runtime, operation, graph, facts=of_graph)
     note = verdict.note
