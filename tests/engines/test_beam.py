@@ -22,7 +22,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 from conftest import MODELS, ROOT
-from engines.columns import answers, png
+from engines.columns import OF_COMPLEX, OF_DTYPES, answers, check_dtypes, png, save_dtypes
 from engines.killing import check_job
 from golden import check_golden
 
@@ -111,6 +111,18 @@ def test_text_images_and_dicts():
     assert sorted(one.inference["larger"].tolist() for one in found) == sorted(
         outputs["larger"].tolist()
     )
+
+
+@pytest.mark.parametrize(
+    ("signature", "values"), [("serving_default", OF_DTYPES), ("complex", OF_COMPLEX)]
+)
+def test_every_dtype(tmp_path, signature, values):
+    save_dtypes(str(tmp_path))
+    rows = [dict(zip(values, row)) for row in zip(*values.values())]
+    found = ran(rows, ModelHandler(str(tmp_path), signature=signature))
+    inferences = [one.inference for row in rows for one in found if one.example == row]
+    columns = {name: [np.asarray(row[name]) for row in inferences] for name in inferences[0]}
+    check_dtypes({n: [value.tolist() for value in column] for n, column in columns.items()}, values)
 
 
 def test_bad_rows_are_null():

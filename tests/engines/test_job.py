@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -19,12 +20,12 @@ from golden import check_golden
 if find_spec("pyarrow") is None:
     pytest.skip("pyarrow is not installed", allow_module_level=True)
 
-from engines.columns import answers, png
+from engines.columns import OF_DTYPES, answers, check_dtypes, png, save_dtypes
 
 import unihub
 from unihub.engines import reading
 from unihub.engines.alone import OutputBeingWritten
-from unihub.engines.errors import BadRow
+from unihub.engines.errors import BadRow, NoColumnType
 from unihub.engines.job import predict_files
 from unihub.engines.packages import pyarrow
 from unihub.engines.reading import InputNotReadable
@@ -89,6 +90,48 @@ def test_every_output_holds_the_same(kind):
         rows = rows_of(f"out.{kind}")
     assert [row["id"] for row in rows] == list(range(1000))
     np.testing.assert_allclose([row["output_0"] for row in rows], expected(), rtol=1e-5)
+
+
+def test_every_dtype_in_files():
+    save_dtypes("model")
+    rows = [dict(zip(OF_DTYPES, row)) for row in zip(*OF_DTYPES.values())]
+    with open("x.jsonl", "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    kinds = {"bfloat16": "float32", "bool": "bool_"}
+    typed = {n: arrow.array(v, getattr(arrow, kinds.get(n, n))()) for n, v in OF_DTYPES.items()}
+    arrow.parquet.write_table(arrow.table(typed), "x.parquet")
+    arrow.csv.write_csv(
+        arrow.table({n: [str(v) for v in r] for n, r in OF_DTYPES.items()}), "x.csv"
+    )
+    predictor = unihub.Predictor("model")
+    for kind in ("jsonl", "parquet", "csv"):
+        predict_files(predictor, [f"x.{kind}"], "out.parquet")
+        check_dtypes(arrow.parquet.read_table("out.parquet").to_pydict())
+    predict_files(predictor, ["x.jsonl"], "out.jsonl")
+    found = rows_of("out.jsonl")
+    predict_files(predictor, ["x.jsonl"], "out.csv")
+    with open("out.csv", encoding="utf-8", newline="") as file:
+        of_csv = list(csv.DictReader(file))
+    for row, cells in zip(found, of_csv):
+        assert cells.pop("y_string") == row.pop("y_string")
+        assert {name: json.loads(cell) for name, cell in cells.items()} == row
+    numbers = {name: values for name, values in OF_DTYPES.items() if name != "string"}
+    columns = {name: [row[name] for row in found] for name in found[0] if name != "z_string"}
+    check_dtypes(columns, numbers)
+    columns = {}
+    for output in predictor.chosen.outputs:
+        predict_files(unihub.Predictor("model", outputs=output), ["x.jsonl"], "out.npy")
+        columns[output] = np.load("out.npy")
+        assert output[2:] in (str(columns[output].dtype), "bfloat16", "string")
+    check_dtypes({name: values.tolist() for name, values in columns.items()})
+
+
+def test_complex_numbers_are_in_no_file():
+    save_dtypes("model")
+    predictor = unihub.Predictor("model", signature="complex")
+    for name in ("out.parquet", "out.jsonl"):
+        with pytest.raises(NoColumnType, match="has no complex numbers"):
+            predict_files(predictor, ["x.jsonl"], name)
 
 
 def test_text_of_several_files_and_text_as_lines():

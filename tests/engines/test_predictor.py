@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import MODELS
-from engines.columns import answers, png
+from engines.columns import OF_COMPLEX, OF_DTYPES, answers, check_dtypes, png, save_dtypes
 from golden import check_golden
 
 import unihub
@@ -16,11 +16,16 @@ from unihub.engines import predictor as predictor_module
 from unihub.engines.errors import (
     BadRow,
     ColumnsNotAlike,
+    NoColumnType,
     NoSignatureToPredict,
     NoSuchColumn,
+    NoSuchInput,
     NotByRow,
     NotColumns,
+    WrongColumnCount,
 )
+from unihub.errors.arguments import WrongType
+from unihub.formats.not_there import UnknownOutputKey
 from unihub.matrix import Runtime
 from unihub.runtime import current_runtime
 
@@ -109,6 +114,20 @@ def test_outputs_that_are_not_by_row(fixed):
     check_golden("not-by-row", str(refused.value), {"unihub": unihub}, path=fixed)
 
 
+def test_rows_whose_shape_differs_by_batch(tmp_path):
+    if not tf.executing_eagerly():
+        pytest.skip("the model is written eagerly")
+    obj = tf.Module()
+    spec = [tf.TensorSpec([None], tf.int32, "x")]
+    obj.call = tf.function(lambda x: {"y": tf.sequence_mask(x)}, input_signature=spec)
+    tf.saved_model.save(obj, str(tmp_path), signatures=obj.call)
+    assert unihub.Predictor(tmp_path)({"x": [1, 3]})["y"].sum() == 4
+    with pytest.raises(NotByRow) as refused:
+        unihub.Predictor(tmp_path, batch_size=1)({"x": [1, 3]})
+    at_hand = {"unihub": unihub, "column": [1, 3]}
+    check_golden("not-by-row-of-one-shape", str(refused.value), at_hand, path=tmp_path)
+
+
 @pytest.mark.skipif(current_runtime() is not Runtime.TF2, reason="functions of the runtime of TF2")
 def test_batches_of_other_sizes_trace_nothing():
     from tensorflow.python.eager import context
@@ -148,10 +167,29 @@ def test_what_is_no_column():
     with pytest.raises(NotColumns) as refused:
         predictor(7)
     check_golden("not-columns", str(refused.value), {"predictor": predictor, "column": X})
+    for given in ({}, {"x": "text"}, {"x": 3}, {"x": iter(X)}):
+        with pytest.raises(NotColumns):
+            predictor(given)
     columns = {"x": X, "y": X[:3]}
     with pytest.raises(ColumnsNotAlike) as refused:
         predictor(columns)
     check_golden("columns-not-alike", str(refused.value))
+
+
+def test_inputs_and_outputs_that_are_misspelt():
+    with pytest.raises(NoSuchInput) as refused:
+        unihub.Predictor(MULTI, signature="pair", inputs={"lft": "a", "right": "b"})
+    check_golden("no-such-input", str(refused.value), {"unihub": unihub}, path=MULTI)
+    with pytest.raises(UnknownOutputKey) as unknown:
+        unihub.Predictor(MULTI, signature="pair", outputs=["large"])
+    check_golden("unknown-output-column", str(unknown.value), {"unihub": unihub}, path=MULTI)
+    with pytest.raises(WrongColumnCount) as refused:
+        unihub.Predictor(MODEL, inputs=["x", "y"])
+    check_golden("too-many-input-columns", str(refused.value), {"unihub": unihub}, path=MODEL)
+    for sizes in ({"batch_size": 0}, {"batch_size": -1}, {"batch_size": "8"}, {"resize": 8}):
+        with pytest.raises(WrongType) as refused:
+            unihub.Predictor(IMAGE, **sizes)
+        exec(refused.value.do, {"unihub": unihub})
 
 
 def test_a_model_without_an_evident_signature(tmp_path, monkeypatch):
@@ -266,18 +304,57 @@ def test_arrow_of_text_and_numbers():
     assert predict(arrow.table({"words": arrow.array([], arrow.string())})).num_rows == 0
 
 
-@pytest.mark.skipif(tf.__version__.startswith("1."), reason="it saves by tf.saved_model.save")
-def test_bfloat16(tmp_path):
+@pytest.fixture(scope="module")
+def of_dtypes(tmp_path_factory):
+    if tf.__version__.startswith("1."):
+        pytest.skip("it saves by tf.saved_model.save")
+    path = str(tmp_path_factory.mktemp("models") / "dtypes")
+    save_dtypes(path)
+    return path
+
+
+def test_every_dtype(of_dtypes):
+    predict = unihub.Predictor(of_dtypes)
+    typed = {n: np.array(v, object if n == "string" else n) for n, v in OF_DTYPES.items()}
+    for given in (OF_DTYPES, typed):
+        found = predict(given)
+        assert all(found[f"y_{n}"].dtype == typed[n].dtype for n in typed)
+        check_dtypes({name: values.tolist() for name, values in found.items()})
+    # As a csv has them.
+    texts = {n: [str(v) for v in values] for n, values in OF_DTYPES.items()}
+    check_dtypes({name: values.tolist() for name, values in predict(texts).items()})
+    predict = unihub.Predictor(of_dtypes, signature="complex")
+    for kind in (list, np.array):
+        found = predict({name: kind(values) for name, values in OF_COMPLEX.items()})
+        check_dtypes({name: values.tolist() for name, values in found.items()}, OF_COMPLEX)
+
+
+def test_every_dtype_of_frames(of_dtypes):
+    arrow, pandas = pytest.importorskip("pyarrow"), pytest.importorskip("pandas")
+    predict = unihub.Predictor(of_dtypes)
+    kinds = {"bfloat16": "float32", "bool": "bool_"}
+    typed = {n: arrow.array(v, getattr(arrow, kinds.get(n, n))()) for n, v in OF_DTYPES.items()}
+    table = predict(arrow.table(typed))
+    assert table.schema.field("y_bfloat16").type == arrow.float32()
+    assert table.schema.field("z_uint64").type == arrow.list_(arrow.uint64(), 2)
+    check_dtypes(table.to_pydict())
+    frame = predict(pandas.DataFrame(OF_DTYPES))
+    check_dtypes({name: [np.asarray(v).tolist() for v in frame[name]] for name in frame})
+
+
+def test_dtypes_that_are_no_columns(of_dtypes, tmp_path):
     arrow = pytest.importorskip("pyarrow")
+    numbers = {"complex64": arrow.array([1.0]), "complex128": arrow.array([2.0])}
+    with pytest.raises(NoColumnType) as refused:
+        unihub.Predictor(of_dtypes, signature="complex")(arrow.table(numbers))
+    check_golden("no-column-type-complex", str(refused.value), {"unihub": unihub}, path=of_dtypes)
     obj = tf.Module()
-    obj.call = tf.function(lambda x: x, input_signature=[tf.TensorSpec([None, 2], tf.bfloat16)])
+    spec = [tf.TensorSpec([None, 2], tf.qint8, "x")]
+    obj.call = tf.function(lambda x: {"y": x}, input_signature=spec)
     tf.saved_model.save(obj, str(tmp_path), signatures=obj.call)
-    predict = unihub.Predictor(tmp_path)
-    values = [[1.0, 2.5], [3.0, -4.0]]
-    for x in (values, np.array(values), tf.constant(values, tf.bfloat16).numpy()):
-        assert predict({"x": x})["output_0"].astype(np.float32).tolist() == values
-    found = predict(arrow.table({"x": values})).column("output_0")
-    assert (found.type, found.to_pylist()) == (arrow.list_(arrow.float32(), 2), values)
+    with pytest.raises(NoColumnType) as refused:
+        unihub.Predictor(tmp_path)
+    check_golden("no-column-type-quantized", str(refused.value), {"unihub": unihub}, path=tmp_path)
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "float64[pyarrow]"])

@@ -14,6 +14,7 @@ if find_spec("ray") is None:
 import pyarrow
 import ray
 from conftest import MODELS, ROOT
+from engines.columns import OF_COMPLEX, OF_DTYPES, check_dtypes, save_dtypes
 from engines.killing import check_job, killing
 from ray.cluster_utils import Cluster
 
@@ -71,6 +72,19 @@ def test_rows_by_actors_one_of_which_is_killed(tmp_path, monkeypatch):
     assert sorted(row["id"] for row in rows) == list(range(200))
     found = {row["id"]: row["output_0"] for row in rows}
     np.testing.assert_allclose([found[i] for i in range(200)], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("cluster")
+def test_every_dtype(tmp_path):
+    save_dtypes(str(tmp_path))
+    for signature, values in (("serving_default", OF_DTYPES), ("complex", OF_COMPLEX)):
+        typed = {n: np.array(v, object if n == "string" else n) for n, v in values.items()}
+        rows = [dict(zip(typed, row)) for row in zip(*typed.values())]
+        predictor = unihub.Predictor(str(tmp_path), signature=signature)
+        arguments = {"fn_constructor_args": (predictor,), "concurrency": 1}
+        found = ray.data.from_items(rows).map_batches(BatchPredictor, **arguments).take_all()
+        columns = {name: [np.asarray(row[name]).tolist() for row in found] for name in found[0]}
+        check_dtypes(columns, values)
 
 
 def test_every_kind_of_batch_comes_back():

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from decimal import Decimal
 from importlib.util import find_spec
 
 import numpy as np
@@ -19,13 +20,13 @@ if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
 import pandas
 import pyspark
 from conftest import MODELS, ROOT
-from engines.columns import answers, png
+from engines.columns import OF_DTYPES, answers, check_dtypes, png, save_dtypes
 from engines.killing import Broken, check_job
 from golden import check_golden
 from pyspark.sql import SparkSession
 
 import unihub
-from unihub.engines.errors import OutputTypeUnknown, WrongColumnCount
+from unihub.engines.errors import NoColumnType, WrongColumnCount
 from unihub.engines.job import predict_files
 from unihub.engines.spark import predict_udf, spark_type
 from unihub.engines.spread import EngineFailed
@@ -117,6 +118,27 @@ def test_text_images_and_rows_that_are_bad(spark):
     assert (len(found[0]), found[1]) == (5, None)
 
 
+def test_every_dtype(spark, tmp_path):
+    save_dtypes(str(tmp_path))
+    predict = predict_udf(str(tmp_path))
+    kinds = {field.name: field.dataType.simpleString() for field in predict.returnType}
+    names = sorted(OF_DTYPES)
+    of_columns = {n: kinds[f"y_{n}"] for n in names}
+    assert (of_columns["uint64"], of_columns["bfloat16"]) == ("decimal(20,0)", "float")
+    of_columns["string"] = "string"
+    typed = {**OF_DTYPES, "uint64": [Decimal(value) for value in OF_DTYPES["uint64"]]}
+    data = list(zip(*[typed[name] for name in names]))
+    schema = ", ".join(f"{name} {of_columns[name]}" for name in names)
+    frame = spark.createDataFrame(data, schema).coalesce(1)
+    found = [row.y.asDict() for row in frame.select(predict(*names).alias("y")).collect()]
+    # Of rows there were none: a partition of an engine may be empty.
+    assert frame.limit(0).select(predict(*names).alias("y")).collect() == []
+    columns = {name: [row[name] for row in found] for name in found[0]}
+    check_dtypes(columns)
+    with pytest.raises(NoColumnType, match="Spark has no complex128"):
+        predict_udf(str(tmp_path), signature="complex")
+
+
 def test_types_are_those_of_the_signature():
     def simple(dtype, shape):
         return spark_type(TensorInfo("x:0", dtype, shape, "dense"), "x", "model").simpleString()
@@ -124,9 +146,9 @@ def test_types_are_those_of_the_signature():
     assert simple("float32", (None,)) == "float"
     assert simple("uint8", (None, 4)) == "array<smallint>"
     assert simple("string", (None, None, 2)) == "array<array<binary>>"
-    with pytest.raises(OutputTypeUnknown) as unknown:
+    with pytest.raises(NoColumnType) as unknown:
         spark_type(TensorInfo("x:0", "float32", None, "dense"), "x", MODEL)
-    check_golden("output-type-unknown", str(unknown.value), {"unihub": unihub}, path=MODEL)
+    check_golden("no-column-type", str(unknown.value), {"unihub": unihub}, path=MODEL)
 
 
 def test_the_number_of_columns():

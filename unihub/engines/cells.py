@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
+from unihub.engines.dtypes import kind_of, limits
 from unihub.engines.frames import as_numpy
 from unihub.errors import first_line
 from unihub.formats.model import TensorInfo
@@ -35,7 +37,7 @@ def array_of(column: Any, info: TensorInfo, decode: Optional[Decode]) -> Tuple[A
     values = as_numpy(column)
     if info.dtype != "string" and isinstance(values, list) and all(type(v) is str for v in values):
         values = _as_numbers(values, info)
-    if isinstance(values, np.ndarray) and values.dtype.kind in "biufV" and info.dtype != "string":
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biufcV" and info.dtype != "string":
         whole = _whole(values, info)
         if whole is not None:
             return whole, {}
@@ -67,9 +69,22 @@ def array_of(column: Any, info: TensorInfo, decode: Optional[Decode]) -> Tuple[A
 def _as_numbers(values: List[str], info: TensorInfo) -> Any:
     """Text as numbers, all at once; as it is where that does not do."""
     try:
-        return np.array(values).astype(np.float64 if info.dtype.startswith("float") else np.int64)
-    except ValueError:
+        return _read(np.array(values), info)
+    except (ValueError, OverflowError):
         return values
+
+
+def _read(texts: Any, info: TensorInfo) -> Any:
+    """Numbers of texts, as csv has them."""
+    kind = kind_of(info.dtype)
+    if kind == "b":
+        lower = np.char.lower(texts)
+        if not np.isin(lower, ["true", "false"]).all():
+            raise ValueError("it is neither true nor false")
+        return lower == "true"
+    if kind == "i":
+        return texts.astype(np.uint64 if info.dtype == "uint64" else np.int64)
+    return texts.astype(np.complex128 if kind == "c" else np.float64)
 
 
 def _whole(values: Any, info: TensorInfo) -> Optional[Any]:
@@ -79,16 +94,24 @@ def _whole(values: Any, info: TensorInfo) -> Optional[Any]:
     dtype = np.dtype(info.dtype)
     if values.dtype == dtype:
         return values
-    if dtype.kind == "f" and values.dtype.kind in "biuf":
+    kind, values = kind_of(info.dtype), _of_numpy(values)
+    if values.dtype.kind in {"f": "biuf", "c": "biufc"}.get(kind, ""):
         return values.astype(dtype)
-    if dtype.kind in "iu" and values.dtype.kind in "iu" and _is_in_range(values, dtype):
+    if kind == "i" and values.dtype.kind in "iu" and _is_in_range(values, info):
         return values.astype(dtype)
     return None
 
 
-def _is_in_range(values: Any, dtype: Any) -> bool:
-    limits = np.iinfo(dtype)
-    return not values.size or (int(values.min()) >= limits.min and int(values.max()) <= limits.max)
+def _of_numpy(values: Any) -> Any:
+    """Values of a dtype that is none of NumPy's own, such as bfloat16, as one that is."""
+    if values.dtype.kind != "V" or values.dtype.names:
+        return values
+    return values.astype(np.int64 if "int" in values.dtype.name else np.float32)
+
+
+def _is_in_range(values: Any, info: TensorInfo) -> bool:
+    least, most = limits(info.dtype)
+    return not values.size or (int(values.min()) >= least and int(values.max()) <= most)
 
 
 def _cell(value: Any, info: TensorInfo, decode: Optional[Decode]) -> Any:
@@ -144,28 +167,42 @@ def _strings(value: Any, info: TensorInfo) -> Any:
 
 
 def _number(value: Any, info: TensorInfo) -> Any:
-    dtype = np.dtype(info.dtype)
+    kind = kind_of(info.dtype)
     try:
         if isinstance(value, str) and value.lstrip()[:1] == "[":
             # As csv has lists.
             value = json.loads(value)
         found = np.asarray(value)
-        if found.dtype.kind in "US" and dtype.kind in "iuf":
-            # As csv has numbers.
-            found = found.astype(np.float64 if dtype.kind == "f" else np.int64)
-        elif found.dtype.kind == "O":
-            found = np.asarray(_plain(value), None)
+        if found.dtype.kind in "US":
+            found = _read(found.astype(str), info)
+        elif found.dtype.kind == "O" or (found.dtype.kind == "f" and isinstance(value, list)):
+            # Large integers together with others are floats to NumPy.
+            found = _listed(_plain(value))
     except (ValueError, TypeError, OverflowError) as error:
-        raise _NotFitting(f"{error}.") from None
-    if found.dtype.kind not in "biuf":
+        reason = str(error)
+        if "np.str_(" in reason or isinstance(value, (str, bytes)):
+            reason = f"it is {value!r:.150}"
+        raise _NotFitting(f"{reason}.") from None
+    found = _of_numpy(found)
+    if found.dtype.kind not in ("biufc" if kind == "c" else "biuf"):
         raise _NotFitting(f"it is {type(value).__name__}, and no number.")
-    if dtype.kind in "iu" and (
-        (found.dtype.kind == "f" and not _is_whole(found)) or not _is_in_range(found, dtype)
+    if kind == "i" and (
+        (found.dtype.kind == "f" and not _is_whole(found)) or not _is_in_range(found, info)
     ):
         raise _NotFitting(f"its value {found.tolist()!r} is none of {info.dtype}."[:200])
-    if dtype.kind == "b" and found.dtype.kind != "b":
+    if kind == "b" and found.dtype.kind != "b":
         raise _NotFitting(f"it is {found.dtype}, and no bool.")
-    return found.astype(dtype)
+    return found.astype(np.dtype(info.dtype))
+
+
+def _listed(values: Any) -> Any:
+    """An array of numbers; of integers alone exactly."""
+    found = np.asarray(values)
+    if found.dtype.kind == "f":
+        objects = np.array(values, object)
+        if all(type(one) is int for one in objects.flat):
+            return objects.astype(np.uint64 if max(objects.flat) >= 2**63 else np.int64)
+    return found
 
 
 def _is_whole(found: Any) -> bool:
@@ -178,4 +215,6 @@ def _plain(value: Any) -> Any:
         return [_plain(one) for one in value]
     if value is None:
         raise ValueError("there is a null in it")
+    if isinstance(value, decimal.Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
     return value

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Dict, Iterable, Mapping, Optional, Sequence, Union
+from typing import Dict, Iterable, List, Mapping, Optional, Sequence, Union
 
-from unihub.engines.errors import NoSignatureToPredict, NoSuchColumn, NotByRow
+from unihub.engines.dtypes import kind_of
+from unihub.engines.errors import (
+    NoColumnType,
+    NoSignatureToPredict,
+    NoSuchColumn,
+    NoSuchInput,
+    NotByRow,
+    WrongColumnCount,
+)
 from unihub.errors import listed, nearest
 from unihub.formats import selection
 from unihub.formats.model import DENSE, MetaGraph, Signature, TensorInfo, open_saved_model
@@ -62,6 +70,21 @@ class Chosen:
         info: TensorInfo = self.signature.outputs[self.outputs[column]]
         return info
 
+    def check_arrow(self) -> None:
+        """Raises NoColumnType where a column comes out that pyarrow has no type for."""
+        for column in self.outputs:
+            info = self.info_of(column)
+            if kind_of(info.dtype) == "c":
+                reason = "pyarrow, which files are written by, has no complex numbers."
+                others = [c for c in self.outputs if kind_of(self.info_of(c).dtype) != "c"]
+                call = f"unihub.Predictor({self.handle!r}, signature={self.signature.name!r}"
+                remedy = f"{call})  # with a dict of NumPy arrays"
+                if others:
+                    remedy = f"{call}, outputs={others!r})"
+                raise NoColumnType(
+                    name=column, handle=self.handle, found=str(info), reason=reason, remedy=remedy
+                )
+
 
 def chosen(
     folder: str,
@@ -84,21 +107,43 @@ def chosen(
     Raises:
         NoSignatureToPredict: none is evident.
         UnknownSignature: there is none of that name.
-        NotByRow: an input or output is no column.
+        NotByRow: an input or output is not one value for each row.
+        NoColumnType: an input or output has a dtype that arrays do not have.
+        NoSuchInput, WrongColumnCount, UnknownOutputKey: ``inputs`` or ``outputs`` are others'.
     """
     with open_saved_model(folder) as (model, _):
         graph = selection.choose_meta_graph(model, handle, tags=tags)
     found = _signature(graph, handle, signature)
     batches = {_batch_of(name, info, found, handle) for name, info in found.inputs.items()}
     fixed = batches - {None}
-    given = dict(inputs) if isinstance(inputs, Mapping) else {}
-    if inputs is not None and not isinstance(inputs, Mapping):
-        given = dict(zip(found.inputs, [inputs] if isinstance(inputs, str) else inputs))
-    for name in given:
-        if name not in found.inputs:
-            raise _unknown(name, "inputs", found.inputs, found, handle)
+    given = _inputs(found, inputs, handle)
     named = _outputs(found, outputs, handle)
     return Chosen(handle, found, given, named, min(fixed) if fixed else None)  # type: ignore[type-var]
+
+
+def _inputs(signature: Signature, inputs: Names, handle: str) -> Dict[str, str]:
+    known = list(signature.inputs)
+    if isinstance(inputs, Mapping):
+        given = dict(inputs)
+        for name in given:
+            if name not in known:
+                raise NoSuchInput(
+                    name=name,
+                    handle=handle,
+                    signature=signature.name,
+                    accepted=listed(known),
+                    better={n if n in known else nearest(n, known): c for n, c in given.items()},
+                )
+        return given
+    columns = [inputs] if isinstance(inputs, str) else list(inputs or ())
+    if len(columns) > len(known):
+        raise WrongColumnCount(
+            given=len(columns),
+            wanted=len(known),
+            names=", ".join(known),
+            line=f"unihub.Predictor({handle!r}, inputs={columns[: len(known)]!r})",
+        )
+    return dict(zip(known, columns))
 
 
 def _signature(graph: MetaGraph, handle: str, wanted: Optional[str]) -> Signature:
@@ -118,6 +163,7 @@ def _signature(graph: MetaGraph, handle: str, wanted: Optional[str]) -> Signatur
 
 def _batch_of(name: str, info: TensorInfo, signature: Signature, handle: str) -> Optional[int]:
     if info.kind == DENSE and (info.shape is None or info.shape):
+        _check_dtype(name, info, signature, handle)
         return info.shape[0] if info.shape else None
     raise NotByRow(
         name=name,
@@ -130,28 +176,26 @@ def _batch_of(name: str, info: TensorInfo, signature: Signature, handle: str) ->
 
 def _outputs(signature: Signature, outputs: Names, handle: str) -> Dict[str, str]:
     known = signature.outputs
+    by_row = [n for n, info in known.items() if _is_by_row(info) and kind_of(info.dtype)]
     if isinstance(outputs, Mapping):
         wanted = {column: name for name, column in outputs.items()}
-    elif outputs is None:
-        wanted = {name: name for name, info in known.items() if _is_by_row(info)}
     else:
-        wanted = {name: name for name in ([outputs] if isinstance(outputs, str) else outputs)}
-    for name in wanted.values():
-        if name not in known:
-            raise _unknown(name, "outputs", known, signature, handle)
+        names = [outputs] if isinstance(outputs, str) else list(outputs or by_row)
+        wanted = {name: name for name in names}
+    call = f"unihub.Predictor({handle!r}"
     for name in list(wanted.values()) or list(known)[:1]:
+        if name not in known:
+            raise _unknown_output(name, signature, handle)
         if not _is_by_row(known[name]):
-            others = [other for other, info in known.items() if _is_by_row(info)]
             remedy = f"m = unihub.load({handle!r}, signature={signature.name!r})  # gives it whole"
-            if others:
-                remedy = f"unihub.Predictor({handle!r}, outputs={others!r})"
             raise NotByRow(
                 name=name,
                 signature=signature.name,
                 handle=handle,
                 found=str(known[name]),
-                remedy=remedy,
+                remedy=f"{call}, outputs={by_row!r})" if by_row else remedy,
             )
+        _check_dtype(name, known[name], signature, handle)
     return wanted
 
 
@@ -159,19 +203,22 @@ def _is_by_row(info: TensorInfo) -> bool:
     return info.kind == DENSE and info.shape != ()
 
 
-def _unknown(name: str, argument: str, known: Any, signature: Signature, handle: str) -> Exception:
-    # Few are misspelt.
-    from unihub.formats.not_there import unknown_output_key
+def _check_dtype(name: str, info: TensorInfo, signature: Signature, handle: str) -> None:
+    if not kind_of(info.dtype):
+        reason = f"arrays of NumPy hold no {info.dtype}."
+        remedy = f"m = unihub.load({handle!r}, signature={signature.name!r})  # takes it as it is"
+        raise NoColumnType(name=name, handle=handle, found=str(info), reason=reason, remedy=remedy)
 
-    names = list(known)
-    call = f"unihub.Predictor({handle!r}"
-    if argument == "outputs":
-        return unknown_output_key(handle, signature.name, name, names, call=call)
-    return NoSuchColumn(
-        name=nearest(name, names),
-        handle=handle,
-        columns=repr(name),
-        signature=signature.name,
-        accepted=listed(names),
-        nearest=name,
+
+def _unknown_output(name: str, signature: Signature, handle: str) -> Exception:
+    # Few are misspelt.
+    from unihub.formats.not_there import UnknownOutputKey
+
+    names: List[str] = list(signature.outputs)
+    call = f"unihub.Predictor({handle!r}, signature={signature.name!r}"
+    return UnknownOutputKey(
+        model=f"signature {signature.name!r} of {handle}",
+        wanted=name,
+        found=listed(names),
+        remedy=f"{call}, outputs=[{nearest(name, names)!r}])",
     )

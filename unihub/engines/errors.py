@@ -26,6 +26,18 @@ class NoSuchColumn(UnihubError, KeyError, ValueError):
     __str__ = UnihubError.__str__
 
 
+class NoSuchInput(UnihubError, KeyError, ValueError):
+    """Inputs were named that a signature does not have."""
+
+    code = "no-such-input"
+    what = "the signature {signature!r} of {handle} has no input {name!r}."
+    why = "it takes {accepted}."
+    do = "unihub.Predictor({handle!r}, signature={signature!r}, inputs={better!r})"
+
+    # KeyError shows the repr of its argument.
+    __str__ = UnihubError.__str__
+
+
 class NoSignatureToPredict(UnihubError, ValueError):
     """A model has no signature that is evident, by which columns could be told."""
 
@@ -71,19 +83,19 @@ class NoInferenceArguments(UnihubError, ValueError):
     do = "RunInference(model_handler)  # with a dict by the inputs' names for each element"
 
 
-class OutputTypeUnknown(UnihubError, ValueError):
-    """An output has no type on an engine that wants to know it before it runs."""
+class NoColumnType(UnihubError, ValueError):
+    """An input or output has no type as a column."""
 
-    code = "output-type-unknown"
-    what = "the output {name!r} of {handle} has no type as a column: {found}."
-    why = "the engine wants the types of all columns first, and the signature does not tell it."
-    do = "unihub.Predictor({handle!r})  # takes the outputs as they come"
+    code = "no-column-type"
+    what = "{name!r} of {handle} has no type as a column: {found}."
+    why = "{reason}"
+    do = "{remedy}"
 
 
 class WrongColumnCount(UnihubError, ValueError):
-    """A function of columns was called with too many or too few."""
+    """Columns were given, too many or too few for the inputs."""
 
     code = "wrong-column-count"
     what = "{given} columns were given, and the signature takes {wanted}."
     why = "its inputs are, in this order: {names}."
-    do = "predict({names})  # a column for each"
+    do = "{line}"

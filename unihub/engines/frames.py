@@ -7,7 +7,9 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
+from unihub.engines.dtypes import held_by
 from unihub.engines.errors import ColumnsNotAlike, NotColumns
+from unihub.errors import listed
 
 Columns = Dict[str, Any]
 # A column's values, its dtype's name and shape, and where it is null (None for nowhere).
@@ -27,15 +29,25 @@ def columns_of(frame: Any, name: str = "x") -> Tuple[Columns, Back]:
         ColumnsNotAlike: they are not of one length.
     """
     back: Back
-    if isinstance(frame, Mapping):
-        columns, back = dict(frame), _numpy
+    if isinstance(frame, Mapping) and frame:
+        pairs, back = [*frame.items()], _numpy
     elif _is(frame, "pyarrow", "RecordBatch", "Table"):
-        columns, back = dict(zip(frame.schema.names, frame.columns)), _arrow(type(frame))
+        pairs, back = [*zip(frame.schema.names, frame.columns)], _arrow(type(frame))
     elif _is(frame, "pandas", "DataFrame"):
-        columns, back = {str(key): frame[key] for key in frame.columns}, _pandas(frame.index)
+        pairs = [(str(key), frame.iloc[:, place]) for place, key in enumerate(frame.columns)]
+        back = _pandas(frame.index)
     else:
-        raise NotColumns(found=type(frame).__name__, name=name)
-    lengths = {key: len(column) for key, column in columns.items()}
+        found = type(frame).__name__ if frame or not isinstance(frame, Mapping) else "an empty dict"
+        raise NotColumns(found=found, name=name)
+    columns = dict(pairs)
+    for key, column in pairs:
+        if isinstance(column, (str, bytes, Mapping)) or not hasattr(column, "__len__"):
+            raise NotColumns(found=f"{key!r} is {type(column).__name__}", name=key)
+    if len(columns) < len(pairs):
+        raise NotColumns(
+            found=f"names are there twice, of {listed([p[0] for p in pairs])}", name=name
+        )
+    lengths = {key: len(column) for key, column in pairs}
     if len(set(lengths.values())) > 1:
         found = ", ".join(f"{key!r} has {length}" for key, length in lengths.items())
         raise ColumnsNotAlike(found=f"{found} rows.", shortest=min(lengths.values()))
@@ -96,7 +108,7 @@ def arrow_type(dtype: str, shape: Optional[Tuple[Optional[int], ...]]) -> Any:
     """
     import pyarrow as pa
 
-    kind = pa.binary() if dtype == "string" else pa.from_numpy_dtype(np.dtype(_numpy_name(dtype)))
+    kind = pa.binary() if dtype == "string" else pa.from_numpy_dtype(np.dtype(held_by(dtype)))
     for size in reversed((shape or ())[1:]):
         kind = pa.list_(kind, -1 if size is None else size)
     return kind
@@ -110,9 +122,9 @@ def arrow_column(
 
     if shape is None:
         shape = (None,) * values.ndim
-    if dtype == "bfloat16":
-        # Which pyarrow does not have, and float32 holds.
-        values = values.astype(np.float32)
+    if held_by(dtype) != dtype:
+        # Such as bfloat16, which pyarrow does not have, and float32 holds.
+        values = values.astype(held_by(dtype))
     mask = None if nulls is None else pa.array(nulls)
     if values.ndim == 1:
         kind = arrow_type(dtype, shape)
@@ -150,12 +162,6 @@ def _pandas(index: Any) -> Back:
     return back
 
 
-def _numpy_name(dtype: str) -> str:
-    if dtype == "bfloat16":
-        return "float32"
-    return dtype
-
-
 def as_numpy(column: Any) -> Any:
     """A column as a NumPy array, where it is one; else a list of its values, None for nulls."""
     if isinstance(column, np.ma.MaskedArray):
@@ -182,14 +188,30 @@ def _from_arrow(column: Any) -> Any:
         column = column.combine_chunks()
         if isinstance(column, pa.ChunkedArray):
             return [value for chunk in column.chunks for value in chunk.to_pylist()]
-    if column.null_count == 0 and pa.types.is_fixed_size_list(column.type):
-        inner = column.flatten()
-        found = _from_arrow(inner)
+    size = _common_size(column)
+    if size is not None:
+        found = _from_arrow(column.flatten())
         if isinstance(found, np.ndarray):
-            return found.reshape((len(column), column.type.list_size, *found.shape[1:]))
+            return found.reshape((len(column), size, *found.shape[1:]))
     kind = column.type
     if column.null_count == 0 and (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
         return column.to_numpy(zero_copy_only=False)
     if column.null_count == 0 and pa.types.is_boolean(kind):
         return column.to_numpy(zero_copy_only=False)
     return column.to_pylist()
+
+
+def _common_size(column: Any) -> Optional[int]:
+    """How many values each row of a column of lists has; None where they differ."""
+    import pyarrow as pa
+    import pyarrow.compute as compute
+
+    kind = column.type
+    if column.null_count or not len(column):
+        return None
+    if pa.types.is_fixed_size_list(kind):
+        return int(kind.list_size)
+    if not pa.types.is_list(kind) and not pa.types.is_large_list(kind):
+        return None
+    sizes = compute.min_max(compute.list_value_length(column)).as_py()
+    return int(sizes["min"]) if sizes["min"] == sizes["max"] else None

@@ -67,12 +67,13 @@ def predict_files(
         options: of the engine, as its own tools take them.
 
     Raises:
-        InputNotReadable, OutputNotWritable, PackageNeeded: as they say.
+        InputNotReadable, OutputNotWritable, NoColumnType, PackageNeeded: as they say.
         BadRow: for a Predictor with ``on_bad="raise"``.
         EngineFailed: the engine gave up.
     """
     pyarrow()
     writing.check(output, [*keep, *predictor.chosen.outputs])
+    predictor.chosen.check_arrow()
     if engine is not None:
         spread.engine_of(engine)
     with alone(f"{output}.parts", output) as folder:

@@ -25,6 +25,7 @@ from unihub.engines.chosen import Chosen, Names, chosen
 from unihub.engines.errors import BadRow, NotByRow
 from unihub.engines.frames import Result, columns_of, pieced
 from unihub.errors import check_choice, path_text
+from unihub.errors.arguments import wrong_type
 from unihub.errors.redaction import shown
 from unihub.formats.selection import Tags
 from unihub.handles import resolving
@@ -73,6 +74,9 @@ class Predictor:
     Raises:
         NoSignatureToPredict: none is evident.
         NotByRow: an input or output is not one value for each row.
+        NoColumnType: an input or output has a dtype that arrays do not have.
+        NoSuchInput, WrongColumnCount, UnknownOutputKey: ``inputs`` or ``outputs`` are others'.
+        WrongType: batch_size or resize are no sizes.
         UnihubError: what `unihub.load` raises, when it is first called.
 
     Example:
@@ -97,6 +101,7 @@ class Predictor:
     ) -> None:
         line = f"unihub.Predictor({shown(path_text(handle))!r}, {{argument}}={{example!r}})"
         check_choice("on_bad", on_bad, ("raise", "null"), line)
+        _check_sizes(batch_size, resize, line)
         folder = os.path.abspath(resolving.resolve(handle, sha256=sha256))
         text = path_text(handle)
         found = chosen(folder, shown(text), tags, signature, inputs, outputs)
@@ -161,9 +166,12 @@ class Predictor:
         Raises:
             NoSuchColumn: an input has none.
             BadRow: a row does not fit, for ``on_bad="raise"``.
+            NoColumnType: pyarrow has no type for an output.
             ColumnsNotAlike, NotColumns: they are not what they should be.
         """
         given, back = columns_of(columns, next(iter(self._chosen.signature.inputs), "x"))
+        if not isinstance(columns, dict) and hasattr(columns, "schema"):
+            self._chosen.check_arrow()
         return back(self.predict(given))
 
     def predict(self, columns: Mapping[str, Any], first_row: int = 0) -> Dict[str, Result]:
@@ -214,6 +222,7 @@ class Predictor:
         if bad:
             nulls = np.zeros(total, bool)
             nulls[list(bad)] = True
+        self._check_sizes_of(parts)
         return {
             column: (
                 _joined([part[name] for part in parts], self._chosen.info_of(column), nulls),
@@ -264,15 +273,39 @@ class Predictor:
         for name in self._chosen.outputs.values():
             array = np.asarray(outputs[name])
             if array.shape[:1] != (rows + added,):
-                raise NotByRow(
-                    name=name,
-                    signature=self._chosen.signature.name,
-                    handle=self._sent.handle,
-                    found=f"{rows + added} rows went in, and its shape is {array.shape}",
-                    remedy=f"m = unihub.load({self._sent.handle!r})  # gives it whole",
-                )
+                said = f"{rows + added} rows went in, and its shape is {array.shape}"
+                remedy = f"m = unihub.load({self._sent.handle!r})  # gives it whole"
+                raise self._not_by_row(name, said, remedy)
             found[name] = array[:rows]
         return found
+
+    def _check_sizes_of(self, parts: Sequence[Mapping[str, Any]]) -> None:
+        """Raises NotByRow where a batch gives rows of another shape than the first one."""
+        for name in parts[0] if parts else ():
+            sizes = {part[name].shape[1:]: None for part in parts}
+            if len(sizes) > 1:
+                said = f"its rows have the shapes {' and '.join(map(str, sizes))} in two batches"
+                first = next(iter(self._chosen.signature.inputs))
+                line = f"unihub.Predictor({self._sent.handle!r})({{{first!r}: column[:1]}})"
+                raise self._not_by_row(name, said, f"{line}  # a row, or rows that are alike")
+
+    def _not_by_row(self, name: str, found: str, remedy: str) -> NotByRow:
+        signature, handle = self._chosen.signature.name, self._sent.handle
+        return NotByRow(name=name, signature=signature, handle=handle, found=found, remedy=remedy)
+
+
+def _check_sizes(batch_size: Any, resize: Any, line: str) -> None:
+    if not _is_size(batch_size):
+        example = line.format(argument="batch_size", example=64)
+        raise wrong_type("batch_size=", batch_size, "a number of rows from 1 on", example)
+    pair = list(resize) if isinstance(resize, (list, tuple)) else []
+    if not isinstance(resize, bool) and not (len(pair) == 2 and all(map(_is_size, pair))):
+        example = line.format(argument="resize", example=(224, 224))
+        raise wrong_type("resize=", resize, "True, False, or height and width", example)
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value > 0)
 
 
 def _arrived(kind: Any, given: Sent, found: Chosen, options: Mapping[str, Any]) -> Predictor:

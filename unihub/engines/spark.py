@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import os
 import shlex
 import sys
@@ -10,7 +11,8 @@ from typing import Any, Callable, Dict, Iterator, Sequence, Tuple
 
 import numpy as np
 
-from unihub.engines.errors import OutputTypeUnknown, WrongColumnCount
+from unihub.engines.dtypes import held_by
+from unihub.engines.errors import NoColumnType, WrongColumnCount
 from unihub.engines.frames import Result
 from unihub.engines.packages import needed
 from unihub.engines.predictor import Predictor
@@ -38,10 +40,9 @@ _KINDS: Dict[str, Any] = {
     "uint8": types.ShortType,
     "uint16": types.IntegerType,
     "uint32": types.LongType,
-    "uint64": types.LongType,
+    "uint64": lambda: types.DecimalType(20, 0),
 }
 _WIDER = {"float16": "float32", "uint8": "int16", "uint16": "int32", "uint32": "int64"}
-_WIDER["uint64"] = "int64"
 # The cores of this machine, where a task whose worker dies is given three times more; and no
 # bar of Spark's own beside that of the rows.
 _HERE = ("--master", "local[*,4]", "--conf", "spark.ui.showConsoleProgress=false")
@@ -62,7 +63,7 @@ def predict_udf(handle: Any, **options: Any) -> Any:
         **options: as for `unihub.Predictor`.
 
     Raises:
-        OutputTypeUnknown: the signature does not tell the rank of an output, or its type.
+        NoColumnType: the signature does not tell the rank of an output, or Spark has no such type.
         UnihubError: what `unihub.Predictor` raises.
 
     Source: https://spark.apache.org/docs/latest/api/python/reference/api/
@@ -89,8 +90,9 @@ def predict_udf(handle: Any, **options: Any) -> Any:
         for batch in batches:
             columns = batch if isinstance(batch, tuple) else (batch,)
             if len(columns) != len(names):
+                line = f"predict({', '.join(names)})  # a column for each"
                 raise WrongColumnCount(
-                    given=len(columns), wanted=len(names), names=", ".join(names)
+                    given=len(columns), wanted=len(names), names=", ".join(names), line=line
                 )
             given = dict(zip((chosen.inputs.get(name, name) for name in names), columns))
             results = loaded.predict({n: column.to_numpy() for n, column in given.items()})
@@ -117,11 +119,16 @@ def spark_type(info: TensorInfo, name: str, handle: str) -> Any:
         name, handle: of the output and the model, for errors.
 
     Raises:
-        OutputTypeUnknown: the signature does not tell its rank, or Spark has no such type.
+        NoColumnType: the signature does not tell its rank, or Spark has no such type.
     """
-    if info.shape is None or info.dtype not in _KINDS:
-        raise OutputTypeUnknown(name=name, handle=handle, found=str(info))
-    kind = _KINDS[info.dtype]()
+    held = held_by(info.dtype)
+    if info.shape is None or held not in _KINDS:
+        reason = f"Spark has no {info.dtype}."
+        if info.shape is None:
+            reason = "Spark wants to know types before it runs, and the signature tells no rank."
+        remedy = f"unihub.Predictor({handle!r})  # takes the outputs as they come"
+        raise NoColumnType(name=name, handle=handle, found=str(info), reason=reason, remedy=remedy)
+    kind = _KINDS[held]()
     for _ in info.shape[1:]:
         kind = types.ArrayType(kind)
     return kind
@@ -129,8 +136,12 @@ def spark_type(info: TensorInfo, name: str, handle: str) -> Any:
 
 def _series(result: Result) -> Any:
     values, dtype, _, nulls = result
-    if dtype in _WIDER:
-        values = values.astype(_WIDER[dtype])
+    dtype = held_by(dtype)
+    values = values.astype(_WIDER.get(dtype, object if dtype == "string" else dtype))
+    if dtype == "uint64":
+        made = np.empty(values.shape, object)
+        made.flat = [decimal.Decimal(int(one)) for one in values.flat]
+        values = made
     if values.ndim == 1 and nulls is None:
         return pandas.Series(values)
     column = np.empty(len(values), object)

@@ -115,7 +115,13 @@ def _to_npy(parts: Sequence[str], path: str) -> None:
         if column.null_count:
             reason = "a .npy holds no nulls, and some rows were bad."
             raise OutputNotWritable(path=path, reason=reason, remedy=_AS_PARQUET)
-        arrays.append(np.asarray(as_numpy(column)))
+        values = as_numpy(column)
+        sizes = {np.shape(row) for row in values} if isinstance(values, list) else set()
+        sizes |= {array.shape[1:] for array in arrays[:1]}
+        if len(sizes | {np.shape(values[0])}) > 1:
+            reason = f"a .npy holds rows of one shape, and there are {listed(map(str, sizes))}."
+            raise OutputNotWritable(path=path, reason=reason, remedy=_AS_PARQUET)
+        arrays.append(np.asarray(values))
     with open(path, "wb") as file:
         np.save(file, np.concatenate(arrays), allow_pickle=False)
 
@@ -131,7 +137,8 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
+    is_json = isinstance(value, (bool, list, dict))
+    return json.dumps(value, ensure_ascii=False) if is_json else value
 
 
 _WRITERS: Mapping[str, Callable[[Sequence[str], str], None]] = {
