@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import pickle
+import subprocess
+import sys
 import tempfile
 from importlib.util import find_spec
 
@@ -155,10 +157,11 @@ def test_metrics():
     ]
 
 
-def test_the_model_is_refreshed():
-    """By a side input, as Beam's automatic model refresh gives it."""
+@pytest.mark.parametrize("path", [SCALAR, os.path.join(SCALAR, "saved_model.pb")])
+def test_the_model_is_refreshed(path):
+    """By a side input, as Beam's automatic model refresh gives it: WatchFilePattern finds files."""
     with beam.Pipeline(FnApiRunner()) as pipeline:
-        refresh = pipeline | "refresh" >> beam.Create([ModelMetadata(str(SCALAR), "scalar")])
+        refresh = pipeline | "refresh" >> beam.Create([ModelMetadata(path, "scalar")])
         results = (
             pipeline
             | beam.Create([2.0])
@@ -169,3 +172,10 @@ def test_the_model_is_refreshed():
         )
         answer = float(expected(SCALAR, "default", np.array([2.0]))[0])
         assert_that(results | beam.Map(lambda one: float(one.inference)), equal_to([answer]))
+
+
+@pytest.mark.parametrize("name", ["beam_batch", "beam_streaming"])
+def test_example(name, tmp_path):
+    command = [sys.executable, str(ROOT / "examples" / f"{name}.py")]
+    run = subprocess.run(command, cwd=str(tmp_path), capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr

@@ -30,6 +30,10 @@ _ANY_SIZE = 1 << 20
 _OF_PREDICTOR = ("signature", "inputs", "outputs", "pad", "resize", "on_bad", "tags", "sha256")
 
 
+# Patterns find files, and a model is a folder.
+_OF_MODELS = ("saved_model.pb", "saved_model.pbtxt", "tfhub_module.pb")
+
+
 class ModelHandler(base.ModelHandler[Any, base.PredictionResult, Predictor]):  # type: ignore[misc]
     """A model of any format, for `apache_beam.ml.inference.base.RunInference`.
 
@@ -100,10 +104,13 @@ class ModelHandler(base.ModelHandler[Any, base.PredictionResult, Predictor]):  #
         """Takes another model from now on, with the same choices.
 
         Args:
-            model_path: its handle; None for no other.
+            model_path: its handle, or a model's own file in its folder, as WatchFilePattern finds
+                it; None for no other.
         """
         if model_path:
-            self._predictor = Predictor(model_path, **self._options)
+            folder, name = os.path.split(model_path)
+            handle = folder if name in _OF_MODELS else model_path
+            self._predictor = Predictor(handle, **self._options)
 
     def get_num_bytes(self, batch: Sequence[Any]) -> int:
         """The bytes of the values of a batch."""
