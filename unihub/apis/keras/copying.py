@@ -30,6 +30,26 @@ def reduced_layer(layer: Any) -> Tuple[Callable[..., Any], Tuple[Any, ...]]:
     return layer_that_arrived, (type(layer), config, given)
 
 
+def reduced_with_weights(layer: Any, written: Any) -> Tuple[Callable[..., Any], Tuple[Any, ...]]:
+    """What pickle writes of a layer that Keras writes with its weights.
+
+    Args:
+        written: what makes it again, as ``__reduce__`` of Keras returns it.
+    """
+    given = sent(layer._handle, resolving.resolve(layer._handle), {})
+    return weights_that_arrived, (given, *written)
+
+
+def weights_that_arrived(given: Sent, make: Callable[..., Any], arguments: Tuple[Any, ...]) -> Any:
+    """Makes a layer of Keras' own making; pickles name it.
+
+    Raises:
+        SentContentDiffers: the weights would come to another model.
+    """
+    place_of(given)
+    return make(*arguments)
+
+
 def layer_that_arrived(kind: Any, config: Dict[str, Any], given: Sent) -> Any:
     """Makes a layer that was sent, or is copied; pickles name it.
 

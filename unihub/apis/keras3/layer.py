@@ -304,7 +304,11 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
             if isinstance(self._handle, str) and shown(self._handle) != self._handle:
                 raise
         # Keras writes all the weights, whatever they have become.
-        return keras.layers.Layer.__reduce__(self)
+        written = keras.layers.Layer.__reduce__(self)
+        # Few are copied.
+        from unihub.apis.keras.copying import reduced_with_weights
+
+        return reduced_with_weights(self, written) if isinstance(self._handle, str) else written
 
     def _outputs(self, inputs: Any, keywords: dict[str, Any]) -> Any:
         callee = self._callee
