@@ -29,6 +29,7 @@ class Call:
         by_keyword: whether inputs with names are given as keywords, and not as a dict.
         layer: a line that makes a Keras layer of the model.
         outside: what calls it where a layer cannot.
+        before: other arguments, which go before the inputs.
     """
 
     model: str
@@ -38,6 +39,7 @@ class Call:
     by_keyword: bool = False
     layer: str = "unihub.KerasLayer(handle)"
     outside: str = ""
+    before: str = ""
 
     def line(
         self,
@@ -60,7 +62,14 @@ class Call:
             if self.by_keyword and all(map(is_name, names)):
                 parts = (f"{name}={_written(part, changed or {})}" for name, part in names.items())
                 return f"{self.name}({', '.join(parts)})"
-        return f"{self.name}({_written(names, changed or {})})"
+        return f"{self.name}({self.before}{_written(names, changed or {})})"
+
+    def functional(self, accepted: Any) -> str:
+        """The same call as a pure function of the model, on arrays of other frameworks."""
+        made = self.layer.replace("KerasLayer", "functional", 1)
+        made = made.replace(", signature_outputs_as_dict=True", "")
+        inputs = _written(variables(accepted), {})
+        return f"f, weights, state = {made}; f(weights, state, {inputs})[0]"
 
 
 def variables(accepted: Any, given: Any = _ALL, name: str = "") -> Any:

@@ -88,6 +88,15 @@ class SymbolicInput(WrongInputs):
     do = "{layer}(x)"
 
 
+class OutsideTensorFlow(WrongInputs, RuntimeError):
+    """JAX or PyTorch wants to compute with the outputs, and not TensorFlow."""
+
+    code = "outside-tensorflow"
+    what = "input {name} of {model} is {found}."
+    why = "a loaded object computes in TensorFlow, where {framework} sees no gradients."
+    do = "{fix}"
+
+
 @dataclass(frozen=True)
 class Leaf:
     """One input, in its place.
@@ -158,7 +167,7 @@ def wrong_structure(
 ) -> WrongInputStructure:
     """The error for inputs that are nested otherwise than ``accepted``."""
     if fix is None and isinstance(inputs, Mapping) and not isinstance(accepted, Mapping):
-        fix = f"{call.name}(inputs[{min(inputs, default='x')!r}])"
+        fix = f"{call.name}({call.before}inputs[{min(inputs, default='x')!r}])"
     return WrongInputStructure(
         model=call.model,
         received=described(inputs),
@@ -179,6 +188,15 @@ def leaf_mismatch(leaf: Leaf, accepted: Any, call: Call) -> Optional[WrongInputs
     value: Any = leaf.value
     if type(value).__name__ == "KerasTensor":
         return SymbolicInput(name=leaf.name, model=call.model, found=str(value), layer=call.layer)
+    other = _of_others(value)
+    if other is not None:
+        return OutsideTensorFlow(
+            name=leaf.name,
+            model=call.model,
+            framework=other[0],
+            found=other[1],
+            fix=call.functional(accepted),
+        )
     if not is_tensor(value):
         # An array has a dtype of its own; Python numbers become what the model takes.
         hint = None if isinstance(value, (np.ndarray, np.generic)) else dtype_of(spec)
@@ -208,6 +226,17 @@ def leaf_mismatch(leaf: Leaf, accepted: Any, call: Call) -> Optional[WrongInputs
     if shape.rank is not None and shape.rank < sizes.rank:
         fix += "  # if the batch is missing"
     return WrongInputShape(fix=fix + declared, **about)
+
+
+def _of_others(value: Any) -> Optional[Tuple[str, str]]:
+    """The framework that traces a value or has gradients of it, and what the value is there."""
+    kind = type(value)
+    package = kind.__module__.partition(".")[0]
+    if package == "jax" and any(each.__name__ == "Tracer" for each in kind.__mro__):
+        return "JAX", "traced by JAX, in jit, grad or vmap"
+    if package == "torch" and value.requires_grad:
+        return "PyTorch", "a tensor of PyTorch that requires gradients"
+    return None
 
 
 def wrong_value(leaf: Leaf, accepted: Any, call: Call, error: Exception) -> WrongInputValue:

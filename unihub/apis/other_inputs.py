@@ -61,7 +61,7 @@ class OtherInputs:
                 self._check(name, value)
             try:
                 value = tf.convert_to_tensor(value, dtype=info.dtype)
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError, RuntimeError) as error:
                 self._check(name, value, error)
                 leaf, accepted = self._place(name, value)
                 raise inputs.wrong_value(leaf, accepted, self._call, error) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Optional, Union
+from typing import Any, Mapping, Optional, Union
 
 from unihub.dispatch.load import load
 from unihub.errors import path_text
@@ -19,6 +19,7 @@ def functional(
     training: bool = False,
     signature: Optional[str] = None,
     output_key: Optional[str] = None,
+    arguments: Optional[Mapping[str, Any]] = None,
     tags: Optional[Tags] = None,
     sha256: Optional[str] = None,
     on_unsafe: Optional[str] = None,
@@ -27,6 +28,7 @@ def functional(
 
     Args:
         handle, signature, output_key, tags, sha256, on_unsafe: as for `unihub.load`.
+        arguments: further ones of the model's call, by name, the same at each call.
         training: True for the call in training mode, where the model has one: dropout draws,
             batch normalization takes the batch's statistics and moves its own.
 
@@ -37,6 +39,8 @@ def functional(
         take the same. ``outputs, state = f(weights, state, inputs, seed)`` changes nothing
         else, and is bitwise what TensorFlow computes on a CPU, but for what is drawn.
         ``f.regularization_losses(weights, state)`` are the model's.
+
+        JAX and PyTorch have gradients of it: JAX in reverse mode, under jit and vmap as well.
 
     Raises:
         NotLifted: the call does what no pure function does; it says what.
@@ -68,6 +72,9 @@ def functional(
         fast=False,
     )
     # TensorFlow is imported here.
-    from unihub.apis.functional.function import accepted, calling, functional_of
+    from unihub.apis.functional.function import Callee, functional_of
+    from unihub.apis.input_lines import Call
 
-    return functional_of(loaded, calling(loaded, training), accepted(loaded), text)
+    callee = Callee(loaded, text, training, arguments or {})
+    told = Call(text, "f", before="weights, state, ")
+    return functional_of(loaded, callee, callee.nests, text, told)

@@ -67,6 +67,36 @@ class Drawing(tf.Module):
         return [self.scale * each for each in [*found, drawn.stack()]]
 
 
+class Generating(tf.Module):
+    """Draws from a generator, whose state has 64 bits."""
+
+    def __init__(self):
+        self.scale = tf.Variable(2.0, name="scale")
+        self.generator = tf.random.Generator.from_seed(2**40 + 7)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3])])
+    def __call__(self, x):
+        return self.scale * x + self.generator.normal(tf.shape(x))
+
+
+class Several(tf.Module):
+    """Takes two inputs, and two arguments that are no tensors."""
+
+    def __init__(self):
+        self.kernel = tf.Variable([1.0, 2.0, 3.0], name="kernel")
+        # As a model that was called on one row before it was saved.
+        for rows in (1, None):
+            row = tf.TensorSpec([rows, 3])
+            for training in (False, True):
+                for scale in (2.0, 3.0):
+                    self.__call__.get_concrete_function(row, row, scale, training)
+
+    @tf.function
+    def __call__(self, left, right, scale=2.0, training=False):
+        outputs = scale * self.kernel * left + right
+        return {"sum": outputs, "nest": [left + 1.0 if training else left]}
+
+
 class Gradient(tf.Module):
     """Has a gradient of its author's own, which is not that of its ops."""
 

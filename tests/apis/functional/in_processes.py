@@ -28,7 +28,6 @@ class Model(torch.nn.Module):
 
 
 def train_in_parallel(rank, address, path):
-    torch.set_num_threads(1)
     torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
     model = torch.nn.parallel.DistributedDataParallel(Model(path))
     optimizer = torch.optim.SGD(model.parameters(), 0.1)

@@ -11,7 +11,7 @@ from fixtures.expected import expected_file, read_cases
 from golden import check_golden
 
 import unihub
-from unihub.apis.functional.errors import NotLifted, WrongWeights
+from unihub.apis.functional.errors import NotLifted, WrongSeed, WrongWeights
 from unihub.matrix import Runtime
 from unihub.runtime import current_runtime
 
@@ -188,6 +188,35 @@ def test_inputs_are_cast_as_a_load_casts_them():
     assert_same(function(weights, state, X.tolist())[0], expected)
 
 
+def test_several_inputs_and_arguments(tmp_path):
+    several = hand_made.Several()
+    path = saved(several, tmp_path / "several")
+    x = tf.constant(X)
+    for training, further in ((False, {}), (True, {"scale": 3.0})):
+        function, weights, state = unihub.functional(path, training=training, arguments=further)
+        # TensorFlow takes the first trace that may fit where the number of rows is open.
+        expected = several(x, 2.0 * x, training=training, **further)
+        for inputs in ((X, 2 * X), [x, 2 * X], {"right": 2 * X, "left": X}):
+            assert_same(function(weights, state, inputs)[0], expected)
+    with pytest.raises(unihub.UnihubError) as caught:
+        function(weights, state, X)
+    assert caught.value.do == (
+        "f(weights, state, {'left': tf.zeros([1, 3]), 'right': tf.zeros([1, 3])})"
+    )
+    with pytest.raises(unihub.UnihubError, match=r"arguments=\{'scale': \.\.\.\}"):
+        unihub.functional(path, arguments={"scal": 3.0})
+
+
+def test_signatures_and_their_outputs():
+    path, name = str(MODELS / "tf2_signatures_only"), "serving_default"
+    loaded = tf.saved_model.load(path).signatures[name]
+    expected = loaded(left=tf.constant(X), right=tf.constant(2 * X))
+    function, *arrays = unihub.functional(path, signature=name, output_key="product")
+    assert_same(function(*arrays, {"left": X, "right": 2 * X})[0], expected["product"])
+    function, *arrays = unihub.functional(path, signature=name, arguments={"right": 2 * X})
+    assert_same(function(*arrays, {"left": X})[0], expected)
+
+
 def test_what_cannot_be_lifted_is_named_before_it_runs(tmp_path):
     path = saved(hand_made.Acting(), tmp_path / "acting")
     with pytest.raises(NotLifted) as caught:
@@ -202,9 +231,33 @@ def test_weights_that_are_not_the_model_s():
     with pytest.raises(WrongWeights) as caught:
         function({**weights, "kernel": weights["kernel"].T}, state, X)
     check_golden("functional-wrong-weights", str(caught.value), {"inputs": X, "seed": 0}, path=path)
-    del weights["bias"]
-    with pytest.raises(WrongWeights, match=r"(?s)weights\['bias'\].* was given nothing"):
-        function(weights, state, X)
+    without = {name: value for name, value in weights.items() if name != "bias"}
+    for wrong, found in (
+        (without, r"weights\['bias'\].* given nothing"),
+        ({**weights, "bias": np.array([1, 2])}, "given int64"),
+        ([*weights.values()], "given a list"),
+        (None, "given a NoneType"),
+    ):
+        with pytest.raises(WrongWeights, match=f"(?s){found}"):
+            function(wrong, state, X)
+    training, *_ = unihub.functional(path, training=True)
+    with pytest.raises(WrongWeights, match=r"(?s)state\['moving_mean'\].* among the weights"):
+        training(state, weights, X)
+    # Of another precision they are cast.
+    doubled = {name: value.astype(np.float64) for name, value in weights.items()}
+    assert_same(function(doubled, state, X)[0], function(weights, state, X)[0])
+
+
+def test_seeds_that_are_none():
+    path = str(MODELS / "tf2_reusable")
+    function, weights, state = unihub.functional(path)
+    for seed in (1.5, "one", [1, 2, 3], 2**70):
+        with pytest.raises(WrongSeed):
+            function(weights, state, X, seed)
+    with pytest.raises(WrongSeed) as caught:
+        function(weights, state, X, None)
+    at_hand = {"f": function, "weights": weights, "state": state, "inputs": X}
+    check_golden("functional-wrong-seed", str(caught.value), at_hand, path=path)
 
 
 def test_a_model_without_a_call():
@@ -215,6 +268,16 @@ def test_a_model_without_a_call():
 
 def test_wrong_inputs_are_explained():
     function, weights, state = unihub.functional(str(MODELS / "tf2_reusable"))
-    with pytest.raises(unihub.UnihubError) as caught:
-        function(weights, state, X[:, :2])
-    assert caught.value.code == "wrong-input-shape"
+    for wrong, code in (
+        (X[:, :2], "wrong-input-shape"),
+        (X[0], "wrong-input-shape"),
+        (X.astype(int), "wrong-input-dtype"),
+        (["text"], "wrong-input-dtype"),
+        (None, "wrong-input-value"),
+        ({"x": X}, "wrong-input-structure"),
+        (tf.ragged.constant([[1.0], [2.0, 3.0]]), "wrong-input-structure"),
+    ):
+        with pytest.raises(unihub.UnihubError) as caught:
+            function(weights, state, wrong)
+        assert caught.value.code == code
+        assert caught.value.do.startswith("f(weights, state, ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ if find_spec("jax") is None:
 import jax
 import tensorflow as tf
 from apis.functional import hand_made
+from golden import check_golden
 
 import unihub
-from unihub.apis.functional.errors import NotCompiled
+from unihub.apis.functional import in_jax
+from unihub.apis.functional.errors import CutTo32Bits, NotCompiled, WrongSeed, WrongWeights
 
 X = np.random.RandomState(0).uniform(-1, 1, (8, 3)).astype(np.float32)
 
@@ -24,6 +27,12 @@ X = np.random.RandomState(0).uniform(-1, 1, (8, 3)).astype(np.float32)
 @pytest.fixture(scope="module")
 def normalizing():
     f, weights, state = unihub.functional(str(MODELS / "keras2_saved_model"), training=True)
+    return f, jax.tree.map(jax.numpy.asarray, weights), jax.tree.map(jax.numpy.asarray, state)
+
+
+@pytest.fixture(scope="module")
+def dropping():
+    f, weights, state = unihub.functional(str(MODELS / "tf2_reusable"), training=True)
     return f, jax.tree.map(jax.numpy.asarray, weights), jax.tree.map(jax.numpy.asarray, state)
 
 
@@ -71,7 +80,7 @@ def test_vmap_and_gradients_of_gradients(normalizing):
     assert np.isclose(values[0] - values[1], 2 * float((curvature * step).sum()), rtol=0.2)
 
 
-def test_chance_loops_and_gradients_of_their_author(tmp_path):
+def test_chance_loops_and_gradients_of_their_author(tmp_path, dropping):
     path = str(tmp_path / "gradient")
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=True)
     tf.saved_model.save(hand_made.Gradient(), path, options=options)
@@ -79,27 +88,116 @@ def test_chance_loops_and_gradients_of_their_author(tmp_path):
     weights = jax.tree.map(jax.numpy.asarray, weights)
     found = jax.grad(lambda x: f(weights, state, x)[0].sum())(X)
     all_close(found, -14.0 * np.ones((8, 1)) * np.asarray(weights["kernel"]))
-    dropping, weights, state = unihub.functional(str(MODELS / "tf2_reusable"), training=True)
-    weights = jax.tree.map(jax.numpy.asarray, weights)
-    drop = jax.jit(lambda seed: dropping(weights, state, X, seed)[0])
+    f, weights, state = dropping
+    drop = jax.jit(lambda seed: f(weights, state, X, seed)[0])
     all_close(drop(jax.random.key(1)), drop(jax.random.PRNGKey(1)))
     assert not np.array_equal(drop(1) == 0, drop(2) == 0)
     busy = hand_made.Busy()
     tf.saved_model.save(busy, str(tmp_path / "busy"))
     f, weights, state = unihub.functional(str(tmp_path / "busy"))
-    with pytest.raises(NotCompiled, match="a table"):
+    with pytest.raises(NotCompiled, match="a table"), jax.enable_x64(True):
         jax.jit(f)(jax.tree.map(jax.numpy.asarray, weights), state, [1, 2])
 
 
-def test_text_is_refused():
+def test_what_arrays_do_not_hold_is_refused():
     f, weights, state = unihub.functional(str(MODELS / "tf2_text"))
     weights = jax.tree.map(jax.numpy.asarray, weights)
-    with pytest.raises(NotCompiled, match="inputs of <U1"):
+    with pytest.raises(NotCompiled, match="inputs of str32"):
         f(weights, state, np.array(["a"]))
 
 
-def test_losses():
-    f, weights, state = unihub.functional(str(MODELS / "tf2_reusable"))
+def test_generators_keep_their_64_bits_or_are_refused(tmp_path):
+    path = str(tmp_path / "generating")
+    tf.saved_model.save(hand_made.Generating(), path)
+    f, weights, state = unihub.functional(path)
+    _, after = f(weights, state, X)
     weights = jax.tree.map(jax.numpy.asarray, weights)
+    for call in (f, jax.jit(f)):
+        with pytest.raises(CutTo32Bits) as caught:
+            call(weights, state, X)
+    check_golden("functional-64-bits", str(caught.value), {"jax": Unchanged()}, path=path)
+    with pytest.raises(CutTo32Bits, match="the variable 'StateVar'"):
+        in_jax.check_bits(f, f.reads)
+    with jax.enable_x64(True):
+        call = jax.jit(f)
+        outputs, moved = call(weights, state, X)
+        np.testing.assert_array_equal(moved["StateVar"], after["StateVar"])
+        assert not np.array_equal(outputs, call(weights, moved, X)[0])
+        np.testing.assert_array_equal(outputs, call(weights, state, X)[0])
+
+
+class Unchanged:
+    """JAX, for the line that advises a setting: other tests are not to have it."""
+
+    config = SimpleNamespace(update=lambda name, value: getattr(jax.config, name))
+
+
+def test_inputs_of_every_kind(tmp_path):
+    path = str(tmp_path / "several")
+    tf.saved_model.save(hand_made.Several(), path)
+    f, weights, state = unihub.functional(path, arguments={"scale": 3.0})
+    weights = jax.tree.map(jax.numpy.asarray, weights)
+    for inputs in ((X, 2 * X), {"left": X, "right": jax.numpy.asarray(2.0 * X)}):
+        outputs, _ = jax.jit(f)(weights, state, inputs)
+        all_close(outputs["sum"], 3 * X * np.asarray(weights["kernel"]) + 2 * X)
+        all_close(outputs["nest"], [X])
+
+
+def test_arguments_that_do_not_fit(dropping):
+    f, weights, state = dropping
+    half = jax.tree.map(lambda each: each.astype(jax.numpy.bfloat16), weights)
+    assert f(half, state, X.astype(np.float64))[0].dtype == np.float32
+    for wrong, code in (
+        (X[0], "wrong-input-shape"),
+        (jax.numpy.ones((1, 3), int), "wrong-input-dtype"),
+        ("text", "wrong-input-dtype"),
+        (None, "wrong-input-value"),
+        ({"x": X}, "wrong-input-structure"),
+        (np.full((1, 3), 2**40), "functional-64-bits"),
+        ([[2**40, 0, 0]], None),
+    ):
+        if code is None:
+            # Python numbers become what the model takes.
+            assert f(weights, state, wrong)[0].shape == (1, 2)
+            continue
+        with pytest.raises(unihub.UnihubError) as caught:
+            f(weights, state, wrong)
+        assert caught.value.code == code
+    for seed in (None, "one", 1.5, 2**40, [1, 2, 3]):
+        with pytest.raises(WrongSeed):
+            f(weights, state, X, seed)
+    with pytest.raises(WrongWeights, match="int32"):
+        f(jax.tree.map(lambda each: each.astype(int), weights), state, X)
+
+
+def test_a_loaded_object_under_jit_names_functional():
+    path = str(MODELS / "tf2_reusable")
+    loaded = unihub.load(path)
+    for transformed in (jax.jit(loaded), jax.grad(lambda x: loaded(x).sum()), jax.vmap(loaded)):
+        with pytest.raises(unihub.UnihubError) as caught:
+            transformed(jax.numpy.asarray(X))
+        assert caught.value.code == "outside-tensorflow"
+    exec(caught.value.do, {"unihub": unihub, "x": jax.numpy.asarray(X)})
+    # Outside of it, its arrays are arrays.
+    all_close(loaded(jax.numpy.asarray(X)).numpy(), loaded(tf.constant(X)).numpy())
+
+
+def test_a_loop_of_one_s_own(dropping):
+    f, weights, state = dropping
+
+    @jax.jit
+    def step(weights, state, seed):
+        def loss(weights):
+            outputs, after = f(weights, state, X, seed)
+            return ((outputs - 1.0) ** 2).mean() + sum(f.regularization_losses(weights)), after
+
+        (value, after), gradients = jax.value_and_grad(loss, has_aux=True)(weights)
+        return jax.tree.map(lambda w, g: w - 0.05 * g, weights, gradients), after, value
+
+    values, seeds = [], jax.random.split(jax.random.key(0), 30)
+    for seed in seeds:
+        weights, state, value = step(weights, state, seed)
+        values.append(float(value))
+    assert np.mean(values[-10:]) < np.mean(values[:10])
     found = jax.grad(lambda w: sum(f.regularization_losses(w, state)))(weights)
     all_close(found["kernel"], 0.02 * weights["kernel"])

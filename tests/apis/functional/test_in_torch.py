@@ -14,11 +14,12 @@ if find_spec("torch") is None:
 
 import tensorflow as tf
 import torch
+from apis.functional import hand_made
 from apis.functional.in_processes import PATH, Model, X, train_in_parallel
 
 import unihub
 from unihub.apis.functional import in_torch
-from unihub.apis.functional.errors import NotCompiled, OtherDevice
+from unihub.apis.functional.errors import NotCompiled, OtherDevice, WrongSeed, WrongWeights
 
 
 def test_outputs_state_and_gradients_are_tensorflow_s():
@@ -88,6 +89,63 @@ def test_text_is_refused():
         f(weights, state, np.array(["a"]))
 
 
+def test_inputs_of_every_kind(tmp_path):
+    tf.saved_model.save(hand_made.Several(), str(tmp_path / "several"))
+    f, weights, state = unihub.functional(str(tmp_path / "several"), arguments={"scale": 3.0})
+    weights = {name: torch.nn.Parameter(torch.tensor(value)) for name, value in weights.items()}
+    for inputs in ((torch.tensor(X), 2 * X), {"left": X, "right": torch.tensor(2.0 * X)}):
+        outputs, _ = f(weights, state, inputs)
+        expected = 3 * X * weights["kernel"].detach().numpy() + 2 * X
+        np.testing.assert_allclose(outputs["sum"].detach(), expected, rtol=1e-6)
+        np.testing.assert_array_equal(outputs["nest"][0].detach(), X)
+    outputs["sum"].sum().backward()
+    np.testing.assert_allclose(weights["kernel"].grad, 3 * X.sum(0), rtol=1e-5)
+    tf.saved_model.save(hand_made.Generating(), str(tmp_path / "generating"))
+    f, weights, state = unihub.functional(str(tmp_path / "generating"))
+    _, expected = f(weights, state, X)
+    _, after = f(weights, state, torch.tensor(X))
+    # 64 bits are PyTorch's, too.
+    np.testing.assert_array_equal(after["StateVar"], expected["StateVar"])
+
+
+def test_arguments_that_do_not_fit():
+    f, weights, state = unihub.functional(str(MODELS / "tf2_reusable"))
+    weights = {name: torch.nn.Parameter(torch.tensor(value)) for name, value in weights.items()}
+    given = torch.tensor(X)
+    half = {name: value.double() for name, value in weights.items()}
+    outputs, _ = f(half, state, given.double())
+    assert outputs.dtype == torch.float32
+    outputs.sum().backward()
+    assert weights["kernel"].grad.dtype == torch.float32
+    for wrong, code in (
+        (given[0], "wrong-input-shape"),
+        (given.int(), "wrong-input-dtype"),
+        ("text", "wrong-input-dtype"),
+        (None, "wrong-input-value"),
+        ({"x": given}, "wrong-input-structure"),
+    ):
+        with pytest.raises(unihub.UnihubError) as caught:
+            f(weights, state, wrong)
+        assert caught.value.code == code
+    for seed in (None, torch.Generator(), 1.5, torch.tensor([1, 2, 3])):
+        with pytest.raises(WrongSeed):
+            f(weights, state, given, seed)
+    with pytest.raises(WrongWeights, match="int32"):
+        f({name: value.int() for name, value in weights.items()}, state, given)
+
+
+def test_a_loaded_object_names_functional_where_gradients_are_asked_for():
+    path = str(MODELS / "tf2_reusable")
+    x = torch.tensor(X, requires_grad=True)
+    for loaded in (unihub.load(path), unihub.load(path, fast=False)):
+        with pytest.raises(RuntimeError) as caught:
+            loaded(x)
+        assert caught.value.code == "outside-tensorflow"
+        # Without gradients its tensors are arrays.
+        assert loaded(x.detach()).shape == (8, 2)
+    check_golden("outside-tensorflow", str(caught.value), {"x": x}, path=path)
+
+
 class Rows(torch.utils.data.Dataset):
     def __len__(self):
         return len(X)
@@ -108,11 +166,11 @@ def test_workers_of_a_data_loader():
 def test_two_processes(tmp_path, monkeypatch):
     # Else gloo asks for the address of the machine's name.
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    address = f"file://{tmp_path}/meet"
     context = torch.multiprocessing.get_context("spawn")
-    arguments = [(rank, f"file://{tmp_path}/meet", PATH) for rank in range(2)]
-    processes = [context.Process(target=train_in_parallel, args=each) for each in arguments]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    assert [process.exitcode for process in processes] == [0, 0]
+    other = context.Process(target=train_in_parallel, args=(1, address, PATH))
+    other.start()
+    # The other one is this process.
+    train_in_parallel(0, address, PATH)
+    other.join()
+    assert other.exitcode == 0

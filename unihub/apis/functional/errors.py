@@ -50,6 +50,24 @@ class WrongWeights(UnihubError, ValueError, KeyError):
     do = "f, weights, state = unihub.functional({handle!r}); f(weights, state, inputs, seed)"
 
 
+class WrongSeed(UnihubError, ValueError, TypeError):
+    """A seed is neither an integer nor two."""
+
+    code = "functional-wrong-seed"
+    what = "the seed {found} is none that {handle} takes."
+    why = "a seed is an integer of {bits} bits, or two of them; equal ones give equal results."
+    do = "f(weights, state, inputs, seed=1)"
+
+
+class CutTo32Bits(UnihubError, ValueError, OverflowError):
+    """JAX would cut off bits of what a model computes with."""
+
+    code = "functional-64-bits"
+    what = "{handle} computes with {name} in {dtype}, of which JAX keeps 32 bits."
+    why = "it has 64 only where it is told so; another number would be another result, unseen."
+    do = "jax.config.update('jax_enable_x64', True)  # first of all"
+
+
 class NotCompiled(UnihubError, ValueError, NotImplementedError):
     """XLA compiles no strings, tables and the like."""
 

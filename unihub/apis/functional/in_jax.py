@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
 
 import jax
 import numpy as np
@@ -10,11 +10,14 @@ import tensorflow as tf
 from jax.custom_batching import sequential_vmap
 from jax.experimental import jax2tf
 
-from unihub.apis.functional.errors import NotCompiled
+from unihub.apis.functional.arguments import integers
+from unihub.apis.functional.errors import CutTo32Bits, NotCompiled, WrongSeed
 from unihub.apis.functional.pure import Lifted, PureCall
 from unihub.errors import listed
 
 _FLOAT0 = jax.dtypes.float0
+# Of which JAX keeps half by default.
+_WIDE = ("int64", "uint64", "float64", "complex128")
 
 
 def called(function: PureCall, weights: Any, state: Any, inputs: Any, seed: Any) -> Any:
@@ -22,15 +25,17 @@ def called(function: PureCall, weights: Any, state: Any, inputs: Any, seed: Any)
 
     Raises:
         NotCompiled: XLA compiles nothing of the kind.
+        CutTo32Bits: it reads a variable of 64 bits, which JAX was not told to keep.
     """
     given = function.needed(weights, state)
-    arrays = tf.nest.map_structure(lambda leaf: _array(function, leaf), inputs)
+    arrays = tf.nest.map_structure(lambda leaf: _array(function, leaf, inputs), inputs)
     nest = function.nest_of(tf.nest.map_structure(_spec, arrays))
     lifted = function.trace(nest)
     names = sorted(slot.name for slot in lifted.effects.read)
+    check_bits(function, names)
     changed = [slot.name for slot in lifted.effects.changed()]
     flat = [jax.numpy.asarray(given[name]) for name in names]
-    flat += [*tf.nest.flatten(arrays), _seed(seed)]
+    flat += [*tf.nest.flatten(arrays), _seed(function, seed)]
     results = _compiled(function, lifted, nest, names, flat)(*flat)
     count = len(results) - len(changed)
     after = dict(zip(changed, results[count:]))
@@ -38,17 +43,28 @@ def called(function: PureCall, weights: Any, state: Any, inputs: Any, seed: Any)
     return outputs, {name: after.get(name, value) for name, value in state.items()}
 
 
+def check_bits(function: PureCall, names: Iterable[str]) -> None:
+    """Raises CutTo32Bits where variables have more bits than JAX keeps of them."""
+    if jax.config.jax_enable_x64:
+        return
+    for name in names:
+        dtype = function.dtype_of(name).name
+        if dtype in _WIDE:
+            raise CutTo32Bits(handle=function.handle, name=f"the variable {name!r}", dtype=dtype)
+
+
 def losses(function: PureCall, weights: Any, state: Any) -> List[Any]:
     """The regularization losses of weights that are arrays of JAX."""
-    given = function.needed(weights, state)
+    given = function.needed_by_losses(weights, state)
     names = sorted(given)
+    check_bits(function, names)
 
     def in_tensorflow(*values: Any) -> List[Any]:
         return function.losses_of(_cast(function, names, values))
 
     if not function.has_losses:
         return []
-    run = function.cached(("losses",), lambda: _differentiable(tf_function(in_tensorflow)))
+    run = function.cached("losses in JAX", lambda: _differentiable(tf_function(in_tensorflow)))
     return list(run(*(jax.numpy.asarray(given[name]) for name in names)))
 
 
@@ -67,7 +83,7 @@ def _compiled(
         leaves = map(tf.cast, rest, (spec.dtype for spec in tf.nest.flatten(nest)))
         inputs = tf.nest.pack_sequence_as(nest, list(leaves))
         seed = tf.cast(values[-1], tf.int64)
-        outputs, after = function.traced(_cast(function, names, given), inputs, seed)
+        outputs, after = function.traced(nest, _cast(function, names, given), inputs, seed)
         return [*tf.nest.flatten(outputs), *after.values()]
 
     def made() -> Callable[..., Any]:
@@ -154,24 +170,42 @@ def _is_float(array: Any) -> bool:
     return bool(jax.numpy.issubdtype(array.dtype, jax.numpy.inexact))
 
 
-def _array(function: PureCall, leaf: Any) -> Any:
+def _array(function: PureCall, leaf: Any, inputs: Any) -> Any:
+    dtype = getattr(leaf, "dtype", type(leaf).__name__)
+    kind = getattr(dtype, "name", dtype)
     try:
-        return jax.numpy.asarray(leaf)
-    except (TypeError, ValueError):
-        kind = getattr(leaf, "dtype", type(leaf).__name__)
+        array = jax.numpy.asarray(leaf)
+    except OverflowError:
+        array, kind = None, "int64"
+    except (TypeError, ValueError, RuntimeError):
+        if not function.takes_text:
+            function.refuse(inputs)
         raise NotCompiled(
             handle=function.handle, found=f"inputs of {kind}", backend="jax"
         ) from None
+    # Those within jit have been cut by JAX before.
+    is_whole = array is not None and (array.dtype.name == kind or kind not in _WIDE[:2])
+    if not is_whole and not np.array_equal(array, np.asarray(leaf)):
+        raise CutTo32Bits(handle=function.handle, name="an input", dtype=kind)
+    return array
 
 
 def _spec(array: Any) -> Any:
     return tf.TensorSpec(array.shape, tf.as_dtype(array.dtype))
 
 
-def _seed(seed: Any) -> Any:
+def _seed(function: PureCall, seed: Any) -> Any:
     if hasattr(seed, "dtype") and jax.dtypes.issubdtype(seed.dtype, jax.dtypes.prng_key):
         seed = jax.random.key_data(seed)
-    seed = jax.numpy.asarray(seed)
-    if seed.dtype == np.uint32:
-        seed = jax.lax.bitcast_convert_type(seed, np.int32)
-    return seed if seed.ndim else jax.numpy.stack([jax.numpy.zeros_like(seed), seed])
+    bits = 64 if jax.config.jax_enable_x64 else 32
+    given = seed if isinstance(seed, jax.Array) else integers(seed)
+    is_kept = given is not None and jax.numpy.issubdtype(given.dtype, np.integer)
+    if is_kept and isinstance(given, np.ndarray) and bits == 32:
+        is_kept = np.array_equal(given, given.astype(np.int32))
+    if not is_kept or given.size not in (1, 2):
+        raise WrongSeed(found=repr(seed), handle=function.handle, bits=bits)
+    given = jax.numpy.asarray(given)
+    given = given.ravel()
+    if given.dtype == np.uint32:
+        given = jax.lax.bitcast_convert_type(given, np.int32)
+    return given if given.size == 2 else jax.numpy.pad(given, (1, 0))

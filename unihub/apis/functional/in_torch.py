@@ -8,8 +8,9 @@ import tensorflow as tf
 import torch
 from torch.autograd.function import once_differentiable
 
+from unihub.apis.functional.arguments import seed_of
 from unihub.apis.functional.errors import NotCompiled, OtherDevice
-from unihub.apis.functional.pure import PureCall, seed_of
+from unihub.apis.functional.pure import PureCall
 
 # TensorFlow's kernels load from addresses that are multiples of this.
 _ALIGNMENT = 64
@@ -26,9 +27,9 @@ def called(function: PureCall, weights: Any, state: Any, inputs: Any, seed: Any)
     leaves = tf.nest.flatten(inputs)
     if any(isinstance(leaf, torch.Tensor) and leaf.is_meta for leaf in leaves):
         return _outputs_without_data(function, inputs), dict(state)
-    given = {name: _tensor(function, v) for name, v in function.needed(weights, state).items()}
-    leaves = [_tensor(function, leaf) for leaf in leaves]
-    pair = seed_of(seed.cpu().numpy() if isinstance(seed, torch.Tensor) else seed)
+    given = _variables(function, function.needed(weights, state))
+    leaves = [_tensor(function, leaf, inputs) for leaf in leaves]
+    pair = seed_of(seed.cpu().numpy() if isinstance(seed, torch.Tensor) else seed, function.handle)
     found: Dict[str, Any] = {}
 
     def run(*tensors: Any) -> List[Any]:
@@ -49,7 +50,7 @@ def called(function: PureCall, weights: Any, state: Any, inputs: Any, seed: Any)
 @torch.compiler.disable  # type: ignore[untyped-decorator]
 def losses(function: PureCall, weights: Any, state: Any) -> List[Any]:
     """The regularization losses of weights that are tensors of PyTorch."""
-    given = {name: _tensor(function, v) for name, v in function.needed(weights, state).items()}
+    given = _variables(function, function.needed_by_losses(weights, state))
     if not function.has_losses:
         return []
 
@@ -113,7 +114,9 @@ def _outputs_without_data(function: PureCall, inputs: Any) -> Any:
         sizes = [1 if size is None else size for size in spec.shape]
         return torch.empty(sizes, dtype=getattr(torch, spec.dtype.name), device="meta")
 
-    return tf.nest.map_structure(empty, function.trace(function.nest_of(specs)).outputs)
+    return tf.nest.map_structure(
+        empty, function.trace(function.nest_of(specs, as_given=True)).outputs
+    )
 
 
 def _gradient(tensor: Any, held: Set[int]) -> Any:
@@ -125,11 +128,24 @@ def _gradient(tensor: Any, held: Set[int]) -> Any:
     return found
 
 
-def _tensor(function: PureCall, value: Any) -> Any:
+def _variables(function: PureCall, needed: Dict[str, Any]) -> Dict[str, Any]:
+    """Variables by name as tensors, in the dtypes that TensorFlow computes in."""
+    given = {}
+    for name, value in needed.items():
+        given[name] = _tensor(function, value, value)
+        dtype = getattr(torch, function.dtype_of(name).name, None)
+        if dtype is not None:
+            given[name] = given[name].to(dtype)
+    return given
+
+
+def _tensor(function: PureCall, value: Any, inputs: Any) -> Any:
     if not isinstance(value, torch.Tensor):
         try:
             value = torch.as_tensor(value)
         except (TypeError, ValueError, RuntimeError):
+            if not function.takes_text:
+                function.refuse(inputs)
             kind = getattr(value, "dtype", type(value).__name__)
             raise NotCompiled(
                 handle=function.handle, found=f"inputs of {kind}", backend="torch"

@@ -6,8 +6,10 @@ from typing import (
     Any,
     Callable,
     Dict,
+    Iterable,
     List,
     Mapping,
+    Optional,
     Sequence,
     Set,
     Tuple,
@@ -17,10 +19,13 @@ import numpy as np
 import tensorflow as tf
 
 from unihub.apis import traces
+from unihub.apis.functional.arguments import misfit
 from unihub.apis.functional.effects import Analysis, Body
 from unihub.apis.functional.errors import NotLifted, WrongWeights
 from unihub.apis.functional.lifting import Lift
 from unihub.apis.functional.slots import Slot, Slots
+from unihub.apis.input_lines import Call
+from unihub.apis.inputs import WrongInputs, mismatch
 from unihub.errors import listed
 
 Arrays = Dict[str, Any]
@@ -75,8 +80,9 @@ class PureCall:
         call: of the inputs.
         losses: functions without arguments.
         slots: of the variables that the model lists.
-        nests: of TypeSpec, which the model takes.
+        nests: of TypeSpec, which the model takes; of several arguments, dicts by their names.
         handle: of the model, for errors.
+        told: how errors name the call; None where the call itself says what it takes.
     """
 
     def __init__(
@@ -86,8 +92,10 @@ class PureCall:
         slots: Slots,
         nests: Sequence[Any],
         handle: str,
+        told: Optional[Call] = None,
     ) -> None:
         self._call = call
+        self._told = told
         self._losses = tuple(losses)
         self.handle = handle
         self._slots = slots
@@ -103,18 +111,31 @@ class PureCall:
         Args:
             given: all variables by name.
             inputs: as for a call.
-            seed: of `seed_of`.
+            seed: of `arguments.seed_of`.
 
         Returns:
             The outputs, and the variables that were assigned.
         """
         inputs, nest = self._fitted(inputs)
+        given = {name: _of_dtype(value, self.dtype_of(name)) for name, value in given.items()}
         outputs, changed = self._function(nest)(given, inputs, seed)
         return outputs, changed
 
     def run_losses(self, given: Arrays) -> List[Any]:
         """The regularization losses of all variables by name, by TensorFlow."""
+        given = {name: _of_dtype(value, self.dtype_of(name)) for name, value in given.items()}
         return list(self._run_losses(given))
+
+    @property
+    def reads(self) -> Set[str]:
+        """Names of the variables that a trace of the call reads."""
+        return {slot.name for each in self._traces.values() for slot in each.effects.read}
+
+    @property
+    def takes_text(self) -> bool:
+        """Whether strings are among the inputs, as far as the model tells."""
+        specs = tf.nest.flatten(self._nests)
+        return not specs or any(traces.dtype_of(spec) == tf.string for spec in specs)
 
     @property
     def assigns(self) -> Set[str]:
@@ -148,26 +169,60 @@ class PureCall:
         specs = tf.nest.map_structure(_spec, inputs)
         key = repr(specs)
         if key not in self._traces:
-            self._traces[key] = self._lifted(self._call, specs)
+            try:
+                self._traces[key] = self._lifted(self._call, specs)
+            except (WrongInputs, TypeError):
+                self.refuse(inputs)
+                raise
         return self._traces[key]
 
-    def nest_of(self, specs: Any) -> Any:
-        """The specs for inputs of these, in the dtypes that the model takes."""
+    def refuse(self, inputs: Any) -> None:
+        """Raises WrongInputs where inputs are none that the model takes."""
+        nests = sorted(self._nests, key=lambda nest: not traces.same_structure(inputs, nest))
+        if self._told is None or not nests:
+            return
+        # What has a shape alone, or is another framework's, is shown by a tensor like it.
+        with tf.Graph().as_default():
+            alike = tf.nest.map_structure(_alike, inputs)
+            found = [mismatch(alike, nest, self._told) for nest in nests]
+        if found[0] is not None and None not in found:
+            raise found[0] from None
+
+    def nest_of(self, specs: Any, *, as_given: bool = False) -> Any:
+        """The specs that the model takes inputs of these for; theirs where it takes none.
+
+        Args:
+            specs: of the inputs.
+            as_given: for the shapes that they have, in the dtypes that the model takes.
+        """
         for nest in self._nests:
             if traces.same_structure(specs, nest):
                 cast = tf.nest.map_structure(_cast_spec, nest, specs)
                 if all(map(_is_taken, tf.nest.flatten(nest), tf.nest.flatten(cast))):
-                    return cast
+                    return cast if as_given or self.is_shadowed(nest) else nest
         return specs
+
+    def is_shadowed(self, nest: Any) -> bool:
+        """Whether TensorFlow may take another trace, of fewer shapes, for a nest of specs."""
+        return any(
+            traces.same_structure(other, nest) and _is_narrower(other, nest)
+            for other in self._nests
+        )
 
     def _fitted(self, inputs: Any) -> Tuple[Any, Any]:
         """Inputs as tensors, and the nest of specs to trace the call for."""
         for nest in self._nests:
             if traces.same_structure(inputs, nest):
-                fitted = tf.nest.map_structure(_fitted, nest, inputs)
+                try:
+                    fitted = tf.nest.map_structure(_fitted, nest, inputs)
+                except (TypeError, ValueError):
+                    # No tensor is made of it; `refuse` says so.
+                    continue
                 if all(map(_is_taken, tf.nest.flatten(nest), tf.nest.flatten(fitted))):
-                    return fitted, nest
-        tensors = tf.nest.map_structure(tf.convert_to_tensor, inputs)
+                    is_shadowed = self.is_shadowed(nest)
+                    return fitted, tf.nest.map_structure(_spec, fitted) if is_shadowed else nest
+        self.refuse(inputs)
+        tensors = tf.nest.map_structure(_as_tensor, inputs)
         return tensors, tf.nest.map_structure(tf.type_spec_from_value, tensors)
 
     def _function(self, nest: Any) -> Any:
@@ -181,7 +236,11 @@ class PureCall:
                 for name, slot in self._slots.by_name.items()
             }
             specs = [given, nest, tf.TensorSpec([2], tf.int64)]
-            self._functions[key] = tf.function(self.traced, input_signature=specs, autograph=False)
+
+            def traced(given: Arrays, inputs: Any, seed: Any) -> Any:
+                return self.traced(nest, given, inputs, seed)
+
+            self._functions[key] = tf.function(traced, input_signature=specs, autograph=False)
         return self._functions[key]
 
     def _lifted(self, call: Callable[..., Any], *specs: Any) -> Lifted:
@@ -199,15 +258,28 @@ class PureCall:
             self._kept[key] = make()
         return self._kept[key]
 
-    def traced(self, given: Arrays, inputs: Any, seed: Any) -> Tuple[Any, Arrays]:
-        lifted = self.trace(inputs)
+    def traced(self, nest: Any, given: Arrays, inputs: Any, seed: Any) -> Tuple[Any, Arrays]:
+        """Traces the call of a nest of specs for variables by name, inputs and a seed."""
+        lifted = self.trace(nest)
         flat = tf.nest.flatten(inputs, expand_composites=True)
         outputs, after = lifted(flat, self._values(given), seed)
         return outputs, {slot.name: after[slot] for slot in lifted.effects.changed()}
 
     def trace_losses(self) -> List[Lifted]:
         """The traces of the regularization losses."""
-        return [self._lifted(loss) for loss in self._losses]
+        traced: List[Lifted] = self.cached(
+            "losses", lambda: [self._lifted(loss) for loss in self._losses]
+        )
+        return traced
+
+    def needed_by_losses(self, weights: Mapping[str, Any], state: Mapping[str, Any]) -> Arrays:
+        """The variables that the losses read, by name.
+
+        Raises:
+            WrongWeights: one is missing, or of another shape.
+        """
+        read = {slot for each in self.trace_losses() for slot in each.effects.read}
+        return self._checked(weights, state, read)
 
     def losses_of(self, given: Arrays) -> List[Any]:
         """Traces the regularization losses."""
@@ -226,36 +298,60 @@ class PureCall:
         Raises:
             WrongWeights: one is missing, or of another shape.
         """
+        given = self._checked(weights, state, self._slots.by_name.values())
+        for name in self.assigns:
+            if name not in state:
+                slot = self._slots.by_name[name]
+                raise self._wrong("state", slot, "it among the weights, of which none is assigned")
+        return given
+
+    def _checked(
+        self, weights: Mapping[str, Any], state: Mapping[str, Any], slots: Iterable[Slot]
+    ) -> Arrays:
         given = {}
-        for name, slot in self._slots.by_name.items():
+        for slot in slots:
+            name = slot.name
+            for argument, dicts in (("weights", weights), ("state", state)):
+                if not hasattr(dicts, "get"):
+                    raise self._wrong(
+                        argument, slot, f"a {type(dicts).__name__}, which has no names"
+                    )
             is_weight = name in weights or (name not in state and slot.variable.trainable)
-            argument = "weights" if is_weight else "state"
             value = weights[name] if name in weights else state.get(name)
-            accepted = f"{slot.variable.dtype.name} of shape {list(slot.variable.shape)}"
-            if value is None:
-                raise self._wrong(argument, name, accepted, "nothing")
-            if not slot.variable.shape.is_compatible_with(np.shape(value)):
-                raise self._wrong(argument, name, accepted, f"shape {list(np.shape(value))}")
+            wrong = misfit(value, slot.variable)
+            if wrong is not None:
+                raise self._wrong("weights" if is_weight else "state", slot, wrong)
             given[name] = value
         return given
 
-    def _wrong(self, argument: str, name: str, accepted: str, found: str) -> WrongWeights:
+    def _wrong(self, argument: str, slot: Slot, found: str) -> WrongWeights:
+        dtype, shape = slot.variable.dtype.name, list(slot.variable.shape)
+        accepted = f"{dtype} of shape {shape}"
         return WrongWeights(
-            argument=argument, name=name, handle=self.handle, accepted=accepted, found=found
+            argument=argument, name=slot.name, handle=self.handle, accepted=accepted, found=found
         )
 
 
-def seed_of(seed: Any) -> Any:
-    """Two integers as TensorFlow takes them for a seed, of one or two."""
-    if not tf.is_tensor(seed):
-        seed = np.asarray(seed)
-        if seed.dtype == np.uint32:
-            seed = seed.view(np.int32)
-        seed = np.array([0, seed]) if seed.ndim == 0 else seed
-        return tf.constant(seed, tf.int64)
-    return tf.cast(
-        tf.stack([tf.zeros_like(seed), seed]) if seed.shape.rank == 0 else seed, tf.int64
-    )
+def _of_dtype(value: Any, dtype: tf.DType) -> Any:
+    if tf.is_tensor(value):
+        return value if value.dtype == dtype else tf.cast(value, dtype)
+    return np.asarray(value).astype(dtype.as_numpy_dtype, copy=False)
+
+
+def _as_tensor(value: Any) -> Any:
+    # Sparse and ragged ones are tensors, too.
+    return value if tf.is_tensor(value) else tf.convert_to_tensor(value)
+
+
+def _alike(value: Any) -> Any:
+    """A tensor of the dtype and shape of what is none, where it has both; for messages."""
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", None)
+    if tf.is_tensor(value) or isinstance(value, np.ndarray) or None in (dtype, shape):
+        return value
+    if not isinstance(value, tf.TypeSpec):
+        name = getattr(dtype, "name", None) or str(dtype).rpartition(".")[2]
+        value = tf.TensorSpec(shape, name)
+    return tf.compat.v1.placeholder(value.dtype, value.shape)
 
 
 def _spec(value: Any) -> Any:
@@ -266,7 +362,9 @@ def _fitted(spec: Any, value: Any) -> Any:
     if not isinstance(spec, tf.TensorSpec):
         return value
     if not tf.is_tensor(value):
-        value = tf.convert_to_tensor(value, dtype_hint=spec.dtype)
+        # An array has a dtype of its own; Python numbers become what the model takes.
+        hint = None if isinstance(value, np.ndarray) else spec.dtype
+        value = tf.convert_to_tensor(value, dtype_hint=hint)
     is_cast = value.dtype != spec.dtype and value.dtype.is_floating and spec.dtype.is_floating
     return tf.cast(value, spec.dtype) if is_cast else value
 
@@ -283,3 +381,13 @@ def _cast_spec(spec: Any, given: Any) -> Any:
 
 def _is_taken(spec: Any, value: Any) -> bool:
     return bool(spec.is_compatible_with(value))
+
+
+def _is_narrower(nest: Any, other: Any) -> bool:
+    """Whether all that fits the one fits the other, and not the reverse."""
+    pairs = [
+        (traces.shape_of(one), traces.shape_of(two))
+        for one, two in zip(tf.nest.flatten(nest), tf.nest.flatten(other))
+    ]
+    is_part = all(one.is_subtype_of(two) for one, two in pairs)
+    return is_part and not all(two.is_subtype_of(one) for one, two in pairs)

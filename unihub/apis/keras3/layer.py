@@ -181,7 +181,7 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         if not isinstance(inputs, (tf.Tensor, keras.KerasTensor)):
             try:
                 inputs = self._callee.inputs.tensors(inputs)
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, RuntimeError) as error:
                 found = None if isinstance(error, UnihubError) else self._callee.refusal(inputs)
                 if found is None:
                     raise

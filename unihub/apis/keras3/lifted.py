@@ -6,10 +6,12 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from unihub.apis import traces
-from unihub.apis.functional.errors import NotCompiled
+from unihub.apis.functional.errors import CutTo32Bits, NotCompiled
 from unihub.apis.functional.function import Functional, functional_of
+from unihub.apis.keras.calling import only_training
 from unihub.apis.keras3 import layer
 
 
@@ -45,27 +47,52 @@ class KerasLayer(layer.KerasLayer):
 
     def _share_variables(self, loaded: Any) -> None:
         self._modes: dict[bool, Functional] = {}
-        self._own: dict[str, Any] = {}
-        self._seeds: Any = None
-        functional = self._lifted(False)
-        if self._trainable and self._callee.takes_training:
-            self._lifted(True)
-        listed = {id(each) for each in getattr(loaded, "trainable_variables", ())}
-        order = functional.function.ordered(loaded)
-        for name, variable in order.items():
-            self._own[name] = self.add_weight(
-                shape=variable.shape,
-                dtype=variable.dtype.name,
-                initializer=_initializer(variable),
-                trainable=name in functional.weights and (not listed or id(variable) in listed),
-                autocast=False,
-                name=name.replace("/", "_"),
-            )
-        if any(mode.function.draws for mode in self._modes.values()):
-            self._seeds = keras.random.SeedGenerator()
+        # By mode, and there by the name that its function has for them.
+        self._own: dict[bool, dict[str, Any]] = {}
+        self._made: dict[Any, Any] = {}
+        for mode in (False, True)[: 1 + (self._trainable and self._callee.takes_training)]:
+            self._own_of(mode)
+        if self._callee.takes_training or self._modes[False].function.draws:
+            # In a place where Keras saves nothing: files of TensorFlow have no such state.
+            self._seeds = _Hidden(keras.random.SeedGenerator())
+            self._tracker.add_to_store("seed_generators", self._seeds.value)
         self.trainable = self._trainable
         # XLA compiles what is lifted.
         self.supports_jit = True
+
+    def _own_of(self, mode: bool) -> dict[str, Any]:
+        """The layer's variables, by the names that the function of a mode has for them."""
+        if mode not in self._own:
+            loaded, functional = self.resolved_object, self._lifted(mode)
+            listed = {id(each) for each in getattr(loaded, "trainable_variables", ())}
+            own = {}
+            for name, variable in functional.function.ordered(loaded).items():
+                key = id(variable.handle) if hasattr(variable, "handle") else variable.name
+                if key not in self._made:
+                    is_trained = name in functional.weights
+                    is_trained &= not listed or id(variable) in listed
+                    self._made[key] = self._added(variable, name, is_trained)
+                own[name] = self._made[key]
+            self._own[mode] = own
+        return self._own[mode]
+
+    def _added(self, variable: Any, name: str, is_trained: bool) -> Any:
+        dtype = variable.dtype.name
+        added = self.add_weight(
+            shape=variable.shape,
+            dtype=dtype,
+            initializer=_initializer(variable),
+            trainable=is_trained,
+            autocast=False,
+            name=name.replace("/", "_"),
+        )
+        if dtype in ("int64", "uint64"):
+            kept = keras.ops.convert_to_numpy(added)
+            if not np.array_equal(kept, variable.numpy()):
+                raise CutTo32Bits(
+                    handle=self._callee.handle, name=f"the variable {name!r}", dtype=dtype
+                )
+        return added
 
     def _lifted(self, training: bool) -> Functional:
         if training not in self._modes:
@@ -80,13 +107,35 @@ class KerasLayer(layer.KerasLayer):
             nests = traces.accepted_inputs(callee.function)
             if callee.signature:
                 nests = [next(iter(nest.values())) if len(nest) == 1 else nest for nest in nests]
-            self._modes[training] = functional_of(self.resolved_object, call, nests, callee.handle)
+            made = functional_of(self.resolved_object, call, nests, callee.handle)
+            if keras.config.backend() == "jax":
+                from unihub.apis.functional.in_jax import check_bits
+
+                check_bits(made.function, made.function.reads)
+            self._modes[training] = made
         return self._modes[training]
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """Calls the layer on arrays of any kind, or a nest of them."""
-        inputs = keras.tree.map_structure(self._converted, inputs)
-        return keras.layers.Layer.__call__(self, inputs, *args, **kwargs)
+        if args or kwargs:
+            kwargs = only_training(self, args, kwargs)
+        try:
+            inputs = keras.tree.map_structure(_converted, inputs)
+        except (TypeError, ValueError, NotImplementedError):
+            raise self._not_taken(inputs) from None
+        return keras.layers.Layer.__call__(self, inputs, **kwargs)
+
+    def _not_taken(self, inputs: Any) -> Exception:
+        """The error for inputs of which Keras makes no tensors."""
+        callee = self._callee
+        found = "text"
+        if any(isinstance(leaf, tf.Tensor) for leaf in tf.nest.flatten(inputs)):
+            found = "a tensor of TensorFlow's graph"
+        elif not self._lifted(False).function.takes_text:
+            refusal = callee.refusal(inputs)
+            if refusal is not None:
+                return refusal
+        return NotCompiled(handle=callee.handle, found=found, backend=keras.config.backend())
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """Calls the pure function, in training mode when trainable, and takes its state over."""
@@ -94,13 +143,13 @@ class KerasLayer(layer.KerasLayer):
         if self._trainable:
             self._check_trainability()
         mode = bool(callee.takes_training and self._trainable and training)
-        function = self._lifted(mode).function
-        values = {name: variable.value for name, variable in self._own.items()}
-        seed = 0 if self._seeds is None else self._seeds.next()
+        own, function = self._own_of(mode), self._lifted(mode).function
+        values = {name: variable.value for name, variable in own.items()}
+        seed = self._seeds.value.next() if function.draws else 0
         outputs, after = function({}, values, inputs, seed)
         for name, value in after.items():
             if value is not values[name]:
-                self._own[name].assign(value)
+                own[name].assign(value)
         return outputs
 
     def _traced_call(self, inputs: Any, training: Any) -> Any:
@@ -110,25 +159,25 @@ class KerasLayer(layer.KerasLayer):
         return self._outputs(inputs, {**self._callee.arguments, **keywords})
 
     def _losses_of_model(self) -> list[Any]:
-        values = {name: variable.value for name, variable in self._own.items()}
+        values = {name: variable.value for name, variable in self._own_of(False).items()}
         return self._lifted(False).function.regularization_losses({}, values)
 
-    def _converted(self, value: Any) -> Any:
-        if isinstance(value, keras.KerasTensor):
-            if value.dtype == "string":
-                raise NotCompiled(
-                    handle=self._callee.handle, found="text", backend=keras.config.backend()
-                )
-            return value
-        try:
-            return keras.ops.convert_to_tensor(value)
-        except (TypeError, ValueError):
-            kind = np.asarray(value).dtype
-            if kind.kind not in "OSU":
-                raise
-            raise NotCompiled(
-                handle=self._callee.handle, found="text", backend=keras.config.backend()
-            ) from None
+
+class _Hidden:
+    """Something that Keras does not find by going through a layer's attributes."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _converted(value: Any) -> Any:
+    if isinstance(value, keras.KerasTensor):
+        if value.dtype == "string":
+            raise TypeError
+        return value
+    if isinstance(value, tf.Tensor) and not hasattr(value, "numpy"):
+        raise TypeError
+    return keras.ops.convert_to_tensor(value)
 
 
 def _initializer(variable: Any) -> Any:
