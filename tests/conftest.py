@@ -25,15 +25,16 @@ MODELS = ROOT / "tests" / "fixtures" / "models"
 SHARED_MODELS = Path(os.environ.get("UNIHUB_SHARED_MODELS", ROOT.parent / "shared" / "models"))
 
 
-# Each of their tests is a process with TensorFlow, or runs for long, and shares nothing.
+# Each of their tests runs for long, mostly in a process of its own, and shares nothing.
 ONE_BY_ONE = ("tests/test_examples.py", "tests/test_training.py", "tests/test_do_lines.py")
+LONG = (*ONE_BY_ONE, "tests/fuzzing/test_never_different.py")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Distributes files, the largest first, and at last the long tests one by one.
+    """Distributes the long tests first, one by one, and then files, the largest first.
 
-    By files alone one worker would run them while the others have nothing to do.
+    With a long one at the end, one worker would run it while the others have nothing to do.
     """
     from xdist.scheduler import LoadFileScheduling
 
@@ -41,6 +42,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             file, _, _ = nodeid.partition("::")
             return nodeid if file in ONE_BY_ONE else file
+
+        def _assign_work_unit(self, node: Any) -> None:
+            # What waits is in the order in which it is handed out.
+            scope = next((s for s in self.workqueue if s.partition("::")[0] in LONG), None)
+            if scope is not None:
+                self.workqueue.move_to_end(scope, last=False)
+            super()._assign_work_unit(node)
 
     return Scheduling(config, log)
 
