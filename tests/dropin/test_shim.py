@@ -116,6 +116,24 @@ def test_internal_modules_are_those_of_the_installed_release(hub):
         importlib.import_module("tensorflow_hub.mistyped")
 
 
+def test_the_programs_of_a_release_are_run_on_unihub(hub, tmp_path, monkeypatch):
+    """They use the public names alone, so that their release need not import here."""
+    release = tmp_path / "tensorflow_hub"
+    (release / "tools" / "maker").mkdir(parents=True)
+    (release / "__init__.py").write_text("raise ImportError('made for another TensorFlow')\n")
+    (release / "tools" / "__init__.py").touch()
+    (release / "tools" / "maker" / "__init__.py").touch()
+    program = "import tensorflow_hub as hub\nfrom tensorflow_hub.tools.maker import lib\n"
+    (release / "tools" / "maker" / "main.py").write_text(program)
+    (release / "tools" / "maker" / "lib.py").write_text("from tensorflow_hub import load\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    main = importlib.import_module("tensorflow_hub.tools.maker.main")
+    assert main.hub is hub
+    assert main.lib.load is unihub.load
+    with pytest.raises(ModuleNotFoundError, match=r"tensorflow_hub\.tools\.mistyped"):
+        importlib.import_module("tensorflow_hub.tools.mistyped")
+
+
 def test_internal_names_are_those_of_the_installed_release(hub):
     assert hub.keras_layer.load_module is sys.modules["tensorflow_hub.keras_layer"].load_module
     assert hub.keras_layer.load_module.__module__ == "tensorflow_hub.keras_layer"

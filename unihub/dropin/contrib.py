@@ -11,7 +11,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any, NoReturn, Optional, Sequence
+from typing import Any, Callable, NoReturn, Optional, Sequence
 
 from unihub import runtime
 from unihub.errors import UnihubError
@@ -75,28 +75,39 @@ class ContribGone(UnihubError, AttributeError):
     do = "{remedy}"
 
 
-class _Name:
-    """Something of contrib that is not here: every use of it says so."""
+class Gone:
+    """Something of TensorFlow that is not here: every use of it says so.
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    Args:
+        path: what it was called.
+        find: path → what is there; for what is below it.
+        error: path → the error that says so.
+    """
+
+    def __init__(
+        self, path: str, find: Callable[[str], Any], error: Callable[[str], UnihubError]
+    ) -> None:
+        self._path, self._find, self._error = path, find, error
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return _found(f"{self._path}.{name}")
+        return self._find(f"{self._path}.{name}")
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        package = self._path.partition(".")[0]
-        place, remedy = _ELSEWHERE.get(package, _OLD_TENSORFLOW), _BESIDE
-        if package in _IN_TF_SLIM:
-            place, remedy = "tf_slim", "pip install tf_slim  # unihub run --v1 takes it from there"
-        name = f"{NAME}.{self._path}"
-        version = runtime.tensorflow_version()
-        raise ContribGone(name=name, version=version, place=place, remedy=remedy)
+        raise self._error(self._path)
 
     __call__ = __bool__ = __eq__ = __iter__ = __instancecheck__ = __mro_entries__ = _refuse
     __hash__ = object.__hash__
+
+
+def _gone(path: str) -> ContribGone:
+    package = path.partition(".")[0]
+    place, remedy = _ELSEWHERE.get(package, _OLD_TENSORFLOW), _BESIDE
+    if package in _IN_TF_SLIM:
+        place, remedy = "tf_slim", "pip install tf_slim  # unihub run --v1 takes it from there"
+    version = runtime.tensorflow_version()
+    return ContribGone(name=f"{NAME}.{path}", version=version, place=place, remedy=remedy)
 
 
 class _Package(ModuleType):
@@ -122,7 +133,7 @@ def _found(path: str) -> Any:
         module = importlib.import_module(_IN_TF_SLIM[package])
         if all(hasattr(module, name) for name in rest.split(".")[:1] if name):
             return _at(module.__name__, rest)
-    return _Name(path) if rest else importlib.import_module(f"{NAME}.{package}")
+    return Gone(path, _found, _gone) if rest else importlib.import_module(f"{NAME}.{package}")
 
 
 def _at(module: str, path: str) -> Any:

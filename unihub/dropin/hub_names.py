@@ -28,6 +28,9 @@ SUBMODULES = {
     "version": ("__version__",),
 }
 
+# The programs that releases up to 0.12 carry.
+TOOLS = "tools"
+
 # What no script is meant to import, and some do.
 INTERNAL_SUBMODULES = (
     "compressed_module_resolver",
@@ -42,7 +45,7 @@ INTERNAL_SUBMODULES = (
     "saved_model_lib",
     "tensor_info",
     "tf_utils",
-    "tools",
+    TOOLS,
     "uncompressed_module_resolver",
 )
 

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import Any, NoReturn, Optional, Sequence
 
 from unihub import runtime
-from unihub.dropin import contrib, shim
+from unihub.dropin import contrib, moved, shim
 from unihub.errors import UnihubError
 
 # What a shell sees of a program that Ctrl-C has ended.
@@ -52,6 +52,7 @@ def run(target: str, arguments: Sequence[str], *, module: bool = False, v1: bool
     sys.argv = ["-m" if module else target, *arguments]
     folder = _first_folder(target, module, own_folder)
     _put_first_on_path(folder)
+    sys.meta_path.append(moved.MovedFinder())
     if v1:
         _prepare_v1(folder, target.partition(".")[0] if module else "__main__")
     shim.install()

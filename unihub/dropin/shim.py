@@ -8,11 +8,12 @@ the name, ahead of all others.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
 import types
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any, List, Optional, Sequence
 
 import unihub
@@ -140,12 +141,25 @@ class _Finder(MetaPathFinder):
             return ModuleSpec(fullname, _StandInLoader(), origin="unihub", is_package=True)
         if rest in hub_names.SUBMODULES:
             return ModuleSpec(fullname, _StandInLoader(), origin="unihub")
+        if rest.partition(".")[0] == hub_names.TOOLS and _folder_of_tools():
+            # Programs, which use the public names alone: they are had of unihub.
+            at = [_folder_of_tools()] if rest == hub_names.TOOLS else path
+            return PathFinder.find_spec(fullname, at)
         if rest.partition(".")[0] in hub_names.INTERNAL_SUBMODULES:
             return ModuleSpec(fullname, _InternalLoader(), origin="unihub")
         return None
 
 
 _finder = _Finder()
+
+
+def _folder_of_tools() -> str:
+    """The installed release's folder, where tools/ is in it; else empty."""
+    spec = PathFinder.find_spec(_NAME)
+    for folder in (spec and spec.submodule_search_locations) or ():
+        if os.path.isdir(os.path.join(folder, hub_names.TOOLS)):
+            return folder
+    return ""
 
 
 class _StandInLoader(Loader):
