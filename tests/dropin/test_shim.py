@@ -140,6 +140,11 @@ def test_internal_names_are_those_of_the_installed_release(hub):
     assert not hasattr(hub.keras_layer, "__wrapped__")
 
 
+def test_an_internal_name_that_unihub_has_itself(hub):
+    spec = hub.module.as_module_spec(str(MODELS / "tf1_hub_scalar"))
+    assert isinstance(spec, unihub.ModuleSpec)
+
+
 @pytest.mark.skipif(not installed.hub_release().has_module, reason="the release has no Module")
 def test_a_spec_that_was_made_before_can_be_exported(hub, tmp_path):
     """tensorflow_hub imports from itself again when a spec is exported."""

@@ -78,7 +78,7 @@ class MovedFinder(MetaPathFinder, Loader):
         target: Optional[ModuleType] = None,
     ) -> Optional[ModuleSpec]:
         package, _, module = fullname.rpartition(".")
-        if fullname == _ESTIMATOR or package == _ESTIMATOR or fullname == _TRACKING:
+        if fullname in (_ESTIMATOR, _TRACKING) or package == _ESTIMATOR:
             return ModuleSpec(fullname, self, origin="unihub", is_package=True)
         if package == _TRACKING and module in _SUCCESSORS:
             return ModuleSpec(fullname, self, origin="unihub")

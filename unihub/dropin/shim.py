@@ -214,8 +214,11 @@ class _Submodule(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name == "__version__":
             return _version()
-        if name in hub_names.SUBMODULES[self.__name__.partition(".")[2]]:
+        submodule = self.__name__.partition(".")[2]
+        if name in hub_names.SUBMODULES[submodule]:
             return getattr(unihub, name)
+        if (submodule, name) in hub_names.EQUALS:
+            return getattr(importlib.import_module(hub_names.EQUALS[submodule, name]), name)
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         try:
