@@ -111,6 +111,11 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         if not tf.executing_eagerly() and not tf.inside_function():
             minor = ".".join(tf.__version__.split(".")[:2])
             raise errors.GraphModeNotSupported(handle=text, minor=minor)
+        if tf.distribute.has_strategy():
+            # Most are made without one.
+            from unihub.apis.keras3.workers import warn_of_workers
+
+            warn_of_workers(text)
         loaded = _load(handle, given, self._is_lean and given.fast)
         callee = callee_of(loaded, text, given)
         if given.trainable:
