@@ -29,6 +29,7 @@ from unihub.engines.errors import BadRow, NoColumnType
 from unihub.engines.job import predict_files
 from unihub.engines.packages import pyarrow
 from unihub.engines.reading import InputNotReadable
+from unihub.engines.tasks import NoRoomForOutput
 from unihub.engines.writing import OutputNotWritable
 
 arrow = pyarrow()
@@ -229,6 +230,34 @@ def test_a_run_that_is_killed_loses_no_row_and_doubles_none():
     rows = rows_of("out.parquet")
     assert [row["id"] for row in rows] == list(range(1000))
     np.testing.assert_allclose([row["output_0"] for row in rows], expected(), rtol=1e-5)
+
+
+def test_a_full_disk_is_named_and_what_is_done_is_kept():
+    """By a limit of the process, which the system enforces as it does a full disk."""
+    resource = pytest.importorskip("resource")
+    write_inputs()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    predictor = unihub.Predictor(MODEL).load()
+    told = []
+    job = {"part_rows": 300, "told": lambda rows, is_kept: told.append((rows, is_kept))}
+    try:
+        # Room for each part, and not for all together.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8000, before[1]))
+        with pytest.raises(NoRoomForOutput) as full:
+            predict_files(predictor, ["x.npy"], "out.jsonl", **job)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+        with pytest.raises(NoRoomForOutput, match=r"out.csv.parts/000000-\w+.parquet cannot be"):
+            predict_files(predictor, ["x.npy"], "out.csv")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    check_golden(
+        "no-room-for-output", str(full.value), folder=os.getcwd(), free=full.value.facts["free"]
+    )
+    assert (full.value.facts["path"], os.path.exists("out.jsonl")) == ("out.jsonl", False)
+    assert not glob("**/*.unfinished", recursive=True)
+    assert told == [(300, False)] * 3 + [(100, False)]
+    assert predict_files(predictor, ["x.npy"], "out.jsonl", **job).kept_rows == 1000
+    np.testing.assert_allclose([r["output_0"] for r in rows_of("out.jsonl")], expected(), rtol=1e-5)
 
 
 def test_files_that_are_not_read_or_written():

@@ -68,6 +68,7 @@ def predict_files(
 
     Raises:
         InputNotReadable, OutputNotWritable, NoColumnType, PackageNeeded: as they say.
+        NoRoomForOutput: the disk is full; what is done is kept.
         BadRow: for a Predictor with ``on_bad="raise"``.
         EngineFailed: the engine gave up.
     """

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pickle
+import shlex
+import shutil
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -18,6 +21,18 @@ from unihub.errors import UnihubError
 # In the file of a part: how many of its rows were bad.
 BAD_ROWS = b"unihub.bad_rows"
 ROWS, ERROR, UNFINISHED = ".rows", ".error", ".unfinished"
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+class NoRoomForOutput(UnihubError, OSError):
+    """The disk is full, or what this user or process may write to it."""
+
+    code = "no-room-for-output"
+    what = "{path} cannot be written: {reason}."
+    why = (
+        "{folder} has {free} bytes free. What is done is kept, and the same command goes on there."
+    )
+    do = "df -h {quoted}; ulimit -f  # make room, and run the same command once more"
 
 
 @dataclass(frozen=True)
@@ -48,8 +63,11 @@ def do(task: Task) -> None:
     try:
         write(task, _predictor(task.predictor), read_rows(task.file))
     except UnihubError as error:
-        with whole(task.file + ERROR) as file:
-            pickle.dump(error, file)
+        try:
+            with whole(task.file + ERROR) as file:
+                pickle.dump(error, file)
+        except NoRoomForOutput:
+            raise error from None
     with contextlib.suppress(FileNotFoundError):
         os.unlink(task.file + ROWS)
 
@@ -70,11 +88,34 @@ def write(task: Task, predictor: Predictor, rows: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
+def room_for(path: str) -> Iterator[None]:
+    """Names the file for which there is no room.
+
+    Raises:
+        NoRoomForOutput: in the place of the system's error, which names none.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, UnihubError) or error.errno not in _NO_ROOM:
+            raise
+        folder = os.path.dirname(os.path.abspath(path))
+        raise NoRoomForOutput(
+            path=path,
+            reason=os.strerror(error.errno or 0),
+            folder=folder,
+            free=f"{shutil.disk_usage(folder).free:,}",
+            quoted=shlex.quote(folder),
+        ) from error
+
+
+@contextlib.contextmanager
 def whole(path: str) -> Iterator[IO[bytes]]:
     """A file to write, which is there whole afterwards, or not at all."""
-    handle, working = tempfile.mkstemp(dir=os.path.dirname(path), suffix=UNFINISHED)
+    with room_for(path):
+        handle, working = tempfile.mkstemp(dir=os.path.dirname(path), suffix=UNFINISHED)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with room_for(path), os.fdopen(handle, "wb") as file:
             yield file
         os.replace(working, path)
     except BaseException:

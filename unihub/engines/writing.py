@@ -11,6 +11,7 @@ import numpy as np
 
 from unihub.engines.frames import as_numpy
 from unihub.engines.packages import pyarrow
+from unihub.engines.tasks import room_for
 from unihub.errors import UnihubError, listed
 
 _AS_PARQUET = "unihub predict HANDLE INPUT -o results.parquet"
@@ -66,10 +67,14 @@ def joined(parts: Sequence[str], path: str) -> None:
     Args:
         parts: of the files, in order.
         path: of the one to write; its name says what it is.
+
+    Raises:
+        NoRoomForOutput: the disk is full; the parts are kept.
     """
     working = f"{path}.unfinished"
     try:
-        _WRITERS[kind_of(path)](parts, working)
+        with room_for(path):
+            _WRITERS[kind_of(path)](parts, working)
         os.replace(working, path)
     finally:
         if os.path.exists(working):
