@@ -153,7 +153,7 @@ def test_a_folder_of_images_keeps_their_paths():
             file.write(png(image))
     with open("images/c.jpg", "wb") as file:
         file.write(b"no image")
-    predictor = unihub.Predictor(IMAGE, on_bad="null", inputs={"images": "image"})
+    predictor = unihub.Predictor(IMAGE, on_bad="null")
     done = predict_files(predictor, ["images"], "out.parquet", part_rows=2)
     rows = rows_of("out.parquet")
     assert [row["path"] for row in rows] == [

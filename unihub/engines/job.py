@@ -115,7 +115,7 @@ class _Job:
         """The parts that are yet to be done; those that are kept are told."""
         for path in inputs:
             for part in reading.parts(path, size, kind):
-                is_path_kept = self.keeps_paths and reading.PATH in part.columns
+                is_path_kept = self.keeps_paths and reading.is_of_images(part.columns)
                 wanted = [reading.PATH] if is_path_kept else keep
                 reading.check_columns(list(part.columns), wanted, path)
                 file = os.path.join(self.folder, self._name(part, wanted))

@@ -212,6 +212,11 @@ def _folder(path: str, size: int) -> Iterator[Part]:
         yield _of_images(names, content)
 
 
+def is_of_images(columns: Iterable[str]) -> bool:
+    """Whether columns are those of images, of which one says where they are."""
+    return set(columns) == {IMAGE, PATH}
+
+
 def _of_images(names: List[str], content: List[bytes]) -> Part:
     digest = hashlib.sha256()
     for name, image in zip(names, content):

@@ -16,6 +16,7 @@ from typing import IO, Any, Dict, Iterator, Mapping, Optional, Sequence
 from unihub.engines.frames import arrow_column
 from unihub.engines.packages import pyarrow
 from unihub.engines.predictor import Predictor
+from unihub.engines.reading import IMAGE, is_of_images
 from unihub.errors import UnihubError
 
 # In the file of a part: how many of its rows were bad.
@@ -76,7 +77,8 @@ def write(task: Task, predictor: Predictor, rows: Mapping[str, Any]) -> None:
     """Predicts the rows of a part, and writes its file."""
     arrow = pyarrow()
     bad_before = predictor.bad_rows
-    results = predictor.predict(rows, first_row=task.first)
+    given = {IMAGE: rows[IMAGE]} if is_of_images(rows) else rows
+    results = predictor.predict(given, first_row=task.first)
     columns = [rows[name] for name in task.keep]
     arrays = [c if isinstance(c, arrow.ChunkedArray) else arrow.array(c) for c in columns]
     # Lists of a fixed size with a null among them can be written, and not read again.
