@@ -80,6 +80,17 @@ def test_a_sparse_input():
     }
     raw = matmul.signatures["default"](**parts)["default"]
     np.testing.assert_array_equal(matmul(sparse), raw)
+    np.testing.assert_array_equal(matmul(tf.cast(sparse, tf.float64)), raw)
+    layer = unihub.load(str(MODELS / "tf1_hub_sparse"), api="keras")
+    for call, dense in (
+        (matmul, [[1.0, 2.0]]),
+        (matmul, tf.ones([1, 4])),
+        (layer, tf.ones([1, 4])),
+    ):
+        with pytest.raises(ValueError, match=r"wrong-input-structure(.*\n)*.*from_dense\("):
+            call(dense)
+    with pytest.raises(ValueError, match="wrong-input-dtype"):
+        matmul(tf.cast(sparse, tf.int32))
 
 
 def test_a_wrong_inner_dimension_is_explained(sides):
@@ -121,6 +132,28 @@ def test_floats_of_another_precision_are_cast_as_in_a_layer(dtype):
     x = np.array([1.0, 2.0], dtype)
     for given in (x, tf.constant(x)):
         np.testing.assert_array_equal(scalar(given), scalar(x.astype(np.float32)))
+
+
+@pytest.fixture
+def bytes_of(tmp_path):
+    root = tf.Module()
+    root.call = tf.function(lambda x: x, input_signature=[tf.TensorSpec([None], tf.uint8)])
+    tf.saved_model.save(root, str(tmp_path / "m"), signatures={"bytes": root.call})
+    return lambda fast: unihub.load(tmp_path / "m", signature="bytes", fast=fast)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("given", [[0.5], [float("nan")], [256], [-1]])
+def test_numbers_are_not_cut_to_whole_ones_in_silence(given, fast, bytes_of):
+    for x in (np.array(given), given):
+        with pytest.raises(ValueError, match="wrong-input-dtype"):
+            bytes_of(fast)(x)
+
+
+@pytest.mark.parametrize("given", [np.array([3.0]), np.array([3]), [3], np.array([True])])
+def test_whole_numbers_of_another_dtype_are_exact(given, bytes_of):
+    for fast in (True, False):
+        assert bytes_of(fast)(given).numpy().tolist() == [int(given[0])]
 
 
 def test_errors_that_inputs_do_not_explain_stay_tensorflows(tmp_path):

@@ -127,6 +127,17 @@ def gives_references(path):
         return _save(path, session, increase=({}, {"v": _tensor_info(increased)}))
 
 
+def counts(path):
+    """Of two signatures one counts in a reference variable of int32."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        with v1.variable_scope("", use_resource=False):
+            count = v1.get_variable("count", initializer=0)
+        infos = {"n": _tensor_info(tf.identity(count.assign_add(1)))}
+        session.run(v1.global_variables_initializer())
+        peek = {"n": _tensor_info(tf.identity(count))}
+        return _save(path, session, count=({}, infos), peek=({}, peek))
+
+
 def without_kernel(path):
     """It has an op that TensorFlow 2 registers and does not compute."""
     saved = saved_model_pb2.SavedModel(saved_model_schema_version=1)

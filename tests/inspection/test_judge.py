@@ -275,6 +275,22 @@ def test_signatures_that_give_a_variable_itself(tmp_path, eager):
         assert session.run(names["m"]()) == 3.0
 
 
+def test_a_signature_that_counts_in_a_reference_variable(tmp_path, eager):
+    path = judged_models.counts(tmp_path / "model")
+    use = full_verdict(path)
+    assert use.code == (("load", f"m = unihub.load({path!r}, signature='peek'); m()"),)
+    count = unihub.load(path, signature="count")
+    errors = [refused(count), refused(unihub.load(path, signature="count", fast=False))]
+    assert use.note.startswith("Name the signature to call: 'count', 'peek'.")
+    assert f"Without the signature 'count': {errors[0].why}" in use.note
+    assert len(set(map(str, errors))) == 1
+    check_golden("counting-reference", str(errors[0]), path=path)
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        n = unihub.load(path, signature="count")()
+        session.run(tf.compat.v1.global_variables_initializer())
+        assert session.run(n) == 1
+
+
 def test_ops_that_tensorflow_registers_and_does_not_compute(tmp_path, eager):
     path = judged_models.without_kernel(tmp_path / "model")
     use = full_verdict(path)

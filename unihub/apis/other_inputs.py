@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional, Tuple
 
+import numpy as np
 import tensorflow as tf
 
 from unihub.apis import inputs
 from unihub.apis.input_lines import Call, variables
 from unihub.apis.inputs import Leaf, WrongInputs
 from unihub.apis.traces import numbered_parts, sparse_parts
-from unihub.formats.model import Signature
+from unihub.formats.model import DENSE, SPARSE, Signature, TensorInfo
 
 _COMPOSITE = (tf.SparseTensor, tf.RaggedTensor)
 
@@ -26,6 +27,7 @@ class OtherInputs:
 
     def __init__(self, signature: Signature, handle: str, output_key: Optional[str]) -> None:
         self._signature = signature
+        self._handle = handle
         choice = "signature_outputs_as_dict=True"
         if output_key is not None:
             choice = f"output_key={output_key!r}"
@@ -34,6 +36,14 @@ class OtherInputs:
             by_keyword=True,
             layer=f"unihub.KerasLayer({handle!r}, signature={signature.name!r}, {choice})",
         )
+
+    def explain(self, error: Exception) -> None:
+        """Raises what says why TensorFlow failed in the call, where that is known."""
+        from unihub.apis.failed_calls import why_failed
+
+        found = why_failed(error, self._call, self._handle, self._signature.name)
+        if found is not None:
+            raise found from None
 
     def wrong_structure(self, given: Any) -> WrongInputs:
         """The error for inputs that are neither by name nor the sole one."""
@@ -46,19 +56,23 @@ class OtherInputs:
     def fitted(self, name: str, value: Any) -> Dict[str, Any]:
         """One input as the tensors that the function takes.
 
+        Tensors of floating-point numbers are cast, and all that is no tensor yet: to
+        floating-point numbers with rounding, to whole ones where that is exact.
+
         Raises:
             WrongInputs: when it does not fit.
         """
         info = self._signature.inputs[name]
-        if info.kind == "sparse" and isinstance(value, tf.SparseTensor):
-            return sparse_parts(name, value)
-        if info.kind == "composite" and isinstance(value, _COMPOSITE):
-            return numbered_parts(name, value)
-        if info.kind != "dense":
-            return {name: value}
+        if info.kind != DENSE:
+            self._check(name, value)
+            if not isinstance(value, _COMPOSITE):
+                return {name: value}
+            parts = sparse_parts if info.kind == SPARSE else numbered_parts
+            return parts(name, tf.cast(value, info.dtype))
         if not isinstance(value, (tf.Tensor, *_COMPOSITE)):
             if type(value).__name__ == "KerasTensor":
                 self._check(name, value)
+            self._check_exact(name, value, tf.as_dtype(info.dtype))
             try:
                 value = tf.convert_to_tensor(value, dtype=info.dtype)
             except (ValueError, TypeError, RuntimeError) as error:
@@ -75,6 +89,21 @@ class OtherInputs:
         if found is not None:
             raise found from error
 
+    def _check_exact(self, name: str, value: Any, wanted: tf.DType) -> None:
+        """Of numbers that TensorFlow would cut to whole ones, or wrap, in silence."""
+        if not (wanted.is_integer or wanted.is_bool) or wanted.is_quantized:
+            return
+        try:
+            given = np.asarray(value)
+        except (ValueError, TypeError):
+            # TensorFlow says what it is.
+            return
+        if given.dtype.kind in "biuf" and given.dtype != wanted.as_numpy_dtype:
+            with np.errstate(invalid="ignore"):
+                made = given.astype(wanted.as_numpy_dtype)
+            if not np.array_equal(made, given):
+                self._check(name, given)
+
     def _place(self, name: str, value: Any) -> Tuple[Leaf, Any]:
         """One input, and all that is accepted: a sole input goes without its name."""
         accepted = self._accepted()
@@ -84,7 +113,12 @@ class OtherInputs:
 
     def _accepted(self) -> Dict[str, Any]:
         """What each input is to be, for messages."""
-        return {
-            name: tf.TensorSpec(info.shape, info.dtype, name) if info.kind == "dense" else info
-            for name, info in self._signature.inputs.items()
-        }
+        return {name: _spec_of(name, info) for name, info in self._signature.inputs.items()}
+
+
+def _spec_of(name: str, info: TensorInfo) -> Any:
+    if info.kind == SPARSE:
+        return tf.SparseTensorSpec(info.shape, info.dtype)
+    if info.type_spec == "RaggedTensorSpec":
+        return tf.RaggedTensorSpec(info.shape, info.dtype)
+    return tf.TensorSpec(info.shape, info.dtype, name) if info.kind == DENSE else info

@@ -37,19 +37,30 @@ def call_explained(
         return function(*args, **kwargs)
     except _REFUSALS:
         # Most calls are taken, and most processes make no other.
-        from unihub.apis.input_lines import Call
         from unihub.apis.refused import cast, why_refused
 
         takes = told_by or function
         fitted = cast(takes, args, kwargs)
         if fitted is None:
-            path = name[len("m.") :]
-            model = f"{path} of {handle}" if path else handle
-            loaded = f"unihub.load({handle!r}).{path}" if path else repr(handle)
-            call = Call(model, name, layer=f"unihub.KerasLayer({loaded})")
-            found = why_refused(takes, args, kwargs, call)
+            found = why_refused(takes, args, kwargs, _as_called(handle, name))
             if found is None:
                 raise
             # TensorFlow lists every trace, and the values of all that was given.
             raise found from None
+    except Exception as error:
+        from unihub.apis.failed_calls import why_failed
+
+        known = why_failed(error, _as_called(handle, name), handle, path=name[len("m.") :])
+        if known is None:
+            raise
+        raise known from None
     return function(*fitted[0], **fitted[1])
+
+
+def _as_called(handle: str, name: str) -> Any:
+    from unihub.apis.input_lines import Call
+
+    path = name[len("m.") :]
+    model = f"{path} of {handle}" if path else handle
+    loaded = f"unihub.load({handle!r}).{path}" if path else repr(handle)
+    return Call(model, name, layer=f"unihub.KerasLayer({loaded})")

@@ -56,7 +56,11 @@ class SignatureFunction:
                 inputs[name] = value
             else:
                 inputs.update(self._others().fitted(name, value))
-        outputs = self._function(**inputs)
+        try:
+            outputs = self._function(**inputs)
+        except tf.errors.OpError as error:
+            self._others().explain(error)
+            raise
         return outputs if self._output_key is None else outputs[self._output_key]
 
     def _named(self, args: Tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:

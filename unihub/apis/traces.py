@@ -191,6 +191,17 @@ class Composites:
                 named.update(numbered_parts(name, named.pop(name)))
         return named
 
+    def wholes(self, accepted: Mapping[str, Any], given: Any) -> Mapping[str, Any]:
+        """What is accepted, with sparse tensors in the place of components, if none is given."""
+        components = {name: stem for stem in self.sparse for name in sparse_names(stem)}
+        if isinstance(given, Mapping) and not components.keys().isdisjoint(given):
+            return accepted
+        found = {name: spec for name, spec in accepted.items() if name not in components}
+        for stem in self.sparse:
+            _, values, sizes = (accepted[name] for name in sparse_names(stem))
+            found[stem] = tf.SparseTensorSpec([None] * (sizes.shape[0] or 1), values.dtype)
+        return found
+
     # Keras 2 has AutoGraph rewrite what is called within a layer's call().
     taken_apart.autograph_info__ = {}  # type: ignore[attr-defined] # noqa: RUF012
 
@@ -200,13 +211,13 @@ def composites_of(names: Iterable[str]) -> Composites:
     names = sorted(names)
     ending = f"_{SPARSE_PARTS[0]}"
     stems = [name[: -len(ending)] for name in names if name.endswith(ending)]
-    sparse = [s for s in stems if all(f"{s}_{part}" in names for part in SPARSE_PARTS)]
+    sparse = [stem for stem in stems if {*sparse_names(stem)} <= {*names}]
     ragged: Dict[str, List[str]] = {}
     for name in names:
         stem, _, place = name.rpartition(_NUMBERED)
         if stem and place.isdigit():
             ragged.setdefault(stem, []).append(name)
-    components = {f"{stem}_{part}" for stem in sparse for part in SPARSE_PARTS}
+    components = {name for stem in sparse for name in sparse_names(stem)}
     components.update(name for parts in ragged.values() for name in parts)
     whole = [*sparse, *ragged, *(name for name in names if name not in components)]
     return Composites(tuple(sparse), ragged, whole[0] if len(whole) == 1 else None)
@@ -214,7 +225,12 @@ def composites_of(names: Iterable[str]) -> Composites:
 
 def sparse_parts(name: str, tensor: tf.SparseTensor) -> Dict[str, Any]:
     """A SparseTensor as the tensors that a loaded TF1 signature takes for it."""
-    return {f"{name}_{part}": getattr(tensor, part) for part in SPARSE_PARTS}
+    return dict(zip(sparse_names(name), (tensor.indices, tensor.values, tensor.dense_shape)))
+
+
+def sparse_names(name: str) -> List[str]:
+    """The names of the tensors that a loaded TF1 signature takes for a SparseTensor."""
+    return [f"{name}_{part}" for part in SPARSE_PARTS]
 
 
 def numbered_parts(name: str, tensor: Any) -> Dict[str, Any]:

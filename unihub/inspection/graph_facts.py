@@ -44,6 +44,7 @@ _PLACEHOLDERS = ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault")
 _TABLES = ("HashTable", "HashTableV2")
 _FILLING = ("InitializeTable", "LookupTableImport")
 _REFERENCES = ("Variable", "VariableV2", "TemporaryVariable")
+_ASSIGNING = ("Assign", "AssignAdd", "AssignSub")
 # They change a variable in ways that resource variables do not have.
 _ON_REFERENCES = ("Apply", "SparseApply", "CountUpTo", "StridedSliceAssign", "RefSelect")
 # By this TensorFlow names the parts of a partitioned variable; only these read one.
@@ -79,6 +80,7 @@ class GraphFacts(NamedTuple):
     Attributes:
         ops: names of all ops, of the functions too.
         mistyped: by signature, an input of which it tells another dtype than the graph.
+        counting: by signature, an op that assigns to a reference variable of int32.
         unfed: by signature, the placeholders that its outputs need and it does not name.
         references: by signature, an output that is a variable and not its value.
         unconverted: by signature, the ops that no conversion takes over, with their nodes.
@@ -95,6 +97,7 @@ class GraphFacts(NamedTuple):
     converts: bool
     inputs: Optional[Sequence[str]] = None
     unfed: Mapping[str, Sequence[str]] = Named({})
+    counting: Mapping[str, str] = Named({})
 
 
 def read_graph_facts(model: SavedModel, meta_graph: MetaGraph) -> GraphFacts:
@@ -134,7 +137,8 @@ def graph_facts(graph: Graph, meta_graph: MetaGraph, message: Message) -> GraphF
         and _is_whole(graph, meta_graph, collections)
     )
     unfed = _unfed(graph, meta_graph)
-    return GraphFacts(ops, mistyped, references, unconverted, converts, unfed=unfed)
+    counting = _counting(graph, meta_graph)
+    return GraphFacts(ops, mistyped, references, unconverted, converts, None, unfed, counting)
 
 
 def _inputs(meta_graph: MetaGraph, objects: Message) -> Optional[Sequence[str]]:
@@ -191,9 +195,7 @@ def _unconverted(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Sequence[Tupl
     found: Dict[str, Sequence[Tuple[str, str]]] = {}
     if not any(op.startswith(NOT_CONVERTED) for op in graph.ops()):
         return found
-    for name, signature in meta_graph.signatures.items():
-        fed = [node_of(part) for info in signature.inputs.values() for part in info.components]
-        wanted = [node_of(part) for info in signature.outputs.values() for part in info.components]
+    for name, fed, wanted in _ends(meta_graph):
         nodes = _reached(graph, wanted, fed)
         used = [(node.op, node.name) for node in nodes if node.op.startswith(NOT_CONVERTED)]
         if used:
@@ -213,14 +215,33 @@ def _unfed(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Sequence[str]]:
     placeholders = {name for name, node in graph.nodes.items() if node.op in _PLACEHOLDERS[:2]}
     if placeholders <= inputs and len(meta_graph.signatures) == 1:
         return found
-    for name, signature in meta_graph.signatures.items():
-        fed = [node_of(part) for info in signature.inputs.values() for part in info.components]
-        wanted = [node_of(part) for info in signature.outputs.values() for part in info.components]
+    for name, fed, wanted in _ends(meta_graph):
         reached = {node.name for node in _reached(graph, wanted, fed)}
         missing = sorted(reached & placeholders - set(fed))
         if missing:
             found[name] = missing
     return found
+
+
+def _counting(graph: Graph, meta_graph: MetaGraph) -> Dict[str, str]:
+    """By signature an op that assigns to a reference variable of int32, if it needs one."""
+    found: Dict[str, str] = {}
+    if graph.ops().isdisjoint(_ASSIGNING):
+        return found
+    for name, fed, wanted in _ends(meta_graph):
+        for node in _reached(graph, wanted, fed):
+            value = node.attribute("T") if node.op in _ASSIGNING else None
+            if value is not None and dtype_name(value.number("type")) == "int32":
+                found[name] = node.name
+    return found
+
+
+def _ends(meta_graph: MetaGraph) -> Iterator[Tuple[str, List[str], List[str]]]:
+    """The signatures with the nodes that they feed and want."""
+    for name, signature in meta_graph.signatures.items():
+        fed = [node_of(part) for info in signature.inputs.values() for part in info.components]
+        wanted = [node_of(part) for info in signature.outputs.values() for part in info.components]
+        yield name, fed, wanted
 
 
 def _converts(graph: Graph, meta_graph: MetaGraph) -> bool:
@@ -251,9 +272,7 @@ def _is_whole(graph: Graph, meta_graph: MetaGraph, collections: Mapping[str, Mes
         return False
     updates = _names(collections, "update_ops")
     everything = {node.name for node in _reached(graph, [*losses, *updates], ())}
-    for signature in meta_graph.signatures.values():
-        fed = [node_of(part) for info in signature.inputs.values() for part in info.components]
-        wanted = [node_of(part) for info in signature.outputs.values() for part in info.components]
+    for _, fed, wanted in _ends(meta_graph):
         if _unfilled(graph, [*wanted, *updates], fed):
             return False
         everything.update(node.name for node in _reached(graph, wanted, fed))

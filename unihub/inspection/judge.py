@@ -15,7 +15,7 @@ from typing import Dict, Optional, Tuple
 from unihub import runtime as installation
 from unihub.errors import MatrixRefusal, Message, UnihubError, in_template, listed
 from unihub.formats import not_there, selection
-from unihub.formats.model import MetaGraph, SavedModel, Signature
+from unihub.formats.model import DENSE, MetaGraph, SavedModel, Signature
 from unihub.inspection.convertible import PYTHON, SignatureInputMissing, refused_ops
 from unihub.inspection.graph_facts import GraphFacts, read_graph_facts
 from unihub.matrix.rows import CELLS
@@ -90,6 +90,18 @@ class ReferenceOutput(UnihubError, ValueError, NotImplementedError):
     why = (
         "the output {key!r} of {signature!r} is {dtype}, a variable itself and not its value, "
         "which a function does not return."
+    )
+    do = "{remedy}"
+
+
+class CountingReference(UnihubError, ValueError):
+    """A signature assigns to a reference variable of int32, which TensorFlow 2 does not place."""
+
+    code = "counting-reference"
+    what = "the signature {signature!r} of {handle} works in TF1 mode only."
+    why = (
+        "its op {node!r} assigns to a reference variable of int32, which TensorFlow 2 does not run "
+        "inside of a function."
     )
     do = "{remedy}"
 
@@ -228,11 +240,12 @@ class _Case:
         return f", tags={sorted(self.graph.tags)!r}"
 
     def chosen(self) -> Optional[Signature]:
-        """The signature that a call runs, where there is one; of several the first."""
+        """The signature that a call runs, where there is one; of several the first that works."""
         try:
             return selection.choose_signature(self.graph, self.handle, self.signature)
         except not_there.AmbiguousSignature:
-            return next(iter(self.graph.signatures.values()))
+            wrong = {*_wrong(self), *_counting(self)}
+            return min(self.graph.signatures.values(), key=lambda one: one.name in wrong)
         except not_there.NothingToCall:
             return None
 
@@ -354,7 +367,7 @@ def _unusable(case: _Case) -> Optional[UnihubError]:
         return wrong[chosen.name]
     if case.facts.references and case.runtime is Runtime.TF2:
         return _reference_output(case, next(iter(case.facts.references)))
-    return None
+    return _counting(case).get(chosen.name)
 
 
 def _wrong(case: _Case) -> Dict[str, UnihubError]:
@@ -367,6 +380,18 @@ def _wrong(case: _Case) -> Dict[str, UnihubError]:
             facts = {"signature": name, "placeholders": listed(missing)}
             found.setdefault(name, SignatureInputMissing(handle=case.handle, **facts))
     return found
+
+
+def _counting(case: _Case) -> Dict[str, UnihubError]:
+    """By name the errors of the signatures that count in what TensorFlow 2 does not place."""
+    if case.facts is None or case.runtime is not Runtime.TF2:
+        return {}
+    return {
+        name: CountingReference(
+            handle=case.handle, signature=name, node=node, remedy=_in_graph_mode(case, name)
+        )
+        for name, node in case.facts.counting.items()
+    }
 
 
 def _unconvertible(case: _Case) -> Optional[UnihubError]:
@@ -392,16 +417,20 @@ def _reference_output(case: _Case, name: str) -> ReferenceOutput:
     assert case.facts is not None
     key, info = case.facts.references[name]
     chosen = case.chosen()
-    named = "" if chosen is None else f", signature={chosen.name!r}"
-    remedy = f"with tf.Graph().as_default(): m = unihub.load({case.handle!r}{named})  # in TF1 mode"
+    remedy = _in_graph_mode(case, None if chosen is None else chosen.name)
     return ReferenceOutput(
         handle=case.handle, signature=name, key=key, dtype=info.dtype, remedy=remedy
     )
 
 
+def _in_graph_mode(case: _Case, signature: Optional[str]) -> str:
+    named = "" if signature is None else f", signature={signature!r}"
+    return f"with tf.Graph().as_default(): m = unihub.load({case.handle!r}{named})  # in TF1 mode"
+
+
 def _limited(case: _Case, verdict: Verdict) -> Verdict:
     """A verdict with the limits that the model sets."""
-    for name, error in _wrong(case).items():
+    for name, error in {**_counting(case), **_wrong(case)}.items():
         note = f"Without the signature {name!r}: {error.why}"
         verdict = replace(verdict, status=Status.LIMITED, note=note)
         break
@@ -418,7 +447,13 @@ def _limited(case: _Case, verdict: Verdict) -> Verdict:
     if case.facts is not None and may_lack_attributes(case.runtime, case.graph):
         note = _ATTRIBUTES.format(writer=case.graph.tensorflow_version)
         verdict = replace(verdict, status=Status.LIMITED, note=f"{verdict.note} {note}".strip())
-    if case.facts is not None and case.facts.references:
+    inputs = [one for sig in case.graph.signatures.values() for one in sig.inputs.values()]
+    if case.runtime is Runtime.TF1 and any(one.kind != DENSE for one in inputs):
+        # 1.15 makes no function of a signature with a sparse tensor.
+        code = tuple((api, line) for api, line in verdict.code if api == "module")
+        verdict = replace(verdict, code=code or verdict.code)
+    is_by_reference = case.facts is not None and (case.facts.references or case.facts.counting)
+    if is_by_reference and case.runtime is not Runtime.TF2:
         # Out of a graph, api="load" fails as in TF2.
         code = tuple((api, line) for api, line in verdict.code if api == "module")
         verdict = replace(verdict, code=code)

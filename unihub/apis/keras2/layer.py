@@ -180,6 +180,8 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
             return super(KerasLayer, self).call(inputs, training=training)  # noqa: UP008
         except _NOT_FITTING as error:
             found = self._wrong_output(str(error)) or self._mismatch(inputs)
+            if found is None and isinstance(error, tf.errors.OpError):
+                found = self._failed(error)
             if found is None:
                 raise
             # TensorFlow lists every trace, and the values of all that was given.
@@ -259,6 +261,14 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
 
     _wrong_output.autograph_info__ = {}  # type: ignore[attr-defined] # noqa: RUF012
 
+    def _failed(self, error: Exception) -> Optional[UnihubError]:
+        from unihub.apis.failed_calls import why_failed
+
+        call = layer_as_called(self._handle, handle_text(self._handle), keras=self._keras)
+        return why_failed(error, call, self._handle, self._signature)
+
+    _failed.autograph_info__ = {}  # type: ignore[attr-defined] # noqa: RUF012
+
     def _mismatch(self, inputs: Any) -> Optional[WrongInputs]:
         model = self._handle if isinstance(self._handle, str) else "the callable"
         if self._signature:
@@ -268,7 +278,8 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         if not self._signature:
             further = {"training": False} if self._has_training_argument else {}
             return why_refused(self._callable, (inputs,), {**self._arguments, **further}, call)
-        for accepted in traces.accepted_inputs(self._callable):
+        for nest in traces.accepted_inputs(self._callable):
+            accepted = self._composites.wholes(nest, inputs)
             if len(accepted) == 1 and not isinstance(inputs, dict):
                 return mismatch(inputs, accepted[min(accepted)], call)
             return mismatch(inputs, accepted, call)

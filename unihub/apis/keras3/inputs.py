@@ -172,11 +172,12 @@ class NamedInputs:
         return found
 
     def _mismatch(self, inputs: Any) -> WrongInputs | None:
-        sole = self._sole
-        if sole in self._specs and isinstance(inputs, Mapping) and [*inputs] == [sole]:
+        accepted = self._composites.wholes(self._specs, inputs)
+        sole = self._sole or ""
+        if sole in accepted and isinstance(inputs, Mapping) and [*inputs] == [sole]:
             # A line to paste needs no name for it.
-            return mismatch(inputs[sole], self._specs[sole], self._call)
-        return mismatch(inputs, self._specs, self._call)
+            return mismatch(inputs[sole], accepted[sole], self._call)
+        return mismatch(inputs, accepted, self._call)
 
 
 Inputs = Union[PositionalInputs, NamedInputs]

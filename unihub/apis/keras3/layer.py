@@ -317,7 +317,17 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
 
     def _outputs(self, inputs: Any, keywords: dict[str, Any]) -> Any:
         callee = self._callee
-        outputs = callee.inputs.call(callee.function, inputs, keywords)
+        try:
+            outputs = callee.inputs.call(callee.function, inputs, keywords)
+        except tf.errors.OpError as error:
+            from unihub.apis.failed_calls import why_failed
+            from unihub.apis.keras.calling import layer_as_called
+
+            call = layer_as_called(callee.handle, callee.handle, keras="keras")
+            found = why_failed(error, call, callee.handle, callee.signature)
+            if found is None:
+                raise
+            raise found from None
         key = callee.output_key
         if not key:
             return outputs

@@ -8,10 +8,9 @@ raises either, by the way the situation came about.
 
 from __future__ import annotations
 
-from typing import Any
-
 import tensorflow as tf
 
+from unihub.apis.tensorflow_error import TensorFlowError
 from unihub.errors import UnihubError
 
 
@@ -240,19 +239,7 @@ class CollectionsInFunction(UnihubError, NotImplementedError):
     do = "with tf.init_scope(): outputs = m(inputs)  # outside of the function, which takes outputs"
 
 
-class _TensorFlowError(UnihubError):
-    """Base of the errors that are a tf.errors class as well."""
-
-    error_code = tf.errors.UNKNOWN
-
-    def __init__(self, **facts: Any) -> None:
-        super().__init__(**facts)
-        text = UnihubError.__str__(self)
-        tf.errors.OpError.__init__(self, None, None, text, self.error_code)  # type: ignore
-        self.args = (text,)
-
-
-class FolderMissing(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type: ignore[misc]
+class FolderMissing(TensorFlowError, OSError, tf.errors.NotFoundError):  # type: ignore[misc]
     """A handle names no file or folder."""
 
     error_code = tf.errors.NOT_FOUND
@@ -265,7 +252,7 @@ class FolderMissing(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type
     do = "ls {path!r}"
 
 
-class NotAModule(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type: ignore[misc]
+class NotAModule(TensorFlowError, OSError, tf.errors.NotFoundError):  # type: ignore[misc]
     """A folder has no tfhub_module.pb; it may be a model of another format."""
 
     error_code = tf.errors.NOT_FOUND
@@ -287,7 +274,7 @@ class VariablesInObjects(UnihubError, ValueError, NotImplementedError):
     do = "{remedy}"
 
 
-class SavedModelMissing(_TensorFlowError, OSError, tf.errors.NotFoundError):  # type: ignore[misc]
+class SavedModelMissing(TensorFlowError, OSError, tf.errors.NotFoundError):  # type: ignore[misc]
     """A folder has no saved_model.pb."""
 
     error_code = tf.errors.NOT_FOUND
@@ -298,7 +285,7 @@ class SavedModelMissing(_TensorFlowError, OSError, tf.errors.NotFoundError):  # 
 
 
 class VariablesMissing(  # type: ignore[misc]
-    _TensorFlowError, OSError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError
+    TensorFlowError, OSError, tf.errors.NotFoundError, tf.errors.InvalidArgumentError
 ):
     """A module has variables, but its folder no values for them."""
 
@@ -310,7 +297,7 @@ class VariablesMissing(  # type: ignore[misc]
 
 
 class VariablesDamaged(  # type: ignore[misc]
-    _TensorFlowError,
+    TensorFlowError,
     OSError,
     tf.errors.DataLossError,
     tf.errors.FailedPreconditionError,
@@ -327,7 +314,7 @@ class VariablesDamaged(  # type: ignore[misc]
 
 
 class NotAFolder(  # type: ignore[misc]
-    _TensorFlowError, OSError, tf.errors.FailedPreconditionError
+    TensorFlowError, OSError, tf.errors.FailedPreconditionError
 ):
     """The path of a module is that of a file."""
 
@@ -341,7 +328,7 @@ class NotAFolder(  # type: ignore[misc]
     do = "{remedy}"
 
 
-class OpsMissing(_TensorFlowError, ValueError, tf.errors.NotFoundError):  # type: ignore[misc]
+class OpsMissing(TensorFlowError, ValueError, tf.errors.NotFoundError):  # type: ignore[misc]
     """The module uses ops that this TensorFlow does not have."""
 
     error_code = tf.errors.NOT_FOUND
@@ -352,7 +339,7 @@ class OpsMissing(_TensorFlowError, ValueError, tf.errors.NotFoundError):  # type
 
 
 class AttributesMissing(  # type: ignore[misc]
-    _TensorFlowError, ValueError, tf.errors.InvalidArgumentError
+    TensorFlowError, ValueError, tf.errors.InvalidArgumentError
 ):
     """The module uses attributes of ops that this TensorFlow does not have."""
 
@@ -365,7 +352,7 @@ class AttributesMissing(  # type: ignore[misc]
     do = 'pip install "tensorflow>={writer}"'
 
 
-class ModuleExists(_TensorFlowError, OSError, tf.errors.AlreadyExistsError):  # type: ignore[misc]
+class ModuleExists(TensorFlowError, OSError, tf.errors.AlreadyExistsError):  # type: ignore[misc]
     """The folder to export to holds a module already."""
 
     error_code = tf.errors.ALREADY_EXISTS
