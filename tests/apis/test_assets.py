@@ -25,7 +25,12 @@ def module(tmp_path_factory):
         path = tf.constant(str(vocabulary))
         v1.add_to_collection(v1.GraphKeys.ASSET_FILEPATHS, path)
         unihub.add_signature(inputs=x, outputs=x * weight)
-        outputs = {"vocab_file": path, "lower": tf.constant(True), "both": tf.stack([path, "b"])}
+        outputs = {
+            "vocab_file": path,
+            "lower": tf.constant(True),
+            "both": tf.stack([path, "b"]),
+            "joined": tf.strings.join([path, ".bak"]),
+        }
         unihub.add_signature("info", {}, outputs)
         unihub.add_signature("read", {"x": x}, {"content": tf.io.read_file(path), "x": x})
 
@@ -39,6 +44,7 @@ def check(signatures, folder):
     path = str(folder / "assets" / "vocabulary.txt").encode()
     info = signatures["info"]()
     assert (info["vocab_file"].numpy(), info["lower"].numpy()) == (path, True)
+    assert info["joined"].numpy() == path + b".bak"
     assert info["both"].numpy().tolist() == [path, b"b"]
     assert signatures["read"](x=tf.ones([1]))["content"].numpy() == b"a\nb\n"
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from conftest import MODELS
 
 import unihub
+from unihub.apis.inputs import WrongInputs
 from unihub.apis.own_call import call_explained
 
 pytestmark = pytest.mark.usefixtures("eager")
@@ -213,6 +214,33 @@ def test_a_typo_in_the_arguments_of_a_layer(several):
     with pytest.raises((ValueError, TypeError), match="'sacle' is unknown") as refused:
         layer(X)
     assert refused.value.do == "unihub.KerasLayer(handle, arguments={'scale': 2.0})"
+
+
+def test_a_typo_in_the_arguments_beside_a_signature(load):
+    choice = {"signature": "serving_default", "signature_outputs_as_dict": True}
+    layer = unihub.KerasLayer(path("tf2_signatures_only"), arguments={"rihgt": 1}, **choice)
+    with pytest.raises(ValueError, match=r"wrong-input-names.*'rihgt'"):
+        layer({"left": X, "right": X})
+
+
+@needs_tf2
+@pytest.mark.parametrize("fast", [True, False])
+def test_any_number_of_inputs_goes_by_position(fast, tmp_path):
+    root, spec = tf.Module(), tf.TensorSpec([None, 3])
+    root.__call__ = tf.function(lambda *several: tf.add_n(several))
+    for count in (2, 3):
+        root.__call__.get_concrete_function(*[spec] * count)
+    tf.saved_model.save(root, str(tmp_path / "m"))
+    model = unihub.load(tmp_path / "m", fast=fast)
+    for args, line in (
+        ([X], "m(x0, tf.zeros([1, 3]))"),
+        ([X, tf.ones([2, 3], tf.int32)], 'm(x0, tf.cast(x1, "float32"))'),
+        ([X, X, tf.ones([2, 4])], "m(x0, x1, tf.zeros([1, 3]))  # with a float32[?,3] of yours"),
+        ([[X, X]], "m(*inputs)"),
+    ):
+        with pytest.raises(WrongInputs) as refused:
+            model(*args)
+        assert refused.value.do == line
 
 
 @needs_tf2

@@ -84,6 +84,14 @@ def named_by_objects(path):
     return str(path)
 
 
+def without_signatures(path):
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None], "input")
+        tf.identity(x * _variable(), "output")
+        session.run(v1.global_variables_initializer())
+        return _save(path, session)
+
+
 def unfed(path):
     """Of two signatures one needs a placeholder that it does not name."""
     with tf.Graph().as_default(), v1.Session() as session:

@@ -40,6 +40,17 @@ def test_a_model_without_anything_to_call(tmp_path, eager):
     assert str(raised.value) == str(verdict.refusal)
 
 
+def test_a_graph_without_signatures_is_run_in_a_session(tmp_path, eager):
+    path, x = judged_models.without_signatures(tmp_path / "model"), [3.0]
+    use, loaded = full_verdict(path), unihub.load(path)
+    error = refused(lambda: loaded(x))
+    assert use.note == f"{error.why} Instead: {error.do}"
+    check_golden("nothing-to-call-of-graph", str(error), path=path)
+    names = {"tf": tf, "unihub": unihub}
+    exec(error.do, names)
+    assert names["s"].run("output:0", {"input:0": x}) == [6.0]
+
+
 def test_parts_that_can_be_called(eager):
     path = str(MODELS / "tf2_sub_objects")
     verdict = verdict_of(path, Operation.INFERENCE)

@@ -27,6 +27,7 @@ class Call:
         ops: where that line finds cast, reshape and the like.
         keras: whose Input declares an input; "" where the call is in no Keras model.
         by_keyword: whether inputs with names are given as keywords, and not as a dict.
+        by_position: whether they are given in their order, as any number is taken.
         layer: a line that makes a Keras layer of the model.
         outside: what calls it where a layer cannot.
         before: other arguments, which go before the inputs.
@@ -37,6 +38,7 @@ class Call:
     ops: str = "tf"
     keras: str = ""
     by_keyword: bool = False
+    by_position: bool = False
     layer: str = "unihub.KerasLayer(handle)"
     outside: str = ""
     before: str = ""
@@ -59,6 +61,9 @@ class Call:
         names = variables(accepted, given)
         if isinstance(names, dict):
             names.update(renamed or {})
+            if self.by_position:
+                written = (_written(part, changed or {}) for part in names.values())
+                return f"{self.name}({', '.join(written)})"
             if self.by_keyword and all(map(is_name, names)):
                 parts = (f"{name}={_written(part, changed or {})}" for name, part in names.items())
                 return f"{self.name}({', '.join(parts)})"

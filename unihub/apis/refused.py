@@ -93,7 +93,7 @@ class _Refusal:
         cls, function: Any, args: Sequence[Any], kwargs: Mapping[str, Any], call: Call
     ) -> Optional[_Refusal]:
         accepted = accepted_arguments(function)
-        parameters = parameters_of(function) or _as_traced(accepted)
+        parameters = parameters_of(function) or _as_traced(function, accepted, len(args))
         if parameters is None:
             return None
         traces = [
@@ -155,7 +155,8 @@ class _Refusal:
         inputs = {k: part for k, part in trace.items() if _is_input(part) and k not in left_out}
         call, given = self._call, self.given[name]
         if len(inputs) > 1:
-            call, nest = replace(call, by_keyword=True), inputs
+            by_position = self._parameters.any_number
+            call, nest = replace(call, by_keyword=True, by_position=by_position), inputs
             given = {one: self.given.get(one) for one in inputs}
         found = mismatch(given, nest, call)
         if found is not None:
@@ -221,14 +222,27 @@ class _Refusal:
 
 
 def _as_traced(
-    accepted: Sequence[Tuple[Tuple[Any, ...], Mapping[str, Any]]],
+    function: Any, accepted: Sequence[Tuple[Tuple[Any, ...], Mapping[str, Any]]], count: int
 ) -> Optional[Parameters]:
-    """The parameters of a function that takes any number, as those of its longest trace."""
+    """The parameters of a function that takes any number, as those of the nearest trace."""
     if not accepted:
         return None
-    positional, named = max(accepted, key=lambda trace: len(trace[0]))
-    names = [getattr(part, "name", None) or f"x{place}" for place, part in enumerate(positional)]
-    return Parameters(names, list(named), {}, False)
+
+    def distance(trace: Tuple[Tuple[Any, ...], Mapping[str, Any]]) -> Tuple[int, int]:
+        return abs(len(trace[0]) - count), -len(trace[0])
+
+    positional, named = min(accepted, key=distance)
+    names = [f"x{place}" for place in range(len(positional))]
+    if hasattr(function, "structured_input_signature"):
+        # Of a concrete function each has a name.
+        names = [getattr(part, "name", None) or x for part, x in zip(positional, names)]
+    return Parameters(
+        names,
+        list(named),
+        {},
+        False,
+        any_number=not hasattr(function, "structured_input_signature"),
+    )
 
 
 def cast(

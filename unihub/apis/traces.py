@@ -62,12 +62,14 @@ class Parameters:
         keywords: of those that can only be given by name.
         defaults: of both.
         takes_more: whether it takes further ones by name.
+        any_number: whether it takes any number by position; the names stand for those.
     """
 
     names: Sequence[str]
     keywords: Sequence[str]
     defaults: Mapping[str, Any]
     takes_more: bool
+    any_number: bool = False
 
     def bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Dict[str, Any]:
         """The arguments of a call by name, defaults included."""

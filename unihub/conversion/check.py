@@ -84,11 +84,18 @@ class Comparison:
     def _with_own_paths(self, output: Any) -> Any:
         # A string alone comes as one, strings as an array of objects.
         if isinstance(output, bytes):
-            return self._paths.get(output, output)
+            return self._with_own_path(output)
         if not isinstance(output, np.ndarray) or output.dtype.kind != "O":
             return output
-        own = [self._paths.get(text, text) for text in output.ravel()]
+        own = [self._with_own_path(text) for text in output.ravel()]
         return np.array(own, object).reshape(output.shape)
+
+    def _with_own_path(self, text: bytes) -> bytes:
+        # A graph may have joined a path with more; one may begin as another does.
+        for path in sorted(self._paths, key=len, reverse=True):
+            if path in text:
+                return text.replace(path, self._paths[path])
+        return text
 
     def _weights(self, what: str) -> None:
         state = self._converted.state

@@ -8,6 +8,12 @@ from unihub.errors import NotEvident, UnihubError, listed, nearest
 from unihub.errors.arguments import tag_set
 from unihub.formats.model import MetaGraph, SavedModel
 
+# Of a graph whose tensors nothing names but the graph.
+_IN_A_SESSION = (
+    "s = tf.compat.v1.Session(graph=tf.Graph()); "
+    "tf.compat.v1.saved_model.load(s, {tags!r}, unihub.resolve({handle!r}))  "
+    "# then s.run('output:0', {{'input:0': x}}), by the names of s.graph.get_operations()"
+)
 _SAVE_WITH_SIGNATURE = (
     "tf.saved_model.save(obj, path, signatures=obj.call)  # to save it with a signature"
 )
@@ -172,9 +178,11 @@ def nothing_to_call(handle: str, parts: Sequence[str], line: str = "") -> Nothin
 def without_signatures(meta_graph: MetaGraph, handle: str) -> str:
     """The line for a model that has no signatures."""
     objects = meta_graph.object_graph
-    if objects is not None and objects.callable:
+    if objects is None:
+        return _IN_A_SESSION.format(tags=sorted(meta_graph.tags), handle=handle)
+    if objects.callable:
         return f"unihub.load({handle!r})(inputs)"
-    part = objects and (objects.best_callable or next(iter(objects.callables), ""))
+    part = objects.best_callable or next(iter(objects.callables), "")
     if part:
         return f"unihub.load({handle!r}).{part}(inputs)"
     return _SAVE_WITH_SIGNATURE

@@ -301,7 +301,7 @@ def _untrainable(case: _Case) -> Optional[UnihubError]:
         known = _unconvertible(replace(case, facts=facts))
         refusal = replace(refusal, do=_MAY_CONVERT if known is None else _IN_GRAPH_MODE)
     if not case.graph.signatures:
-        return not_there.nothing_to_call(handle, ())
+        return _nothing_to_call(case)
     if not _is_evident(case) and case.signature is None:
         # A conversion does not choose one either.
         first = in_template(next(iter(case.graph.signatures)))
@@ -314,6 +314,11 @@ def _untrainable(case: _Case) -> Optional[UnihubError]:
             do = do.replace(converting, f"{converting}, tags={tags}")
         refusal = replace(refusal, do=do)
     return _refused(case, refusal)
+
+
+def _nothing_to_call(case: _Case) -> UnihubError:
+    line = not_there.without_signatures(case.graph, case.handle)
+    return not_there.nothing_to_call(case.handle, (), line)
 
 
 def _trains_another(case: _Case) -> bool:
@@ -359,7 +364,7 @@ def _unusable(case: _Case) -> Optional[UnihubError]:
         return _refused(case, cell.refusal)
     chosen = case.chosen()
     if chosen is None and not selection.is_callable(case.graph) and not case.parts:
-        return not_there.nothing_to_call(case.handle, ())
+        return _nothing_to_call(case)
     if case.facts is None or chosen is None:
         return None
     wrong = _wrong(case)

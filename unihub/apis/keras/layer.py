@@ -263,6 +263,8 @@ def check_callable(handle: str, meta_graph: MetaGraph) -> None:
     parts = objects.callables if objects is not None else ()
     best = objects.best_callable if objects is not None else ""
     line = f"unihub.KerasLayer(unihub.load({handle!r}).{best})" if best else ""
+    if objects is None:
+        line = not_there.without_signatures(meta_graph, handle)
     raise not_there.nothing_to_call(handle, parts, line)
 
 

@@ -278,6 +278,11 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         if not self._signature:
             further = {"training": False} if self._has_training_argument else {}
             return why_refused(self._callable, (inputs,), {**self._arguments, **further}, call)
+        sole = self._composites.sole
+        if self._arguments and (sole is not None or isinstance(inputs, dict)):
+            # They are passed on beside the inputs.
+            given = inputs if isinstance(inputs, dict) else {sole: inputs}
+            inputs = {**self._arguments, **given}
         for nest in traces.accepted_inputs(self._callable):
             accepted = self._composites.wholes(nest, inputs)
             if len(accepted) == 1 and not isinstance(inputs, dict):
