@@ -115,13 +115,35 @@ BENCHMARKS = (
         (stack.not_tf2,),
     ),
     Benchmark(
+        "sending",
+        "A loaded model in a fresh process",
+        "The model from a pickle, whose bytes are counted, beside loading it anew: until the first "
+        "answer, TensorFlow imported before. What comes from a pickle has its weights mapped, in "
+        "files that a process before has written.",
+        "sending",
+        (stack.not_tf2,),
+        newest_only=True,
+    ),
+    Benchmark(
+        "sharing",
+        "Memory of an engine's workers",
+        "Eight workers have loaded the transformer, whose weights are 416 MiB, and called it once. "
+        "Memory is the sum of what each takes, with what they share counted once (PSS), less that "
+        "of eight workers of the same engine that have imported TensorFlow and run one op.",
+        "sharing",
+        (stack.not_tf2, stack.no_engines),
+        newest_only=True,
+    ),
+    Benchmark(
         "engines",
         "Rows on engines",
         "The same rows, of a parquet file, by each in a process of its own: from the start of the "
-        "engine to the last answer, imports and the load of the model in each worker included. "
-        "Engines have two workers. The models do next to nothing: what is measured is what "
-        "stands around them. Measured once, while other work ran on both cores, which costs those "
-        "with more processes more.",
+        "engine to the last answer, imports and the load of the model in each worker included; "
+        "so 64 rows are the time until the first answers. Memory is the most that all of its "
+        "processes took together, shared memory counted once. Engines have two workers. The "
+        "models do next to nothing: what is measured is what stands around them. Measured once, "
+        "while other work ran on both cores, which costs those with more processes more. "
+        "`UNIHUB_BENCHMARK_SHARE=0.1` takes a tenth of the rows.",
         "engines",
         (stack.not_tf2, stack.no_engines),
         newest_only=True,
@@ -200,6 +222,11 @@ WANTED: Dict[Tuple[str, str, str, str], str] = {
     ("load", "transformer_110m", "unihub.load, mapped", "memory"): "≤ 60 MiB",
     ("load", "efficientnet_b4", "unihub.load", "memory"): "≥ 2×",
     ("memory", "transformer_110m, 8 processes", "unihub.load, mapped", "memory"): "≤ 541 MiB",
+    **{
+        ("sharing", f"transformer_110m, 8 workers of {engine}", arm, "memory"): "≤ 541 MiB"
+        for engine, arm in (("Beam", "ModelHandler"), ("Spark", "predict_udf"))
+    },
+    ("sharing", "transformer_110m, 8 workers of Ray", "BatchPredictor", "memory"): "≤ 541 MiB",
     ("load", "tiny", "unihub.load", "steady call"): "≥ 2×",
     **{("frozen", name, "unihub.KerasLayer", "load"): "≥ 12×" for name in _SIGNATURES[1:]},
     **{

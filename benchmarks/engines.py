@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
 
 from benchmarks.frozen import digest_of
 from benchmarks.measuring import Case, python
+from benchmarks.memory import pss
 
 ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "tests" / "fixtures" / "models"
@@ -27,10 +30,11 @@ WORDS = ("a", "the", "cat", "dog", "sat", "ran", "mat", "house", "unheard", "of"
 
 
 def cases(quick: bool) -> Iterator[Case]:
+    share = float(os.environ.get("UNIHUB_BENCHMARK_SHARE", "1"))
+    sizes = [("text", BATCH), *((kind, int(rows * share)) for kind, (rows, _, _) in KINDS.items())]
     with tempfile.TemporaryDirectory() as folder:
-        for kind, (rows, _, _) in KINDS.items():
-            rows = 500 if quick else rows
-            path = os.path.join(folder, f"{kind}.parquet")
+        for kind, rows in [(kind, 500) for kind in KINDS] if quick else sizes:
+            path = os.path.join(folder, f"{kind}-{rows}.parquet")
             write_rows(kind, rows, path)
             arms = {arm: _arm(arm, kind, path) for arm in ARMS}
             yield Case(f"{rows:,} rows of {kind}", arms, 1, reports=True, once_before=[])
@@ -56,7 +60,14 @@ def write_rows(kind: str, rows: int, path: str) -> None:
 
 def _arm(arm: str, kind: str, path: str) -> Callable[[], Dict[str, Any]]:
     run = python("-m", "benchmarks.engines", arm, kind, path, PYTHONPATH=str(ROOT))
-    return lambda: dict(json.loads(run().splitlines()[-1]))
+
+    def measure() -> Dict[str, Any]:
+        figures = dict(json.loads(run().splitlines()[-1]))
+        # All of them take some minutes.
+        print(f"  {arm}: {figures}", file=sys.stderr, flush=True)
+        return figures
+
+    return measure
 
 
 Answers = Iterable[Tuple[int, Any]]
@@ -191,13 +202,35 @@ def main(arm: str, kind: str, path: str) -> None:
     import pyarrow.parquet as pq
 
     start = time.perf_counter()
+    taken_by: List[float] = []
+    threading.Thread(target=_watch_memory, args=(taken_by,), daemon=True).start()
     answers = dict(ARMS[arm](kind, path))
     taken = time.perf_counter() - start
     rows = pq.ParquetFile(path).metadata.num_rows
     assert sorted(answers) == list(range(rows))
     values = np.array([answers[row] for row in range(rows)], np.float32)
-    figures = {"time": taken, "rows/s": rows / taken, "outputs": digest_of(values)}
-    print(json.dumps(figures))
+    figures = {"time": taken, "rows/s": rows / taken, "memory": max(taken_by)}
+    print(json.dumps({**figures, "outputs": digest_of(values)}))
+
+
+def _watch_memory(taken_by: List[float]) -> None:
+    """Notes every second what this process and all below it take."""
+    while True:
+        parents = {}
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            # Processes end while they are asked.
+            with contextlib.suppress(OSError):
+                parents[name] = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1]
+        own, found = {str(os.getpid())}, 0
+        while len(own) > found:
+            found = len(own)
+            own |= {name for name, parent in parents.items() if parent in own}
+        taken = 0.0
+        for name in own:
+            with contextlib.suppress(OSError, ValueError):
+                taken += pss(name)
+        taken_by.append(taken)
+        time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,12 @@ def _lines(started: List[Any]) -> List[str]:
     return lines
 
 
+def pss(process: str = "self") -> float:
+    """What a process takes, in MiB: of what it shares with others its share."""
+    (found,) = _PSS.findall(Path(f"/proc/{process}/smaps_rollup").read_text())
+    return int(found) / 1024
+
+
 def _serve(arm: str, path: str) -> None:
     """Calls a model once, then says what this process takes, each when it is told to."""
     import tensorflow as tf
@@ -81,8 +87,7 @@ def _serve(arm: str, path: str) -> None:
         outputs = digest_of(*tf.nest.flatten(loaded(inputs_of(signature))))
     print("called", flush=True)
     sys.stdin.readline()
-    (pss,) = _PSS.findall(Path("/proc/self/smaps_rollup").read_text())
-    print(json.dumps({"pss": int(pss) / 1024, "outputs": outputs}), flush=True)
+    print(json.dumps({"pss": pss(), "outputs": outputs}), flush=True)
     sys.stdin.readline()
 
 

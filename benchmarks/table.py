@@ -9,7 +9,7 @@ from benchmarks.catalogue import ANY, WANTED
 from benchmarks.measuring import RATE, Row
 
 MEMORY = ("memory", "memory of its own")
-COUNTS = ("modules", "lines", RATE)
+COUNTS = ("modules", "lines", "bytes", RATE)
 
 
 @dataclass(frozen=True)
