@@ -7,9 +7,11 @@ so that they suit a dark theme as well as a light one.
 from __future__ import annotations
 
 from html import escape
-from typing import Iterable, List, Tuple
+from typing import Iterable, List, Optional, Tuple
 
 from unihub.errors import counted, printable, size
+from unihub.formats import FormatError
+from unihub.formats.model import open_saved_model
 from unihub.inspection import plain
 from unihub.inspection.facts import (
     CallableInfo,
@@ -18,7 +20,9 @@ from unihub.inspection.facts import (
     RemoteFacts,
     SignatureInfo,
 )
+from unihub.inspection.flow_map import flow_map
 from unihub.inspection.op_dangers import Severity
+from unihub.inspection.parts import Flow, read_flow
 from unihub.inspection.security import ADVICE, Finding
 from unihub.inspection.uses import Use
 from unihub.inspection.weights_map import weights_map
@@ -50,8 +54,9 @@ overflow-wrap:anywhere}
 border-radius:4px;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;color:inherit;
 background:color-mix(in srgb,currentColor 8%,transparent)}
 .unihub summary{cursor:pointer;margin:.3em 0}
-.unihub .weights{width:100%;height:auto;display:block;margin:.5em 0}
-.unihub .weights text{font:11px system-ui,sans-serif;fill:currentColor;pointer-events:none}
+.unihub .weights,.unihub .flow{width:100%;height:auto;display:block;margin:.5em 0}
+.unihub .weights text,.unihub .flow text{font:11px system-ui,sans-serif;fill:currentColor;
+pointer-events:none}
 .unihub .grave{color:#dc3d43;font-weight:600}.unihub .medium{color:#a86500;font-weight:600}
 """
 # Thrice, to count for more than the rules that Jupyter has for tables and code.
@@ -70,7 +75,8 @@ _PAGE = """<!DOCTYPE html>
 
 def as_card(info: ModelFacts) -> str:
     """A compact card: a fragment of HTML that brings its own style."""
-    graphs = "".join(_graph_in_card(graph) for graph in info.meta_graphs)
+    flows = _flows(info)
+    graphs = "".join(_graph_in_card(graph, flow) for graph, flow in zip(info.meta_graphs, flows))
     here = [use for use in info.uses if use.runtime is info.runtime] or list(info.uses)
     return _card(
         f"<h3>{_text(info.handle)}</h3><p>{_text(plain.summary(info))}</p>"
@@ -82,7 +88,8 @@ def as_card(info: ModelFacts) -> str:
 
 def as_page(info: ModelFacts) -> str:
     """Everything about a model as one HTML page."""
-    graphs = "".join(_graph_in_page(graph) for graph in info.meta_graphs)
+    flows = _flows(info)
+    graphs = "".join(_graph_in_page(graph, flow) for graph, flow in zip(info.meta_graphs, flows))
     body = (
         f"<h1>{_text(info.handle)}</h1><p>{_text(plain.summary(info))}</p>"
         f"{_paragraphs(plain.facts(info))}{graphs}"
@@ -137,16 +144,26 @@ def _card(content: str) -> str:
     return f'<div class="unihub"><style>{_STYLE}</style><div class="box">{content}</div></div>'
 
 
-def _graph_in_card(graph: MetaGraphInfo) -> str:
+def _flows(info: ModelFacts) -> List[Optional[Flow]]:
+    """The flow of each graph; read here, for few look at it."""
+    try:
+        with open_saved_model(info.path) as (model, file):
+            return [*map(read_flow, file.meta_graphs, model.meta_graphs)]
+    except (FormatError, RecursionError):
+        # It has changed or gone since it was inspected, or its functions call each other too deep.
+        return [None for _ in info.meta_graphs]
+
+
+def _graph_in_card(graph: MetaGraphInfo, flow: Optional[Flow]) -> str:
     lines = [plain.variables_line(graph), *plain.ops_lines(graph)]
     return (
         f"<details open><summary>MetaGraph with tags <code>{_text(list(graph.tags))}</code>"
         f"</summary>{_callables(graph.callables)}{_signatures(graph.signatures)}{_paragraphs(lines)}"
-        f"{_map(graph, is_open=False)}</details>"
+        f"{_pictures(graph, flow, is_open=False)}</details>"
     )
 
 
-def _graph_in_page(graph: MetaGraphInfo) -> str:
+def _graph_in_page(graph: MetaGraphInfo, flow: Optional[Flow]) -> str:
     lines = [plain.variables_line(graph), *plain.ops_lines(graph)]
     parts = plain.names(graph.sub_objects)
     lines += [f"callable parts: {parts}"] if parts else []
@@ -158,19 +175,27 @@ def _graph_in_page(graph: MetaGraphInfo) -> str:
     return (
         f"<h2>MetaGraph with tags <code>{_text(list(graph.tags))}</code></h2>"
         f"{_callables(graph.callables)}{_signatures(graph.signatures)}{_paragraphs(lines)}"
-        f"{_map(graph, is_open=True)}{_variables(graph)}"
+        f"{_pictures(graph, flow, is_open=True)}{_variables(graph)}"
         f"<details><summary>All {len(graph.ops)} kinds of ops</summary>"
         f"<p><code>{_text(', '.join(graph.ops))}</code></p></details>"
     )
 
 
-def _map(graph: MetaGraphInfo, is_open: bool) -> str:
-    """The picture of the weights, where there are several to compare."""
-    picture = weights_map(graph.variables) if len(graph.variables) > 1 else ""
-    if not picture:
-        return ""
-    told = "Its weights by module; an area is its bytes, dashed what is not trained"
-    return f"<details{' open' if is_open else ''}><summary>{told}</summary>{picture}</details>"
+def _pictures(graph: MetaGraphInfo, flow: Optional[Flow], is_open: bool) -> str:
+    """How data goes through the parts, and the weights where there are several to compare."""
+    pictures = []
+    if flow is not None and len(flow.parts) > 1:
+        told = f"How data goes through {flow.title}: its parts, and the shape that leaves each"
+        pictures.append((told, flow_map(flow)))
+    weights = weights_map(graph.variables) if len(graph.variables) > 1 else ""
+    if weights:
+        told = "Its weights by module; an area is its bytes, dashed what is not trained"
+        pictures.append((told, weights))
+    opened = " open" if is_open else ""
+    return "".join(
+        f"<details{opened}><summary>{_text(told)}</summary>{picture}</details>"
+        for told, picture in pictures
+    )
 
 
 def _callables(callables: Iterable[CallableInfo], examples: bool = True) -> str:
