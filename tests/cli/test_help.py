@@ -38,6 +38,16 @@ def test_help_of_a_command_is_its_own():
     assert run().output == CliRunner().invoke(main, ["--help"]).output
 
 
+def test_help_of_a_command_below_another_is_its_own():
+    assert run("cache", "ls").output == CliRunner().invoke(main, ["cache", "ls", "--help"]).output
+    assert "no command 'lst' in " in run("cache", "lst").output
+    assert "no command 'x' in " in run("fetch", "x").output
+
+
+def test_a_word_that_is_like_none_is_answered_by_none():
+    assert "Did you mean" not in run("xyzzy").output
+
+
 def test_another_word_is_answered_by_the_nearest():
     result = run("ambigous-signature")
     assert result.exit_code == 2

@@ -28,6 +28,21 @@ def test_a_misspelt_command_or_option_is_answered_by_the_right_one():
     assert "--variables" in run("inspect", "--varibles", "model").output
 
 
+def test_what_other_programs_call_it_is_answered_by_its_name_here():
+    assert "no command 'download'. Did you mean fetch?" in run("download", "model").output
+    assert "Did you mean --version?" in run("version").output
+    assert "There are matrix, demo, run" in run("xyzzy").output
+
+
+def test_flags_of_all_commands_are_taken_after_one_as_well():
+    """Its own come first, and what follows a script's name is the script's."""
+    wrong = run("inspect", "nowhere", "--debug")
+    assert isinstance(wrong.exception, unihub.UnihubError)
+    assert "nowhere/-q" in run("inspect", "--", "nowhere/-q").output
+    assert run("cache", "ls", "-q", "--json").exit_code == 0
+    assert "no script '-v'" in run("run", "--", "-v").output
+
+
 @pytest.mark.parametrize(("option", "logged"), [("-v", True), ("-q", False)])
 def test_how_much_is_logged(option, logged):
     """In a process of its own, as it stays so."""

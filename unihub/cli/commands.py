@@ -12,7 +12,8 @@ from typing import Any, List, NamedTuple, Optional
 import click
 
 import unihub
-from unihub.errors import UnihubError, nearest
+from unihub.cli.printing import close_to
+from unihub.errors import UnihubError
 from unihub.errors.system import explained_error
 
 
@@ -53,6 +54,31 @@ _COMMANDS = {
 }
 
 
+# What other programs call them.
+_ELSEWHERE = {
+    **dict.fromkeys(("download", "pull", "get", "install"), "fetch"),
+    **dict.fromkeys(("info", "show", "view"), "inspect"),
+    **dict.fromkeys(("list", "ls"), "cache ls"),
+    **dict.fromkeys(("rm", "remove", "delete"), "cache rm"),
+    **dict.fromkeys(("env", "status"), "doctor"),
+    "config": "settings",
+    "version": "--version",
+}
+# Of the flags before a command, those that are taken after it as well.
+_FLAGS = {"-v": "verbose", "-vv": "verbose", "--verbose": "verbose"}
+_FLAGS.update({"-q": "quiet", "--quiet": "quiet", "--debug": "debug"})
+
+
+def _without_flags(context: click.Context, command: click.Command, rest: List[str]) -> List[str]:
+    """The arguments of a command without the flags of them all, which go where they are read."""
+    own = {option for parameter in command.params for option in parameter.opts}
+    end = rest.index("--") if "--" in rest else len(rest)
+    taken = [word for word in rest[:end] if word in _FLAGS and word not in own]
+    for word in taken:
+        context.params[_FLAGS[word]] += 2 if word == "-vv" else 1
+    return [word for word in rest[:end] if word not in taken] + rest[end:]
+
+
 class _Group(click.Group):
     """Knows its commands by name, and shows an error of ours as one block."""
 
@@ -68,9 +94,14 @@ class _Group(click.Group):
 
     def resolve_command(self, context: click.Context, args: List[str]) -> Any:
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            close = nearest(args[0], list(_COMMANDS))
-            context.fail(f"no command {args[0]!r}. Did you mean {close}?")
-        return super().resolve_command(context, args)
+            close = _ELSEWHERE.get(args[0]) or close_to(args[0], _COMMANDS)
+            offered = f"Did you mean {close}?" if close else f"There are {', '.join(_COMMANDS)}."
+            context.fail(f"no command {args[0]!r}. {offered}")
+        name, command, rest = super().resolve_command(context, args)
+        # All that follows a script's name is the script's.
+        if command is not None and name != "run":
+            rest = _without_flags(context, command, rest)
+        return name, command, rest
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -98,7 +129,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(unihub.__version__)
+@click.version_option(unihub.__version__, "-V", "--version")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.option("-v", "--verbose", count=True, help="Log what is done to stderr; -vv: all of it.")
 @click.option("-q", "--quiet", is_flag=True, help="No warnings; errors are told.")

@@ -25,13 +25,13 @@ def fetch(
 ) -> None:
     """Downloads models into the cache, and prints their folders.
 
-    \b
     HANDLE is a URL, gs://..., kaggle://owner/model/framework/variation/version,
-    or an archive. What is cached already is not downloaded again.
+    hf://owner/name, or an archive. What is cached already is not downloaded again.
 
     \b
     Examples:
       unihub fetch https://tfhub.dev/google/nnlm-en-dim50/2
+      unihub fetch hf://owner/name@main
       unihub fetch --sha256 4f... https://example.org/model.tar.gz
       unihub fetch https://tfhub.dev/google/nnlm-en-dim50/2 --to models/nnlm
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Tuple
 
 import click
 
-from unihub.errors import nearest
+from unihub.cli.printing import close_to
 from unihub.errors.catalog import Known, known
 
 
 @click.command("help")
 @click.argument("subject", required=False, metavar="[CODE|COMMAND]")
+@click.argument("below", nargs=-1, metavar="")
 @click.pass_context
-def show_help(context: click.Context, subject: str) -> None:
+def show_help(context: click.Context, subject: str, below: Tuple[str, ...]) -> None:
     """Explains an error by its code, or a command.
 
     The code is the first word of an error: what it means, why it happens, what mends it.
@@ -23,6 +24,7 @@ def show_help(context: click.Context, subject: str) -> None:
     Examples:
       unihub help ambiguous-signature
       unihub help convert
+      unihub help cache ls
     """
     above: Any = context.parent
     group: Any = above.command
@@ -31,16 +33,20 @@ def show_help(context: click.Context, subject: str) -> None:
         return
     command = group.get_command(above, subject)
     if command is not None:
-        with click.Context(command, info_name=subject, parent=above) as inner:
-            click.echo(command.get_help(inner))
+        inner = click.Context(command, info_name=subject, parent=above)
+        for name in below:
+            command = command.get_command(inner, name) if hasattr(command, "get_command") else None
+            if command is None:
+                raise click.UsageError(f"no command {name!r} in {inner.command_path}", inner)
+            inner = click.Context(command, info_name=name, parent=inner)
+        click.echo(command.get_help(inner))
         return
     errors = known()
     code = subject.strip().rstrip(":")
     if code not in errors:
-        close = nearest(code, [*errors, *group.list_commands(above)])
-        raise click.UsageError(
-            f"{subject!r} is no error and no command. Did you mean {close}?  unihub help {close}"
-        )
+        close = close_to(code, [*errors, *group.list_commands(above)])
+        offered = f" Did you mean {close}?  unihub help {close}" if close else ""
+        raise click.UsageError(f"{subject!r} is no error and no command.{offered}")
     click.echo(_explained(errors[code]))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Sequence
+from typing import Any, Iterable, Sequence
 
 import click
 
@@ -36,3 +36,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], wraps: in
     for row in rows:
         table.add_row(*map(escape, row))
     print_renderable(table)
+
+
+def close_to(word: str, names: Iterable[str]) -> str:
+    """The name that a word is surely a misspelling of; "" where none is."""
+    # Imported only here, for most processes end without an error.
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word, [*names], n=1)), "")
