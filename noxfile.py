@@ -172,7 +172,8 @@ def ray(session: nox.Session) -> None:
 
 def _run_backend(session: nox.Session, backend: str, *packages: str, **env: str) -> None:
     session.install("--upgrade", *NEWEST, *packages, *TEST_TOOLS, f"{ROOT}")
-    tests = ("tests/apis/keras3/test_lifted.py", f"tests/apis/functional/test_in_{backend}.py")
+    tests = [f"tests/apis/keras3/test_{name}.py" for name in ("lifted", "backend_files")]
+    tests.append(f"tests/apis/functional/test_in_{backend}.py")
     env = {**QUIET, **env, "KERAS_BACKEND": backend}
     session.run("pytest", *(session.posargs or tests), env=env)
     session.run("pytest", "tests/pages/run_pages.py", env={**env, "UNIHUB_PAGES": backend})
@@ -237,6 +238,11 @@ def fixtures(session: nox.Session) -> None:
     session.chdir("tests")
     for script in scripts:
         session.run("python", "-m", f"fixtures.{script}", env=QUIET)
+    if session.python == "3.12":
+        session.install("tensorflow-hub", "jax", "torch", f"{ROOT}")
+        for backend in ("tensorflow", "jax", "torch"):
+            env = {**QUIET, "KERAS_BACKEND": backend}
+            session.run("python", "-m", "fixtures.make_backends", env=env)
 
 
 @nox.session(python=["3.7", "3.11", "3.12"])

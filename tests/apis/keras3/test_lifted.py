@@ -16,9 +16,10 @@ if os.environ.get("KERAS_BACKEND") not in ("jax", "torch") or current_keras() is
 
 import keras
 import tensorflow as tf
+from apis.functional import hand_made
 
 import unihub
-from unihub.apis.functional.errors import NotCompiled
+from unihub.apis.functional.errors import CutTo32Bits, NotCompiled
 
 BACKEND = keras.config.backend()
 X = np.random.RandomState(0).uniform(-1, 1, (8, 3)).astype(np.float32)
@@ -125,6 +126,33 @@ def test_dropout_differs_from_step_to_step_and_is_repeatable():
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_layer_that_is_trained_later_drops_as_well():
+    layer = unihub.KerasLayer(DROPPING)
+    model = built(layer, keras.layers.Dense(2))
+    layer.trainable = True
+    one, other = (array(layer(X, training=True)) for _ in range(2))
+    assert 2 < np.count_nonzero(one) < 14 and not np.array_equal(one == 0, other == 0)
+    model.compile(**SGD)
+    before = model.get_weights()
+    model.fit(X, Y, verbose=0)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+def test_generators_keep_their_64_bits_or_are_refused(tmp_path):
+    path = str(tmp_path / "generating")
+    tf.saved_model.save(hand_made.Generating(), path)
+    if BACKEND == "jax":
+        with pytest.raises(CutTo32Bits):
+            unihub.KerasLayer(path)
+        return
+    layer, (f, weights, state) = unihub.KerasLayer(path), unihub.functional(path)
+    for _ in range(2):
+        expected, state = f(weights, state, X)
+        np.testing.assert_allclose(array(layer(X)), expected, rtol=1e-6)
+    kept = {weight.name: array(weight) for weight in layer.weights}
+    np.testing.assert_array_equal(kept["StateVar"], state["StateVar"])
+
+
 def test_losses_are_the_layer_s_while_it_is_trained():
     layer = unihub.KerasLayer(DROPPING, trainable=True)
     (loss,) = layer.losses
@@ -161,10 +189,32 @@ def test_text_is_for_tf_data(text):
     check_golden("functional-not-compiled", str(caught.value), at_hand, **replacements)
 
 
+def test_tf_data_takes_the_loaded_object():
+    layer = unihub.KerasLayer(DROPPING)
+    data = tf.data.Dataset.from_tensors(X)
+    with pytest.raises(NotCompiled, match="a tensor of TensorFlow's graph"):
+        data.map(layer)
+
+
 def test_wrong_inputs_are_explained():
-    with pytest.raises(unihub.UnihubError) as caught:
-        unihub.KerasLayer(DROPPING)(X[:, :2])
-    assert caught.value.code == "wrong-input-shape"
+    layer = unihub.KerasLayer(DROPPING)
+    for wrong, code in (
+        (X[:, :2], "wrong-input-shape"),
+        (X[0], "wrong-input-shape"),
+        (X.astype(int), "wrong-input-dtype"),
+        ("text", "wrong-input-dtype"),
+        (None, "wrong-input-value"),
+        ({"x": X}, "wrong-input-structure"),
+        (tf.ragged.constant([[1.0], [2.0, 3.0]]), "wrong-input-structure"),
+        (keras.Input((2,)), "wrong-input-shape"),
+    ):
+        with pytest.raises(unihub.UnihubError) as caught:
+            layer(wrong)
+        assert caught.value.code == code and "layer(" in caught.value.do
+    for wrong in ({"trainin": True}, {"mask_": None}):
+        with pytest.raises(TypeError) as caught:
+            layer(X, **wrong)
+        assert caught.value.code == "wrong-arguments"
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="keras.distribution is JAX's")

@@ -57,8 +57,8 @@ class KerasLayer(layer.KerasLayer):
             self._seeds = _Hidden(keras.random.SeedGenerator())
             self._tracker.add_to_store("seed_generators", self._seeds.value)
         self.trainable = self._trainable
-        # XLA compiles what is lifted.
-        self.supports_jit = True
+        # XLA compiles what is lifted; torch.compile would compile all around it, for minutes.
+        self.supports_jit = keras.config.backend() == "jax"
 
     def _own_of(self, mode: bool) -> dict[str, Any]:
         """The layer's variables, by the names that the function of a mode has for them."""
