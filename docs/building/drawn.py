@@ -12,7 +12,7 @@ from typing import Callable, Dict, Iterator, List, Tuple
 
 from unihub.dropin.hub_names import MODULE_API
 from unihub.errors.catalog import Known, known
-from unihub.matrix import ROWS
+from unihub.matrix import ROWS, backends
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGE = ROOT / "unihub"
@@ -284,6 +284,7 @@ def draw_changelog() -> str:
 
 
 DRAWN: Dict[str, Callable[[], str]] = {
+    "backends": backends.markdown,
     "changelog": draw_changelog,
     "commands": draw_commands,
     "doctor": draw_doctor,

@@ -70,6 +70,19 @@ CASES = [
         "keras3",
         HUB + "x = tf.keras.Input([3])\nhub.KerasLayer(h)(x)",
     ),
+    (
+        "keras-layer-backend",
+        "keras3",
+        "import os\nos.environ['KERAS_BACKEND'] = 'numpy'\nimport unihub\nunihub.KerasLayer(h)",
+    ),
+    (
+        "keras-layer-text-on-backend",
+        "keras3",
+        (
+            "import os\nos.environ.setdefault('KERAS_BACKEND', 'jax')\nimport unihub\n"
+            f"unihub.KerasLayer('{MODELS / 'tf2_text'}')"
+        ),
+    ),
     ("name-of-tensorflow-1", "tf2", HUB + "tf.placeholder(tf.float32)"),
     ("graph-call-in-eager-mode", "keras3", HUB + "tf.compat.v1.placeholder(tf.float32)"),
     ("keras-3-saves-no-folder", "keras3", HUB + "tf.keras.Sequential([]).save('folder')"),

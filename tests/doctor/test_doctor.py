@@ -16,6 +16,7 @@ from unihub.doctor import Installation, Severity, installation_here, problems_of
 from unihub.doctor.cells import cells_of
 from unihub.doctor.quarrels import COMPANIONS, QUARRELS
 from unihub.matrix import Outcome
+from unihub.runtime.installed import Keras
 
 GOOD = {
     "tensorflow": "2.21.0",
@@ -68,6 +69,8 @@ CASES = [
     ),
     ("legacy-keras-misspelt", GOOD, {"variables": (("TF_USE_LEGACY_KERAS", "yes"),)}),
     ("keras-backend-not-tensorflow", GOOD, {"variables": (("KERAS_BACKEND", "openvino"),)}),
+    ("keras-backend-jax-absent", GOOD, {"variables": (("KERAS_BACKEND", "jax"),)}),
+    ("keras-backend-torch-absent", GOOD, {"variables": (("KERAS_BACKEND", "torch"),)}),
     ("keras-3-with-tensorflow-2-14", changed(TF215, tensorflow="2.14.1", keras="3.6.0"), {}),
     ("keras-3-with-tensorflow-2-15", changed(TF215, keras="3.6.0"), {}),
     ("keras-2-with-tensorflow-2-16", changed(GOOD, keras="2.15.0"), {}),
@@ -299,6 +302,15 @@ def test_passwords_of_proxies_are_not_shown(surroundings, monkeypatch, variable,
     for text in (doctor.as_text(diagnosis), doctor.as_json(diagnosis)):
         assert "secret" not in text
     assert shown in doctor.as_text(diagnosis)
+
+
+def test_the_backend_is_told(surroundings, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    text = doctor.as_text(doctor.diagnose())
+    version = installation_here().packages.get("jax", "-")
+    assert f"Keras' backend         jax {version}\n" in text
+    on_keras_3 = installation_here().tf_keras is Keras.KERAS3
+    assert ("by unihub's layer for Keras 3 on jax" in " ".join(text.split())) == on_keras_3
 
 
 def test_reports(surroundings):

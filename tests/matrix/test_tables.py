@@ -4,7 +4,7 @@ import pytest
 from conftest import ROOT
 
 import unihub
-from unihub.matrix import Format, Runtime, cells, tables
+from unihub.matrix import Format, Runtime, backends, cells, tables
 
 
 def test_every_decision_is_in_every_form():
@@ -43,3 +43,10 @@ def test_the_class_of_the_matrix_is_one_of_its_names():
     from unihub.matrix import Matrix
 
     assert isinstance(unihub.matrix(), Matrix)
+
+
+def test_the_backends_of_the_layers_are_told_beside_it():
+    text = str(unihub.matrix())
+    for backend in backends.BACKENDS:
+        assert f"\n  {backend.name}: called " in text
+        assert f"| `{backend.name}` | {backend.call} |" in backends.markdown()

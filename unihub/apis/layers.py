@@ -10,9 +10,6 @@ from unihub.apis.saved_model import explained
 from unihub.apis.surroundings import register_ops
 from unihub.formats import selection
 
-# Keras' backends for which a model's call is made a pure function.
-LIFTED = ("jax", "torch")
-
 
 def keras_layer_class() -> Any:
     """The KerasLayer that fits the Keras in use.
@@ -29,6 +26,8 @@ def keras_layer_class() -> Any:
 def keras3_layer_class() -> Any:
     """The layer of Keras 3 that fits its backend."""
     import keras
+
+    from unihub.matrix.backends import LIFTED
 
     # Both are in one folder; only one of them is imported.
     if keras.config.backend() in LIFTED:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Callable, Mapping, Optional, Sequence
 
-# What TensorFlow raises for arguments that no trace takes.
-# 1.15 asks what is no tensor for its shape, and asserts that all arguments are there; PyTorch
-# says RuntimeError of what has gradients.
+# What TensorFlow raises for arguments that no trace takes; PyTorch, RuntimeError of gradients.
+# 1.15 asks what is no tensor for its shape, and asserts that all arguments are there.
 _REFUSALS = (ValueError, TypeError, AttributeError, AssertionError, RuntimeError)
 
 

@@ -242,6 +242,10 @@ class _Detective:
         yield from self._fine_tuning(name, call, shown, model)
         yield from self._unusable(name, call, model)
         yield from self._ops(name, call, shown, model)
+        is_keras_3 = self._keras is installed.Keras.KERAS3 and call.mode is Mode.EAGER
+        if name == "KerasLayer" and is_keras_3 and self._library(call.path) == UNIHUB:
+            for rule, facts in kerases.on_backend(self._story.keras_backend, shown, model):
+                yield self._found(rule, call.node, **facts)
         if model is not None and model.certain:
             yield from self._tags(name, call, handle, model)
             yield from self._signature(call.node, call.literal("signature"), handle, model)

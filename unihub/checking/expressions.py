@@ -42,7 +42,7 @@ _IMPORTERS = ("importlib.import_module", "__import__", "import_module")
 _CALL_IN_GRAPH = re.compile(r"create_module_spec|Estimator|EstimatorSpec|wrap_function|TrainSpec")
 _DISABLE = ("disable_v2_behavior", "disable_eager_execution")
 _ENABLE = ("enable_v2_behavior", "enable_eager_execution")
-_LEGACY_KERAS = "TF_USE_LEGACY_KERAS"
+_LEGACY_KERAS, _BACKEND = "TF_USE_LEGACY_KERAS", "KERAS_BACKEND"
 
 
 class Scope:
@@ -317,7 +317,7 @@ class Expressions(ast.NodeVisitor):
         if name == "Graph":
             return Made(Kind.GRAPH, call)
         if path in ("os.environ.setdefault", "os.putenv"):
-            self.note_environment(call.literal("", 0))
+            self.note_environment(call.literal("", 0), call.literal("", 1))
         found = hub_name(path)
         if found and public_name(path) in _MADE_BY_HUB:
             return Made(_MADE_BY_HUB[found.name], call, found.library)
@@ -331,9 +331,11 @@ class Expressions(ast.NodeVisitor):
             return value
         return None
 
-    def note_environment(self, variable: Any) -> None:
+    def note_environment(self, variable: Any, value: Any) -> None:
         if variable == _LEGACY_KERAS:
             self.story.legacy_keras = True
+        if variable == _BACKEND and isinstance(value, str):
+            self.story.keras_backend = value
 
     def _keras(self, call: Call) -> Value:
         found = keras_name(call.path)

@@ -160,7 +160,9 @@ class _Flow(Expressions):
             owner = self.evaluate(target.value)
             index = self.evaluate(subscript_index(target))
             if isinstance(owner, Named) and owner.path == "os.environ":
-                self.note_environment(index.value if isinstance(index, Literal) else None)
+                variable = index.value if isinstance(index, Literal) else None
+                given = value.value if isinstance(value, Literal) else None
+                self.note_environment(variable, given)
         elif isinstance(target, (ast.Tuple, ast.List)):
             self._unpack(target, value, node)
         elif isinstance(target, ast.Starred):

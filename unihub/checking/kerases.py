@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, Dict, Iterator, Optional, Tuple
+
+from unihub.checking.models import Model
 from unihub.checking.names import TENSORFLOW_HUB, UNIHUB
 from unihub.checking.targets import Target
 from unihub.checking.values import Mode
+from unihub.matrix import backends
 from unihub.runtime.installed import Keras
 
 WORDS = {Keras.KERAS2: "Keras 2", Keras.TF_KERAS: "tf_keras", Keras.KERAS3: "Keras 3"}
@@ -32,6 +36,26 @@ def of_model(library: str, tf_keras: Keras, target: Target) -> Keras:
         return Keras.TF_KERAS
     newer = tf_keras is Keras.KERAS3 or target.tensorflow_release >= (2, 16)
     return Keras.KERAS3 if newer else Keras.KERAS2
+
+
+def on_backend(
+    backend: Optional[str], handle: str, model: Optional[Model]
+) -> Iterator[Tuple[str, Dict[str, Any]]]:
+    """The rules, and their facts, of a layer of Keras 3 on the backend that a script sets.
+
+    Args:
+        backend: None where it sets none.
+        handle: of the layer, as shown.
+        model: that it is of; None where it is not known.
+    """
+    if backend and backend not in backends.NAMES:
+        choices = ", ".join(backends.NAMES)
+        yield "keras-layer-backend", {"backend": backend, "handle": handle, "choices": choices}
+    elif backend in backends.LIFTED and model is not None and model.saved is not None:
+        signatures = [one for graph in model.saved.meta_graphs for one in graph.signatures.values()]
+        inputs = [info for one in signatures for info in one.inputs.values()]
+        if inputs and all(info.dtype == "string" for info in inputs):
+            yield "keras-layer-text-on-backend", {"backend": backend, "handle": handle}
 
 
 def remedy(library: str, follows_tensorflow: bool) -> str:

@@ -249,6 +249,28 @@ _RULES = (
     ),
     Rule(
         Message(
+            "keras-layer-backend",
+            "KerasLayer raises for {handle} on Keras' backend {backend}.",
+            "a SavedModel is called on these: {choices}.",
+            "os.environ['KERAS_BACKEND'] = 'tensorflow'  # before keras is imported",
+        ),
+        Level.ERROR,
+        ("keras3",),
+        "https://keras.io/getting_started/#configuring-your-backend; unihub/matrix/backends.py",
+    ),
+    Rule(
+        Message(
+            "keras-layer-text-on-backend",
+            "the layer of {handle} raises on Keras' backend {backend}: the model takes text.",
+            "no array of {backend} holds text; TensorFlow has it, in front of the model.",
+            "m = unihub.load({handle}); data = data.map(m)  # in tf.data",
+        ),
+        Level.ERROR,
+        ("keras3",),
+        "unihub/matrix/backends.py; seen on JAX 0.12 and PyTorch 2.13",
+    ),
+    Rule(
+        Message(
             "collections-not-filled",
             "{collection} holds nothing of the model here.",
             "hub.load and hub.KerasLayer fill no graph collections; only hub.Module does. "

@@ -181,6 +181,7 @@ class Story:
         modules: the outermost names of all modules imported; "." for one relative to it.
         disables_v2: whether it turns v2 behaviour off.
         legacy_keras: whether it sets TF_USE_LEGACY_KERAS.
+        keras_backend: what it sets KERAS_BACKEND to; None where it does not.
         installs_unihub: whether it calls unihub.install().
         of_models: the calls of methods of Keras models.
         uses: of each object made, the nodes where it is used other than to be called.
@@ -197,6 +198,7 @@ class Story:
     texts: List[Text] = field(default_factory=list)
     assigned: List[ast.expr] = field(default_factory=list)
     disables_v2: bool = False
+    keras_backend: Optional[str] = None
     enables_eager: bool = False
     legacy_keras: bool = False
     installs_unihub: bool = False

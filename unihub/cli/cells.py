@@ -10,7 +10,7 @@ import click
 import unihub
 from unihub import matrix
 from unihub.cli.printing import print_json, print_renderable
-from unihub.matrix import tables
+from unihub.matrix import backends, tables
 from unihub.matrix.values import Cell, Runtime
 
 _HERE = "here"
@@ -53,6 +53,7 @@ def show_matrix(column: Optional[Runtime], as_json: bool) -> None:
         print_json([_as_json(cell) for cell in cells])
     else:
         print_renderable(tables.rich_table(cells))
+        click.echo(f"\n{backends.text()}", nl=False)
 
 
 @click.command()
@@ -67,15 +68,16 @@ def demo(as_json: bool) -> None:
       unihub demo
       unihub demo --json > cells.json
     """
-    environment = unihub.environment()
+    from unihub.demo.run import keras_backend, run_cells
+
+    environment, backend = unihub.environment(), keras_backend()
     if not as_json:
         hub = environment.hub.version if environment.hub else "none"
+        keras = environment.keras.value + (f" on {backend}" if backend else "")
         click.echo(
             f"Python {environment.python}, TensorFlow {environment.tensorflow}, "
-            f"tf.keras is {environment.keras.value}, tensorflow_hub {hub}"
+            f"tf.keras is {keras}, tensorflow_hub {hub}"
         )
-    from unihub.demo.run import run_cells
-
     outcomes = list(run_cells())
     if as_json:
         rows = [{**_as_json(o.cell), "api": o.api, "ok": o.ok, "gave": o.text} for o in outcomes]

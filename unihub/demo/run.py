@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from unihub import matrix
-from unihub.apis.keras.kerases import keras_module
+from unihub.apis.keras.kerases import keras3_in_use, keras_module
 from unihub.apis.module.create import add_signature
 from unihub.dispatch.load import load
 from unihub.dispatch.save import save
@@ -38,6 +38,11 @@ Tensors = Dict[str, np.ndarray]
 
 class Misbehaviour(Exception):
     """A cell answered, but not as the matrix and the recorded outputs say."""
+
+
+def keras_backend() -> str:
+    """The backend that the layers run on; "" where it is none of Keras 3."""
+    return str(keras_module().config.backend()) if keras3_in_use() else ""
 
 
 def run_cells() -> Iterator[Outcome]:

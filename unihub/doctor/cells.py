@@ -68,7 +68,8 @@ def _provider(api: str, cell: Cell, installation: Installation, version: str) ->
         return _MODULE if own_module else "tf.saved_model"
     # Keras 3 has no graph mode: there the layer is one of tf_keras.
     if installation.tf_keras is Keras.KERAS3 and cell.runtime is Runtime.TF2:
-        return "unihub's layer for Keras 3"
+        backend = dict(installation.variables).get("KERAS_BACKEND")
+        return f"unihub's layer for Keras 3{f' on {backend}' if backend else ''}"
     lacks = _lacks(installation, version)
     if lacks:
         return f"nothing: it needs {lacks}"

@@ -13,6 +13,7 @@ from packaging.version import InvalidVersion, Version
 from unihub.doctor.installation import Installation, normalized
 from unihub.doctor.problem import Problem, Severity
 from unihub.errors import Message
+from unihub.matrix import backends
 from unihub.runtime.installed import LEGACY_KERAS_VALUES
 
 ABSENT = "absent"
@@ -54,7 +55,11 @@ def _legacy_misspelt(value: Optional[str]) -> bool:
 
 
 def _other_backend(value: Optional[str]) -> bool:
-    return value not in (None, "", "tensorflow", "jax", "torch")
+    return bool(value) and value not in backends.NAMES
+
+
+def _is_backend(name: str) -> Callable[[Optional[str]], bool]:
+    return lambda value: value == name
 
 
 QUARRELS: Tuple[Quarrel, ...] = (
@@ -157,13 +162,28 @@ QUARRELS: Tuple[Quarrel, ...] = (
         Message(
             "keras-backend-not-tensorflow",
             "KerasLayer raises: it does not run on this backend of Keras.",
-            "it runs on tensorflow, jax and torch. (found: KERAS_BACKEND, Keras {keras})",
+            f"it runs on {', '.join(backends.NAMES)}. (found: KERAS_BACKEND, Keras {{keras}})",
             "export KERAS_BACKEND=tensorflow",
         ),
         {"keras": ">=3"},
         Severity.ERROR,
         "https://keras.io/getting_started/#configuring-your-backend",
         variables=(("KERAS_BACKEND", _other_backend),),
+    ),
+    *(
+        Quarrel(
+            Message(
+                f"keras-backend-{name}-absent",
+                f"`import keras` raises ModuleNotFoundError: No module named {name!r}.",
+                f"KERAS_BACKEND is {name}, which is not installed beside Keras {{keras}}.",
+                f"pip install {name}; or: export KERAS_BACKEND=tensorflow",
+            ),
+            {"keras": ">=3", name: ABSENT},
+            Severity.ERROR,
+            "https://keras.io/getting_started/#installing-keras-3",
+            variables=(("KERAS_BACKEND", _is_backend(name)),),
+        )
+        for name in backends.LIFTED
     ),
     Quarrel(
         Message(

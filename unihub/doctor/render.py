@@ -63,6 +63,9 @@ def _facts(diagnosis: Diagnosis) -> List[Tuple[str, str]]:
     if installation.tf_keras is not None:
         facts.append(("tf.keras", _KERASES[installation.tf_keras]))
     facts += list(installation.variables)
+    backend = dict(installation.variables).get("KERAS_BACKEND")
+    if backend:
+        facts.append(("Keras' backend", f"{backend} {installation.packages.get(backend, '-')}"))
     facts += list(around.network)
     if around.offline:
         facts.append(("offline", "yes"))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Sequence, Tuple
 
+from unihub.matrix import backends
 from unihub.matrix.rows import cells as all_cells
 from unihub.matrix.values import Cell, Format, Operation, Runtime, Status
 
@@ -40,7 +41,7 @@ class Matrix:
         return f"<Matrix of {len(self.cells)} cells; print() shows it>"
 
     def __str__(self) -> str:
-        return plain(self.cells)
+        return f"{plain(self.cells)}\n{backends.text()}"
 
     def _repr_html_(self) -> str:
         return html(self.cells)

@@ -13,6 +13,7 @@ from unihub.apis.functional.errors import CutTo32Bits, NotCompiled
 from unihub.apis.functional.function import Functional, functional_of
 from unihub.apis.keras.calling import only_training
 from unihub.apis.keras3 import layer
+from unihub.matrix.backends import LIFTED
 
 
 def _registered(layer_class: Any) -> Any:
@@ -42,7 +43,7 @@ class KerasLayer(layer.KerasLayer):
         >>> model = keras.Sequential([keras.Input((224, 224, 3)), layer, keras.layers.Dense(10)])
     """
 
-    _backends = ("jax", "torch")
+    _backends = LIFTED
     _is_lean = False
 
     def _share_variables(self, loaded: Any) -> None:
