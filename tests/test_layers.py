@@ -77,6 +77,7 @@ IMPORT_BY_NAME = {
     "apis/missing_ops.py",
     "apis/tensorflow_hub.py",
     "dropin/contrib.py",
+    "dropin/moved.py",
     "dropin/running.py",
     "dropin/shim.py",
     "handles/sources/hugging_face.py",

@@ -28,9 +28,6 @@ SUBMODULES = {
     "version": ("__version__",),
 }
 
-# What else programs use, in the submodule that defines it, and where it is here.
-EQUALS = {("module", "as_module_spec"): "unihub.apis.module.spec"}
-
 # The programs that releases up to 0.12 carry.
 TOOLS = "tools"
 

@@ -217,8 +217,11 @@ class _Submodule(types.ModuleType):
         submodule = self.__name__.partition(".")[2]
         if name in hub_names.SUBMODULES[submodule]:
             return getattr(unihub, name)
-        if (submodule, name) in hub_names.EQUALS:
-            return getattr(importlib.import_module(hub_names.EQUALS[submodule, name]), name)
+        # Not public, and used by programs.
+        if (submodule, name) == ("module", "as_module_spec"):
+            from unihub.apis.module.spec import as_module_spec
+
+            return as_module_spec
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         try:

@@ -31,15 +31,7 @@ from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
 from unihub.inspection import op_dangers
 from unihub.inspection.graph import Function, Graph, Node, read_graph
-from unihub.inspection.op_dangers import (
-    DANGERS,
-    STATELESS,
-    Danger,
-    Severity,
-    danger_of,
-    harmless_ops,
-    judged_ops,
-)
+from unihub.inspection.op_dangers import Danger, Severity
 from unihub.inspection.paths import ASSET, CHECKPOINT, COMPUTED, CONSTANT, Path, Paths
 from unihub.inspection.reachability import BUILDING, Fed, Reachability, Trigger, When
 
@@ -243,7 +235,9 @@ class Scan:
         self.file = file
         self.also_known = also_known
         self.minimum = minimum
-        self.graph = graph or Graph(meta_graph.message("graph_def"), DANGERS, judged_ops())
+        self.graph = graph or Graph(
+            meta_graph.message("graph_def"), op_dangers.DANGERS, op_dangers.judged_ops()
+        )
         self.outer = outer
         self.where = where
         self.depth = depth
@@ -255,8 +249,8 @@ class Scan:
 
     def findings(self) -> List[Finding]:
         found: List[Finding] = []
-        for op in sorted(self.graph.ops() - harmless_ops() - self.also_known):
-            danger = danger_of(op)
+        for op in sorted(self.graph.ops() - op_dangers.harmless_ops() - self.also_known):
+            danger = op_dangers.danger_of(op)
             found += _told(
                 finding
                 for node, function, triggers in self._occurrences(op)
@@ -290,7 +284,7 @@ class Scan:
         return self._evaluation
 
     def _occurrences(self, op: str) -> Iterator[Occurrence]:
-        is_early = op in STATELESS or op not in DANGERS
+        is_early = op in op_dangers.STATELESS or op not in op_dangers.DANGERS
         for node in self.graph.nodes_with(op):
             triggers = _relevant(op, self.reachability.of_node(node.name))
             if is_early and self.evaluation.has(node, None):
@@ -426,7 +420,7 @@ def _told(findings: Iterable[Finding]) -> List[Finding]:
 def _graph_of(path: Path, file: str) -> Optional[Graph]:
     if path.kind != CONSTANT:
         return None
-    return read_graph(path.text, file, DANGERS, judged_ops())
+    return read_graph(path.text, file, op_dangers.DANGERS, op_dangers.judged_ops())
 
 
 def _place(node: Node, function: Optional[Function]) -> str:
