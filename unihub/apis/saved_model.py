@@ -205,15 +205,15 @@ def _call_of(request: Request, loaded: Any) -> Callable[..., Any]:
 
     Loading must succeed then too: the caller may go on with ``.signatures``.
     """
+    from unihub.apis.signature import SignatureFunction, Undecided
+
     try:
         signature = selection.choose_signature(
             request.meta_graph, request.handle, request.signature
         )
     except NotEvident as error:
-        return _Undecided(error)
+        return Undecided(error)
     assert signature is not None
-    from unihub.apis.signature import SignatureFunction
-
     output_key = selection.choose_output(
         signature, request.handle, request.output_key, request.as_dict
     )
@@ -242,11 +242,3 @@ def _check_dtypes(
     wrong = wrong_signatures(handle, model, meta_graph)
     if signature in wrong:
         raise wrong[signature]
-
-
-class _Undecided:
-    def __init__(self, error: UnihubError) -> None:
-        self._error = error
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise self._error

@@ -6,6 +6,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import tensorflow as tf
 
+from unihub.errors import UnihubError
 from unihub.formats.model import Signature
 
 _TENSOR = tf.Tensor
@@ -87,6 +88,16 @@ class SignatureFunction:
 
             self._other_inputs = OtherInputs(self._signature, self._handle, self._output_key)
         return self._other_inputs
+
+
+class Undecided:
+    """Stands for a signature where none is evident, and says so when it is called."""
+
+    def __init__(self, error: UnihubError) -> None:
+        self._error = error
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise self._error
 
 
 def size_test(shape: Any) -> Callable[[Any], bool]:
