@@ -9,7 +9,10 @@ from click.testing import CliRunner
 from conftest import MODELS
 
 import unihub
+from unihub.cli import remedies
 from unihub.cli.commands import main
+from unihub.cli.predict import predict
+from unihub.engines.errors import NoSuchColumn
 from unihub.matrix import Runtime
 
 REUSABLE, MULTI = str(MODELS / "tf2_reusable"), str(MODELS / "tf1_hub_multi")
@@ -49,3 +52,12 @@ def test_flags_are_flags(tmp_path):
 def test_what_is_no_command_is_told_by_one_like_it(tmp_path):
     line = remedy("convert", REUSABLE, str(tmp_path / "new"))
     assert line == f"unihub inspect {REUSABLE}  # what it can be used for"
+
+
+def test_a_column_is_named_on_the_command_line():
+    facts = {"signature": "pair", "handle": MULTI, "columns": "'a', 'b'", "accepted": ""}
+    error = NoSuchColumn(name="left", nearest="a", **facts)
+    typed = [MULTI, "rows.csv", "-o", "out.csv", "--input", "right=b"]
+    said = remedies.shown(error, {"predict": predict}, "predict", typed)
+    line = said.partition("  do:  ")[2]
+    assert line == f"unihub predict {MULTI} rows.csv -o out.csv --input right=b --input left=a"

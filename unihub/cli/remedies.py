@@ -14,7 +14,7 @@ from unihub.errors import Message, UnihubError
 # Of functions that are no commands: for the one, the command that was typed stands; the
 # other is answered by another command.
 _LOAD = "load"
-_ALIKE = {"validate": "inspect"}
+_ALIKE = {"validate": "inspect", "Predictor": "predict"}
 
 
 def offered(error: UnihubError) -> Set[str]:
@@ -77,8 +77,11 @@ def _call(code: str) -> Any:
 
 def _typed(command: click.Command, name: str, arguments: List[str]) -> Dict[str, Any]:
     with command.make_context(name, list(arguments), resilient_parsing=True) as context:
+        defaults = {one.name: one.get_default(context) for one in command.params}
         return {
-            key: value for key, value in context.params.items() if value not in (None, (), False)
+            key: value
+            for key, value in context.params.items()
+            if value not in (None, (), False, defaults[key])
         }
 
 
@@ -87,6 +90,12 @@ def _given(
 ) -> Optional[List[str]]:
     """The words after a command's name; None where it cannot be told all of this."""
     values = dict(typed)
+    if isinstance(by_name.get("inputs"), dict):
+        # Of a Predictor they are the columns of inputs, of the command files.
+        by_name = dict(by_name)
+        columns = dict(pair.split("=", 1) for pair in values.get("named", ()))
+        columns.update(by_name.pop("inputs"))
+        values["named"] = [f"{name}={column}" for name, column in columns.items()]
     names = [one.name for one in command.params if isinstance(one, click.Argument)]
     if len(positional) > len(names):
         return None
