@@ -144,12 +144,12 @@ def save_tf2_saved_model(
         tf.saved_model.save(root, path, signatures=chosen, **keywords)
 
     if tf.executing_eagerly():
-        _explained(write, path)
+        _explained(write, target, path)
     else:
         session = _session_or_default(session, path)
         with session.as_default():
             _initialize_save_counter(target, session)
-            _explained(write, path)
+            _explained(write, target, path)
     if callable(target) and _nothing_to_call(path):
         # It was absent or empty.
         shutil.rmtree(path)
@@ -191,12 +191,21 @@ def _with_signatures(target: Any) -> Tuple[Any, Any]:
     return target, signatures if isinstance(signatures, Mapping) else None
 
 
-def _explained(write: Callable[[], None], path: str) -> None:
+def _explained(write: Callable[[], None], target: Any, path: str) -> None:
     try:
         write()
     # Reference variables, untracked resources and symbolic captures raise
     # ValueError, AssertionError, TypeError and more.
     except Exception as error:
+        is_function = hasattr(target, "get_concrete_function") and not isinstance(target, tf.Module)
+        if is_function or not hasattr(target, "_gather_saveables_for_checkpoint"):
+            raise WrongThingToSave(
+                given=type(target).__name__,
+                format="TF2 SavedModel",
+                wanted="an object that holds functions and variables: a tf.Module, a Keras model",
+                remedy=f"obj = tf.Module(); obj.__call__ = f; unihub.save(obj, {path!r})  "
+                "# f: a tf.function with an input_signature",
+            ) from error
         remedy = f"tf.saved_model.save(obj, {path + '-new'!r})  # for TensorFlow's own traceback"
         if not tf.executing_eagerly():
             remedy = "tf.compat.v1.enable_resource_variables()  # before the variables are made"

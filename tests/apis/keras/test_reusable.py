@@ -11,7 +11,7 @@ from golden import check_golden
 import unihub
 from unihub.apis.keras.kerases import keras_module
 from unihub.apis.layers import keras_layer_class
-from unihub.apis.saving import SavedWithoutCall
+from unihub.apis.saving import SavedWithoutCall, WrongThingToSave
 from unihub.apis.tensorflow_hub import TensorFlowHubUnusable, import_tensorflow_hub
 from unihub.formats.model import read_saved_model
 from unihub.runtime.installed import Keras, current_keras
@@ -236,3 +236,14 @@ def test_a_loaded_model_keeps_its_signatures(tmp_path):
     (graph,) = unihub.save(unihub.load(MODELS / "tf1_hub_multi"), tmp_path / "m").meta_graphs
     (source,) = read_saved_model(MODELS / "tf1_hub_multi").meta_graphs
     assert set(graph.signatures) == set(source.signatures)
+
+
+@pytest.mark.usefixtures("eager")
+def test_what_holds_nothing_is_no_thing_to_save(tmp_path):
+    f = tf.function(lambda x: x * 2.0, input_signature=[tf.TensorSpec([None])])
+    path = str(tmp_path / "m")
+    for thing in (3, {"v": tf.Variable(1.0)}, f):
+        with pytest.raises(WrongThingToSave) as refused:
+            unihub.save(thing, path)
+    exec(refused.value.do, {"tf": tf, "unihub": unihub, "f": f})
+    assert unihub.load(path)(tf.constant([3.0])).numpy() == [6.0]
