@@ -149,4 +149,6 @@ def _ratios(
             for peer, each in zip(peers, several)
         )
         for what in _measures(several)
+        # What only one of them has is beside nothing.
+        if what in peers[0]
     }

@@ -16,7 +16,7 @@ from conftest import MODELS
 from golden import check_golden
 
 import unihub
-from unihub.apis.arrival import HandleSecretNotSent, SentContentDiffers
+from unihub.apis.arrival_errors import HandleSecretNotSent, SentContentDiffers
 from unihub.apis.copying import LoadedNotCopied
 from unihub.matrix import Runtime
 from unihub.runtime import current_runtime

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import platform
+import shutil
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from engines.columns import OF_COMPLEX, OF_DTYPES, answers, check_dtypes, png, s
 from golden import check_golden
 
 import unihub
+from unihub.apis.arrival_errors import SentModelNotHere
 from unihub.engines import predictor as predictor_module
 from unihub.engines.errors import (
     BadRow,
@@ -70,6 +73,21 @@ def test_a_pickle_is_small_and_without_the_model():
     again = pickle.loads(written)
     assert again({"x": X})["output_0"].tolist() == before
     assert len(pickle.dumps(again)) < 2_000
+
+
+def test_a_path_that_only_the_sender_has(tmp_path, monkeypatch):
+    shutil.copytree(MODEL, str(tmp_path / "model"))
+    monkeypatch.chdir(tmp_path)
+    written = pickle.dumps(unihub.Predictor("model"))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    # A relative path is sent as the one that it is.
+    assert pickle.loads(written)({"x": X})["output_0"].shape == (7, 2)
+    shutil.rmtree(str(tmp_path / "model"))
+    with pytest.raises(SentModelNotHere) as refused:
+        pickle.loads(written)({"x": X})
+    check_golden("sent-model-not-here", str(refused.value), path=tmp_path, host=platform.node())
 
 
 @pytest.mark.parametrize("pad", [False, True])

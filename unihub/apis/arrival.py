@@ -7,7 +7,6 @@ import os
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Mapping, Tuple
 
-from unihub.errors import UnihubError
 from unihub.errors.redaction import shown
 from unihub.formats.files import CHECKPOINT
 from unihub.formats.identity import content_identity
@@ -67,9 +66,7 @@ def loaded(sent: Sent, load: Callable[..., Any], is_copy: bool = False) -> Any:
         is_copy: whether it is a copy in the same process, which shares its weights anyhow.
 
     Raises:
-        SentContentDiffers: another model is there.
-        HandleSecretNotSent: it is nowhere without the secret.
-        UnihubError: what `unihub.load` raises.
+        UnihubError: what `place_of` and `unihub.load` raise.
     """
     # Only here are weights shared that nobody asked to share.
     from unihub.handles.cache.cache_errors import CacheNotWritable, DiskFull, InodesFull
@@ -94,31 +91,16 @@ def _are_weights_large(folder: str) -> bool:
     return sum(entry.stat().st_size for entry in os.scandir(variables)) >= WORTH_SHARING
 
 
-class SentContentDiffers(UnihubError, ValueError, OSError):
-    """A model that was sent by its handle is another where it arrives."""
-
-    code = "sent-content-differs"
-    what = "{handle} is not the model that was pickled."
-    why = "its content has the identity {found}, and what was pickled has {expected}. (in: {path})"
-    do = "unihub.load({handle!r})  # the model that is there now; pickle that one"
-
-
-class HandleSecretNotSent(UnihubError, ValueError, OSError):
-    """A model was sent whose handle has a secret, which stays where it was."""
-
-    code = "handle-secret-not-sent"
-    what = "{handle} was pickled without the secret in its handle, and is not here."
-    why = "secrets do not travel, and there is no folder {folder} with the same content."
-    do = "unihub.resolve(os.environ['MODEL_URL'])  # first, in this process: with the secret"
-
-
 def place_of(sent: Sent) -> Tuple[str, str]:
     """The handle by which a sent model is loaded here, and its folder.
 
     Raises:
         SentContentDiffers: another model is there.
         HandleSecretNotSent: it is nowhere without the secret.
+        SentModelNotHere: it was sent by a path, which leads to nothing here.
     """
+    from unihub.apis import arrival_errors
+
     handle = sent.handle
     if sent.has_secret:
         if os.path.isdir(sent.folder) and content_identity(sent.folder) == sent.identity:
@@ -128,12 +110,14 @@ def place_of(sent: Sent) -> Tuple[str, str]:
 
         known = with_secret(handle)
         if known is None:
-            raise HandleSecretNotSent(handle=handle, folder=sent.folder)
+            raise arrival_errors.HandleSecretNotSent(handle=handle, folder=sent.folder)
         handle = known
+    elif os.path.isabs(handle) and not os.path.exists(handle):
+        raise arrival_errors.not_here(handle)
     folder = resolving.resolve(handle, sha256=sent.choices.get("sha256"))
     found = content_identity(folder)
     if found != sent.identity:
-        raise SentContentDiffers(
+        raise arrival_errors.SentContentDiffers(
             handle=sent.handle, found=found[:16], expected=sent.identity[:16], path=folder
         )
     return handle, folder
