@@ -34,13 +34,14 @@ def test_standard_input_by_named_columns(tmp_path):
     pytest.importorskip("pyarrow")
     lines = "".join(json.dumps({"id": i, "word": "cat"}) + "\n" for i in range(5))
     out = str(tmp_path / "out.jsonl")
-    result = run(TEXT, "-", "-o", out, "--input", "words=word", "--keep", "id", input=lines)
+    named = ["--input", "words=word", "--output", "ids", "--output", "scores=points"]
+    result = run(TEXT, "-", "-o", out, *named, "--keep", "id", input=lines)
     assert result.exit_code == 0, result.output
-    for said in ("serving_default(words: string[?])", "ids, scores", "5 rows"):
+    for said in ("serving_default(words: string[?])", "ids, points", "5 rows"):
         assert said in result.output
     with open(out) as file:
         rows = [json.loads(line) for line in file]
-    assert [sorted(row) for row in rows] == [["id", "ids", "scores"]] * 5
+    assert [sorted(row) for row in rows] == [["id", "ids", "points"]] * 5
 
 
 def test_bad_rows_by_choice(tmp_path):

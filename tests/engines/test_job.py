@@ -29,7 +29,7 @@ from unihub.engines.errors import BadRow, NoColumnType
 from unihub.engines.job import predict_files
 from unihub.engines.packages import pyarrow
 from unihub.engines.reading import InputNotReadable
-from unihub.engines.tasks import NoRoomForOutput
+from unihub.engines.tasks import NoRoomForOutput, NotKept
 from unihub.engines.writing import OutputNotWritable
 
 arrow = pyarrow()
@@ -230,6 +230,59 @@ def test_a_run_that_is_killed_loses_no_row_and_doubles_none():
     rows = rows_of("out.parquet")
     assert [row["id"] for row in rows] == list(range(1000))
     np.testing.assert_allclose([row["output_0"] for row in rows], expected(), rtol=1e-5)
+
+
+TEXT = str(MODELS / "tf1_hub_text")
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b"text\n" + b"a " * 1_000_000 + b"\nb\n",
+        "\ufefftext\nh\xe4llo\nb\n".encode(),
+        b'text\r\n"a\r\nb"\r\n"NA"\r\n',
+        b'default,id\n,1\n"x",2\n',
+    ],
+)
+def test_odd_rows_of_a_csv(rows):
+    predictor = unihub.Predictor(TEXT)
+    for name, content in (("x.csv", rows), ("x.tsv", rows.replace(b",", b"\t"))):
+        with open(name, "wb") as file:
+            file.write(content)
+        assert predict_files(predictor, [name], "out.jsonl").rows == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (b"", "Empty CSV"),
+        (b"a,default\n1,2\n3\n", "Expected 2 columns"),
+        (b"text\nh\xe4llo\n", "invalid UTF8"),
+        (b"default,default\na,b\n", "have the same name"),
+        (b"text\n", "it has none"),
+    ],
+)
+def test_a_csv_that_is_none(rows, said):
+    with open("x.csv", "wb") as file:
+        file.write(rows)
+    with pytest.raises(InputNotReadable, match=said):
+        predict_files(unihub.Predictor(TEXT), ["x.csv"], "out.jsonl")
+
+
+def test_columns_that_are_kept_and_have_no_one_type():
+    with open("x.jsonl", "w", encoding="utf-8") as file:
+        file.write('{"default": "a", "gr\xf6\xdfe": 1}\n{"default": "b", "gr\xf6\xdfe": "x"}\n')
+    predictor = unihub.Predictor(TEXT)
+    job = {"keep": ["gr\xf6\xdfe"]}
+    with pytest.raises(NotKept) as refused:
+        predict_files(predictor, ["x.jsonl"], "out.jsonl", **job)
+    check_golden("not-kept", str(refused.value))
+    with pytest.raises(OutputNotWritable, match="a column has several types"):
+        predict_files(predictor, ["x.jsonl"], "out.parquet", part_rows=1, **job)
+    predict_files(predictor, ["x.jsonl"], "out.jsonl", part_rows=1, **job)
+    assert [row["gr\xf6\xdfe"] for row in rows_of("out.jsonl")] == [1, "x"]
+    with pytest.raises(OutputNotWritable, match="--output default=answer"):
+        predict_files(predictor, ["x.jsonl"], "out.jsonl", keep=["default"])
 
 
 def test_a_full_disk_is_named_and_what_is_done_is_kept():

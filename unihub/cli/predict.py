@@ -46,7 +46,7 @@ _ENGINE_OPTION = "--engine-option"
     "--input", "named", multiple=True, metavar="NAME=COLUMN", help="The column of an input."
 )
 @click.option(
-    "--output", "outputs", multiple=True, metavar="NAME", help="To write; may be repeated."
+    "--output", "outputs", multiple=True, metavar="NAME[=COLUMN]", help="To write, as a column."
 )
 @click.option("--keep", multiple=True, metavar="COLUMN", help="Of the input, to write as well.")
 @click.option(
@@ -80,7 +80,7 @@ def predict(
 ) -> None:
     """Runs a model over the rows of files, and writes one file.
 
-    INPUT is a .csv, .jsonl, .txt, .parquet, .npy or .tfrecord, a folder of images, or - for
+    INPUT is a .csv, .tsv, .jsonl, .txt, .parquet, .npy or .tfrecord, a folder of images, or - for
     JSON lines from standard input. Columns go into the inputs of the same name, the only
     column into the only input. What was done when a run is broken off is kept, and the same
     command goes on there. An engine takes its own options behind --: those of a pipeline, of
@@ -102,7 +102,8 @@ def predict(
         handle,
         signature=signature,
         inputs=_pairs(named),
-        outputs=list(outputs) or None,
+        outputs={name: column or name for name, _, column in (o.partition("=") for o in outputs)}
+        or None,
         batch_size=batch_size,
         resize=resize,
         on_bad=on_bad,

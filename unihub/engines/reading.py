@@ -1,4 +1,4 @@
-"""Rows from files, in parts: csv, jsonl, txt, parquet, npy, TFRecord, folders of images."""
+"""Rows from files, in parts: csv, tsv, jsonl, txt, parquet, npy, TFRecord, folders of images."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ IMAGE, PATH = "image", "path"
 TEXT, ARRAY = "text", "x"
 # Of the images of a part, however few they are.
 _MOST_BYTES = 64 << 20
+# Of a csv, which is read in blocks that hold a row.
+_LONGEST_ROW = 32 << 20
 
 
 class InputNotReadable(UnihubError, ValueError, OSError):
@@ -112,18 +114,22 @@ def total_rows(paths: Sequence[str]) -> Optional[int]:
     return total
 
 
-def _csv(path: str, size: int) -> Iterator[Part]:
+def _csv(path: str, size: int, delimiter: str = ",") -> Iterator[Part]:
     arrow = pyarrow()
+    parsing = arrow.csv.ParseOptions(newlines_in_values=True, delimiter=delimiter)
     # All as text: what is no number is a bad row, and not a bad file.
     with _bytes_of(path) as file:
         head = file.readline()
-        names = arrow.csv.read_csv(io.BytesIO(head)).schema.names
+        names = arrow.csv.read_csv(io.BytesIO(head), parse_options=parsing).schema.names
         options = arrow.csv.ConvertOptions(column_types={n: arrow.string() for n in names})
-        reading = arrow.csv.ReadOptions(column_names=names)
-        parsing = arrow.csv.ParseOptions(newlines_in_values=True)
+        reading = arrow.csv.ReadOptions(column_names=names, block_size=_LONGEST_ROW)
         if file.peek(1) if hasattr(file, "peek") else True:
             batches: Iterable[Any] = arrow.csv.open_csv(file, reading, parsing, options)
             yield from _of_batches(batches, size)
+
+
+def _tsv(path: str, size: int) -> Iterator[Part]:
+    return _csv(path, size, "\t")
 
 
 def _parquet(path: str, size: int) -> Iterator[Part]:
@@ -148,6 +154,9 @@ def _of_batches(batches: Iterable[Any], size: int) -> Iterator[Part]:
 
 
 def _of_table(table: Any) -> Part:
+    names = table.schema.names
+    if len(set(names)) < len(names):
+        raise ValueError(f"columns have the same name: {listed(names)}")
     table = table.combine_chunks()
     digest = hashlib.sha256(str(table.schema.names).encode())
     for batch in table.to_batches():
@@ -269,6 +278,7 @@ _READERS: Mapping[str, Reader] = {
     "npy": _npy,
     "parquet": _parquet,
     "tfrecord": _tfrecord,
+    "tsv": _tsv,
     "txt": _txt,
 }
 KINDS = tuple(_READERS)

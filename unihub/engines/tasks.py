@@ -17,7 +17,7 @@ from unihub.engines.frames import arrow_column
 from unihub.engines.packages import pyarrow
 from unihub.engines.predictor import Predictor
 from unihub.engines.reading import IMAGE, is_of_images
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, first_line
 
 # In the file of a part: how many of its rows were bad.
 BAD_ROWS = b"unihub.bad_rows"
@@ -79,14 +79,32 @@ def write(task: Task, predictor: Predictor, rows: Mapping[str, Any]) -> None:
     bad_before = predictor.bad_rows
     given = {IMAGE: rows[IMAGE]} if is_of_images(rows) else rows
     results = predictor.predict(given, first_row=task.first)
-    columns = [rows[name] for name in task.keep]
-    arrays = [c if isinstance(c, arrow.ChunkedArray) else arrow.array(c) for c in columns]
+    arrays = [_kept(name, rows[name]) for name in task.keep]
     # Lists of a fixed size with a null among them can be written, and not read again.
     arrays.extend(arrow_column(v, dtype, None, nulls) for v, dtype, _, nulls in results.values())
     table = arrow.table(arrays, names=[*task.keep, *results])
     bad = str(predictor.bad_rows - bad_before).encode()
     with whole(task.file) as file:
         arrow.parquet.write_table(table.replace_schema_metadata({BAD_ROWS: bad}), file)
+
+
+class NotKept(UnihubError, ValueError):
+    """The values of a column are not of one type, as those of a file are."""
+
+    code = "not-kept"
+    what = "the column {name!r} cannot be kept."
+    why = "{reason}"
+    do = "unihub predict HANDLE INPUT -o FILE  # without --keep {name}"
+
+
+def _kept(name: str, column: Any) -> Any:
+    arrow = pyarrow()
+    if isinstance(column, arrow.ChunkedArray):
+        return column
+    try:
+        return arrow.array(column)
+    except (ValueError, TypeError) as error:
+        raise NotKept(name=name, reason=f"{first_line(error)}.") from error
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 from unihub.engines.frames import as_numpy
 from unihub.engines.packages import pyarrow
 from unihub.engines.tasks import room_for
-from unihub.errors import UnihubError, listed
+from unihub.errors import UnihubError, first_line, listed
 
 _AS_PARQUET = "unihub predict HANDLE INPUT -o results.parquet"
 
@@ -53,6 +53,14 @@ def check(path: str, columns: Sequence[str]) -> None:
             reason="there is a folder of that name.",
             remedy=f"unihub predict HANDLE INPUT -o {better}",
         )
+    for place, name in enumerate(columns):
+        if name in columns[:place]:
+            better = f"--keep {name} --output {name}=answer"
+            raise OutputNotWritable(
+                path=path,
+                reason=f"{name!r} would be two columns: one that is kept, and an output.",
+                remedy=f"unihub predict HANDLE INPUT -o {path} {better}",
+            )
     if kind == "npy" and len(columns) != 1:
         raise OutputNotWritable(
             path=path,
@@ -90,7 +98,13 @@ def _tables(parts: Sequence[str]) -> Iterator[Any]:
 def _to_parquet(parts: Sequence[str], path: str) -> None:
     arrow = pyarrow()
     schemas = [arrow.parquet.read_schema(part).remove_metadata() for part in parts]
-    schema = arrow.unify_schemas(schemas)
+    try:
+        schema = arrow.unify_schemas(schemas)
+    except (ValueError, TypeError) as error:
+        reason = f"a column has several types: {first_line(error)}."
+        better = f"{os.path.splitext(path)[0]}.jsonl"
+        line = f"unihub predict HANDLE INPUT -o {better}"
+        raise OutputNotWritable(path=path, reason=reason, remedy=line) from error
     with arrow.parquet.ParquetWriter(path, schema) as writer:
         for table in _tables(parts):
             writer.write_table(table.select(schema.names).cast(schema))
@@ -126,7 +140,11 @@ def _to_npy(parts: Sequence[str], path: str) -> None:
         if len(sizes | {np.shape(values[0])}) > 1:
             reason = f"a .npy holds rows of one shape, and there are {listed(map(str, sizes))}."
             raise OutputNotWritable(path=path, reason=reason, remedy=_AS_PARQUET)
-        arrays.append(np.asarray(values))
+        array = np.asarray(values)
+        if array.dtype.kind == "S" and array.tolist() != values:
+            reason = "a .npy takes zeros off the end of bytes, and some end with one."
+            raise OutputNotWritable(path=path, reason=reason, remedy=_AS_PARQUET)
+        arrays.append(array)
     with open(path, "wb") as file:
         np.save(file, np.concatenate(arrays), allow_pickle=False)
 
