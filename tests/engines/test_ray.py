@@ -16,10 +16,13 @@ import ray
 from conftest import MODELS, ROOT
 from engines.columns import OF_COMPLEX, OF_DTYPES, check_dtypes, save_dtypes
 from engines.killing import check_job, killing
+from golden import check_golden
 from ray.cluster_utils import Cluster
 
 import unihub
 from unihub.engines.ray import BatchPredictor
+from unihub.engines.tasks import NotKept
+from unihub.errors.arguments import WrongType
 
 MODEL = str(MODELS / "tf2_reusable")
 TABLE = str(MODELS / "tf1_saved_model_table")
@@ -98,4 +101,11 @@ def test_every_kind_of_batch_comes_back():
     assert predict(table).column("ids").null_count == 1
     frame = predict(table.to_pandas())
     assert list(frame.columns) == ["words", "id", "ids", "scores"]
+    with pytest.raises(NotKept) as refused:
+        BatchPredictor(TABLE, keep=["di"])(batch)
+    check_golden(
+        "not-kept-by-ray", str(refused.value), {"BatchPredictor": BatchPredictor}, path=TABLE
+    )
+    with pytest.raises(WrongType, match="batch_size= beside a Predictor"):
+        BatchPredictor(unihub.Predictor(TABLE), batch_size=8)
     assert BatchPredictor(TABLE)(table.slice(0, 1)).column_names == ["ids", "scores"]

@@ -98,7 +98,8 @@ def test_several_inputs_and_outputs_of_axes(spark):
     inputs, outputs = answers("tf1_hub_multi", "pair")
     data = [(left, right) for left, right in zip(inputs["left"].tolist(), inputs["right"].tolist())]
     frame = spark.createDataFrame(data, "l array<float>, r array<int>").coalesce(1)
-    predict = predict_udf(MULTI, signature="pair", inputs={"left": "l", "right": "r"})
+    columns = {"left": "l", "right": "r"}
+    predict = predict_udf(unihub.Predictor(MULTI, signature="pair", inputs=columns))
     assert predict.returnType.fieldNames() == ["default", "larger"]
     rows = frame.select(predict("l", "r").alias("y")).collect()
     assert [row.y.larger for row in rows] == outputs["larger"].tolist()

@@ -294,6 +294,24 @@ class Predictor:
         return NotByRow(name=name, signature=signature, handle=handle, found=found, remedy=remedy)
 
 
+def predictor_of(model: Any, options: Mapping[str, Any]) -> Predictor:
+    """A Predictor that was given, or one of a handle.
+
+    Args:
+        model: either.
+        options: of the Predictor of a handle.
+
+    Raises:
+        WrongType: options were given with a Predictor, which has its own.
+    """
+    if not isinstance(model, Predictor):
+        return Predictor(model, **options)
+    for name, value in options.items():
+        line = f"unihub.Predictor({model.handle!r}, {name}={value!r})  # and give that"
+        raise wrong_type(f"{name}= beside a Predictor", value, "options with a handle", line)
+    return model
+
+
 def _check_sizes(batch_size: Any, resize: Any, line: str) -> None:
     if not _is_size(batch_size):
         example = line.format(argument="batch_size", example=64)

@@ -8,8 +8,9 @@ from typing import Any, Dict, Mapping, Sequence, Union
 import numpy as np
 
 from unihub.engines.packages import needed
-from unihub.engines.predictor import Predictor
-from unihub.engines.tasks import Task, do
+from unihub.engines.predictor import predictor_of
+from unihub.engines.tasks import NotKept, Task, do
+from unihub.errors import listed, nearest
 
 with needed("ray", extra="ray"):
     import ray
@@ -31,6 +32,10 @@ class BatchPredictor:
         keep: columns of the batch that go to the result as well; True for all.
         **options: with a handle, as for `unihub.Predictor`.
 
+    Raises:
+        NotKept: a batch has no column of a name in ``keep``.
+        WrongType: there are options with a Predictor.
+
     Source: https://docs.ray.io/en/latest/data/batch_inference.html.
 
     Example:
@@ -40,7 +45,7 @@ class BatchPredictor:
     """
 
     def __init__(self, model: Any, keep: Union[bool, Sequence[str]] = (), **options: Any) -> None:
-        self._predictor = model if isinstance(model, Predictor) else Predictor(model, **options)
+        self._predictor = predictor_of(model, options)
         self._keep = keep
         self._predictor.load()
 
@@ -53,19 +58,29 @@ class BatchPredictor:
         Returns:
             Of the same kind: the columns that are kept, and those of the outputs.
         """
+        is_arrow = hasattr(batch, "column_names")
+        kept = self._kept(batch.column_names if is_arrow else list(batch))
         results = self._predictor(batch)
         if isinstance(batch, Mapping):
-            kept = {name: batch[name] for name in self._kept(list(batch))}
-            return {**kept, **{name: _with_nulls(values) for name, values in results.items()}}
-        if hasattr(batch, "column_names"):
-            for place, name in enumerate(self._kept(batch.column_names)):
+            made = {name: _with_nulls(values) for name, values in results.items()}
+            return {**{name: batch[name] for name in kept}, **made}
+        if is_arrow:
+            for place, name in enumerate(kept):
                 results = results.add_column(place, name, batch.column(name))
             return results
-        return batch[self._kept(list(batch.columns))].join(results)
+        return batch[kept].join(results)
 
     def _kept(self, names: Sequence[str]) -> Sequence[str]:
         if self._keep is True:
             return list(names)
+        for name in self._keep or ():
+            if name not in names:
+                handle, better = self._predictor.handle, nearest(name, names)
+                raise NotKept(
+                    name=name,
+                    reason=f"the columns are {listed(names)}.",
+                    remedy=f"BatchPredictor({handle!r}, keep=[{better!r}])",
+                )
         return list(self._keep or ())
 
 

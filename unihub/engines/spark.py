@@ -15,7 +15,7 @@ from unihub.engines.dtypes import held_by
 from unihub.engines.errors import NoColumnType, WrongColumnCount
 from unihub.engines.frames import Result
 from unihub.engines.packages import needed
-from unihub.engines.predictor import Predictor
+from unihub.engines.predictor import predictor_of
 from unihub.engines.tasks import Task, do
 from unihub.formats.model import TensorInfo
 
@@ -48,7 +48,7 @@ _WIDER = {"float16": "float32", "uint8": "int16", "uint16": "int32", "uint32": "
 _HERE = ("--master", "local[*,4]", "--conf", "spark.ui.showConsoleProgress=false")
 
 
-def predict_udf(handle: Any, **options: Any) -> Any:
+def predict_udf(model: Any, **options: Any) -> Any:
     """A function of columns that calls a model, its types from the signature.
 
     It takes a column for each input, in the order of the inputs' names in the signature, which
@@ -59,8 +59,8 @@ def predict_udf(handle: Any, **options: Any) -> Any:
     arrays of any depth go in and come out. The workers of a machine share the weights.
 
     Args:
-        handle: of the model, as for `unihub.load`.
-        **options: as for `unihub.Predictor`.
+        model: a `unihub.Predictor`, or a handle.
+        **options: with a handle, as for `unihub.Predictor`.
 
     Raises:
         NoColumnType: the signature does not tell the rank of an output, or Spark has no such type.
@@ -74,7 +74,7 @@ def predict_udf(handle: Any, **options: Any) -> Any:
         >>> embed = predict_udf("path/to/text_embedding", batch_size=64)
         >>> frame.withColumn("vector", embed("review"))
     """
-    predictor = Predictor(handle, **options)
+    predictor = predictor_of(model, options)
     chosen = predictor.chosen
     kinds = {c: spark_type(chosen.info_of(c), c, predictor.handle) for c in chosen.outputs}
     is_struct = len(kinds) != 1

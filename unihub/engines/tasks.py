@@ -89,12 +89,12 @@ def write(task: Task, predictor: Predictor, rows: Mapping[str, Any]) -> None:
 
 
 class NotKept(UnihubError, ValueError):
-    """The values of a column are not of one type, as those of a file are."""
+    """A column is not there, or its values are not of one type, as those of a file are."""
 
     code = "not-kept"
     what = "the column {name!r} cannot be kept."
     why = "{reason}"
-    do = "unihub predict HANDLE INPUT -o FILE  # without --keep {name}"
+    do = "{remedy}"
 
 
 def _kept(name: str, column: Any) -> Any:
@@ -104,7 +104,8 @@ def _kept(name: str, column: Any) -> Any:
     try:
         return arrow.array(column)
     except (ValueError, TypeError) as error:
-        raise NotKept(name=name, reason=f"{first_line(error)}.") from error
+        remedy = f"unihub predict HANDLE INPUT -o FILE  # without --keep {name}"
+        raise NotKept(name=name, reason=f"{first_line(error)}.", remedy=remedy) from error
 
 
 @contextlib.contextmanager
