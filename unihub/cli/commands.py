@@ -12,6 +12,7 @@ from typing import Any, List, NamedTuple, Optional
 import click
 
 import unihub
+from unihub.cli import quieted
 from unihub.cli.printing import close_to
 from unihub.errors import UnihubError
 from unihub.errors.system import explained_error
@@ -150,6 +151,7 @@ def main(debug: bool, verbose: int, quiet: bool) -> None:
 def _quieten_tensorflow() -> None:
     """Leaves out what TensorFlow says of processors and graphs; its errors are raised as well."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    quieted.quieten_the_import()
     logging.getLogger("tensorflow").addFilter(lambda record: record.levelno >= logging.ERROR)
 
 
