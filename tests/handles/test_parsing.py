@@ -347,3 +347,35 @@ def test_any_text_is_a_handle_or_the_one_error(text):
         assert not isinstance(value, CustomHandle)
         if not isinstance(value, (LocalFolder, LocalArchive)):
             assert parse(str(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("hf://a/b@", "hf://a/b"),
+        ("hf://a/b@../x", "hf://a/b"),
+        ("hf://a/b c", "hf://a/NAME"),
+        ("hf://a", "hf://OWNER/a"),
+        ("hf://", "hf://OWNER/NAME"),
+        ("hf://secret@a/b", "hf://OWNER/NAME"),
+        ("hf://datasets/a/b", "https://huggingface.co/owner/name"),
+    ],
+)
+def test_a_misspelt_model_of_hugging_face_is_answered_by_the_one_that_is_meant(text, meant):
+    with pytest.raises(HandleNotSupported) as raised:
+        parse(text)
+    assert raised.value.do == f"unihub.load({meant!r})"
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("hf://a/b/saved_model.pb", "hf://a/b"),
+        ("hf://a/b@v1/x/saved_model.pbtxt", "hf://a/b@v1/x"),
+        ("hf://a/b/blob/main/x/saved_model.pb", "hf://a/b@main/x"),
+        ("hf://a/b/tree/main/x", "hf://a/b@main/x"),
+    ],
+)
+def test_the_file_of_a_model_stands_for_its_folder(text, same):
+    assert parse(text) == parse(same)

@@ -8,6 +8,7 @@ from typing import List, NoReturn, Optional, Tuple
 from urllib.parse import unquote
 
 from unihub.errors import nearest
+from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.handles.kinds import Handle, HuggingFaceModel, KaggleModel
 
 # As kagglehub spells them.
@@ -26,6 +27,8 @@ _WHOLE_MODEL = re.compile(
     re.I,
 )
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
+# What a page shows: a folder, a file, or a file as it is.
+_VIEWS = ("tree", "blob", "resolve")
 # Named with slashes, as the page of a pull request is.
 _REFS = re.compile(r"refs/(?:pr|convert)/[\w.\-]+")
 _HOST_WITHOUT_SCHEME = re.compile(
@@ -96,18 +99,22 @@ def hugging_face(text: str) -> HuggingFaceModel:
         parts += folder.split("/") if folder else []
         # As the file system of huggingface_hub writes a revision with slashes.
         revision = unquote(revision)
-        if before.count("/") != 1 or not revision or "@" in after:
+        if before.count("/") != 1 or "@" in after:
             # It may be a password.
             _refuse_hugging_face([])
+        # Git has no such names.
+        if not revision or ".." in revision:
+            _refuse_hugging_face(parts[:2])
+    elif parts[2:3] and parts[2] in _VIEWS:
+        return hugging_face_page(parts)
+    _refuse_others(parts)
     return _hugging_face_model(parts, revision)
 
 
 def hugging_face_page(parts: List[str]) -> HuggingFaceModel:
     """Of the URL of a model's page, or of a folder in it, whose path has these parts."""
-    if parts[:1] and parts[0] in ("datasets", "spaces", "docs"):
-        example = "https://huggingface.co/owner/name"
-        raise Misspelt(f"a page of Hugging Face's {parts[0]}, and no model's", example)
-    if len(parts) > 3 and parts[2] in ("tree", "blob", "resolve"):
+    _refuse_others(parts)
+    if len(parts) > 3 and parts[2] in _VIEWS:
         rest = "/".join(parts[3:])
         named = _REFS.match(rest)
         revision = named.group() if named else unquote(parts[3])
@@ -183,16 +190,26 @@ def _kaggle_model(text: str, parts: List[str]) -> KaggleModel:
 def _hugging_face_model(parts: List[str], revision: Optional[str]) -> HuggingFaceModel:
     if len(parts) < 2 or not all(_PART.fullmatch(part) for part in parts[:2]):
         _refuse_hugging_face(parts)
-    folder = parts[2:]
+    # The model's file stands for the folder that it lies in.
+    folder = parts[2:-1] if parts[-1] in (PB_FILE, PBTXT_FILE) else parts[2:]
     if any(part in ("", ".", "..") for part in folder):
         _refuse_hugging_face(parts[:2])
     return HuggingFaceModel(parts[0], parts[1], revision, "/".join(folder))
 
 
+def _refuse_others(parts: List[str]) -> None:
+    if parts and parts[0] in ("datasets", "spaces", "docs"):
+        found = f"a page of Hugging Face's {parts[0]}, and no model's"
+        raise Misspelt(found, "https://huggingface.co/owner/name")
+
+
 def _refuse_hugging_face(parts: List[str]) -> NoReturn:
-    owner, name = [*filter(_PART.fullmatch, parts), "OWNER", "NAME"][:2]
+    owner, name = (
+        part if _PART.fullmatch(part) else default
+        for part, default in zip([*parts, "", ""], ("OWNER", "NAME"))
+    )
     if len(parts) == 1:
-        owner, name = "OWNER", owner
+        owner, name = "OWNER", owner if owner != "OWNER" else "NAME"
     raise Misspelt("a model of Hugging Face that is not written owner/name", f"hf://{owner}/{name}")
 
 

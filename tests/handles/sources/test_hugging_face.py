@@ -61,6 +61,8 @@ def check(error, name=None, **replacements):
         f"hf://{REPOSITORY}@main",
         f"https://huggingface.co/{REPOSITORY}",
         f"https://huggingface.co/{REPOSITORY}/tree/main",
+        f"hf://{REPOSITORY}/saved_model.pb",
+        f"hf://{REPOSITORY}/blob/main/saved_model.pb",
     ],
 )
 def test_the_model_comes_and_nothing_else(hub, handle):
@@ -139,6 +141,27 @@ def test_a_file_that_is_not_what_is_listed(hub):
         error = refused("hugging-face-file-differs", "hf://a/b")
         assert error.what.startswith(name)
     check(error)
+
+
+@pytest.mark.parametrize("name", ["variables/../../evil", "assets/a\\..\\b"])
+def test_a_name_that_leads_elsewhere_is_refused_before_anything_comes(hub, name):
+    hub.add("a/b", {**MODEL, name: b"evil"})
+    refused("unsafe-archive", "hf://a/b", ValueError)
+    assert hub.downloads() == []
+
+
+def test_a_name_that_huggingface_hub_refuses(hub):
+    hub.add("a/b", {**MODEL, "assets/a:b": b"odd"})
+    refused("hugging-face-failed", "hf://a/b")
+
+
+@pytest.mark.parametrize("size", [1, -5, 10**6, "x"])
+def test_a_list_that_lies(hub, size):
+    commit = hub.add("a/b", MODEL)
+    listed = [{"rfilename": name, "size": size, "blobId": None} for name in MODEL]
+    body = json.dumps({"id": "a/b", "sha": commit, "siblings": listed}).encode()
+    hub.server["/api/models/a/b"] = Reply(body, headers={"Content-Type": "application/json"})
+    refused("hugging-face-failed" if size == "x" else "hugging-face-file-differs", "hf://a/b")
 
 
 @pytest.mark.parametrize("damaged", [False, True])

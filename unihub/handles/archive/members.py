@@ -257,6 +257,14 @@ class Destination:
         """Raises UnsafeArchive; the reason is the rest of "its member 'x' …"."""
         raise UnsafeArchive(archive=self._archive, member=name, reason=reason) from None
 
+    def check_name(self, name: str) -> None:
+        """Refuses a name that leads elsewhere, before anything of its member is there.
+
+        Raises:
+            UnsafeArchive: for such a name.
+        """
+        self._parts(name)
+
     def _parts(self, name: str) -> List[str]:
         for is_faulty, reason in _FAULTS:
             if is_faulty(name):

@@ -138,7 +138,7 @@ def model(handle: HuggingFaceModel, work: StagingDirectory, context: Context) ->
             files_metadata=True,
             timeout=context.limits.read_timeout,
         )
-    files = [_file(sibling) for sibling in info.siblings or ()]
+        files = [_file(sibling) for sibling in info.siblings or ()]
     folder = _folder(handle, files)
     prefix = f"{folder}/" if folder else ""
     wanted = [file for file in files if _belongs(file.name, prefix)]
@@ -147,6 +147,8 @@ def model(handle: HuggingFaceModel, work: StagingDirectory, context: Context) ->
     work.needs(total)
     done = 0
     with Destination(work.model, context.caps, handle.shown) as destination:
+        for file in wanted:
+            destination.check_name(file.name[len(prefix) :])
         for file in wanted:
             path = _here(hub, handle, info.sha, file, token, work, context)
             destination.add_file(file.name[len(prefix) :], file.size, read_blocks(path))
@@ -166,12 +168,14 @@ def _here(
     context: Context,
 ) -> str:
     """The path of a file's copy: in huggingface_hub's cache, else downloaded."""
-    cached = hub.try_to_load_from_cache(handle.repository, file.name, revision=commit)
+    with _explained(handle, hub, context):
+        # It refuses some names.
+        cached = hub.try_to_load_from_cache(handle.repository, file.name, revision=commit)
+        url = hub.hf_hub_url(handle.repository, file.name, revision=commit, endpoint=_endpoint(hub))
     if isinstance(cached, str) and os.path.isfile(cached):
         with contextlib.suppress(HuggingFaceFileDiffers):
             _check(cached, handle, file)
             return cached
-    url = hub.hf_hub_url(handle.repository, file.name, revision=commit, endpoint=_endpoint(hub))
     headers = {"Authorization": f"Bearer {token}"} if token else None
     path = download(url, work.partial, context.limits, headers=headers).path
     _check(path, handle, file)
@@ -180,24 +184,33 @@ def _here(
 
 def _check(path: str, handle: HuggingFaceModel, file: _File) -> None:
     """Compares a file with what the list says: the hash of Git LFS, else that of Git itself."""
+    size = os.path.getsize(path)
+    if size != file.size:
+        raise _differs(handle, file, "size", size, file.size)
     if file.sha256 is not None:
         algorithm, digest, expected = "SHA-256", hashlib.sha256(), file.sha256
     elif file.blob is not None:
         algorithm, digest, expected = "Git object", hashlib.sha1(), file.blob
-        digest.update(b"blob %d\0" % os.path.getsize(path))
+        digest.update(b"blob %d\0" % size)
     else:
         return
     for block in read_blocks(path):
         digest.update(block)
     if digest.hexdigest() != expected:
-        raise HuggingFaceFileDiffers(
-            file=file.name,
-            handle=str(handle),
-            algorithm=algorithm,
-            found=digest.hexdigest(),
-            expected=expected,
-            page=handle.page,
-        )
+        raise _differs(handle, file, algorithm, digest.hexdigest(), expected)
+
+
+def _differs(
+    handle: HuggingFaceModel, file: _File, what: str, found: object, expected: object
+) -> HuggingFaceFileDiffers:
+    return HuggingFaceFileDiffers(
+        file=file.name,
+        handle=str(handle),
+        algorithm=what,
+        found=found,
+        expected=expected,
+        page=handle.page,
+    )
 
 
 def _folder(handle: HuggingFaceModel, files: List[_File]) -> str:
@@ -223,7 +236,8 @@ def _nothing(handle: HuggingFaceModel, names: List[str], homes: List[str]) -> Un
     reason = f"among its {len(names)} files there is no {PB_FILE}"
     remedy = f"hf download {handle.repository}  # its files, for what reads them"
     if homes:
-        reason = f"there is nothing of a model in {handle.folder!r}; there is in {listed(homes)}"
+        where = listed(homes) if homes[0] else "the folder at the top"
+        reason = f"there is nothing of a model in {handle.folder!r}; there is in {where}"
         remedy = f"unihub.load({_spelt(handle, homes[0])!r})"
     elif there:
         reason += f"; it has {listed(there)}"
