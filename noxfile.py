@@ -30,6 +30,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = False
 nox.options.sessions = ["lint", "tf1", "tf215", "keras3", "keras2", "beam", "spark", "ray"]
+nox.options.sessions += ["jax", "torch"]
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": None}
 # Many tests start a process with TensorFlow, and compiling that anew takes longer than all else.
@@ -173,11 +174,10 @@ def ray(session: nox.Session) -> None:
 def _run_backend(session: nox.Session, backend: str, *packages: str, **env: str) -> None:
     session.install("--upgrade", *NEWEST, *packages, *TEST_TOOLS, f"{ROOT}")
     tests = [f"tests/apis/keras3/test_{name}.py" for name in ("lifted", "backend_files")]
-    tests.append(f"tests/apis/functional/test_in_{backend}.py")
-    env = {**QUIET, **env, "KERAS_BACKEND": backend}
+    tests += [f"tests/apis/functional/test_in_{backend}.py", "tests/pages/run_pages.py"]
+    env = {**QUIET, **env, "KERAS_BACKEND": backend, "UNIHUB_PAGES": backend}
+    # In one process: most of the time goes into importing and tracing.
     session.run("pytest", *(session.posargs or tests), env=env)
-    session.run("pytest", "tests/pages/run_pages.py", env={**env, "UNIHUB_PAGES": backend})
-    session.run("unihub", "demo", env=env)
 
 
 @nox.session(python="3.12")

@@ -1,11 +1,14 @@
 """Models on Keras' three backends: what is lifted, how far apart it is, and what a step takes.
 
     python -m benchmarks.lifted lift [FOLDER ...]     which calls of which models are pure functions
-    python -m benchmarks.lifted make FOLDER           a network, and the same as a SavedModel
+    python -m benchmarks.lifted make FOLDER           a network as a SavedModel, and other models
+    KERAS_BACKEND=... python -m benchmarks.lifted compare FOLDER    outputs and gradients
     KERAS_BACKEND=... python -m benchmarks.lifted train FOLDER      losses, and the time of a step
 
-`train` begins on each backend from the same weights, and takes the same batches: as a layer of the
-SavedModel, and as the network itself in Keras.
+`compare` holds JAX under jit, or PyTorch, against TensorFlow in one process; and, to tell what of
+the difference is XLA's rounding, TensorFlow compiled by XLA against TensorFlow. `train` begins on
+each backend from the same weights, and takes the same batches: as a layer of the SavedModel, and
+as the network itself in Keras.
 """
 
 from __future__ import annotations
@@ -25,9 +28,12 @@ ROOT = Path(__file__).resolve().parent.parent
 EPOCHS, BATCHES, BATCH = 3, 8, 16
 
 
+def shared() -> Path:
+    return Path(os.environ.get("UNIHUB_SHARED_MODELS", ROOT.parent / "shared" / "models"))
+
+
 def folders(given: List[str]) -> Iterator[Path]:
-    shared = os.environ.get("UNIHUB_SHARED_MODELS", ROOT.parent / "shared" / "models")
-    for root in map(Path, given or [ROOT / "tests" / "fixtures" / "models", shared]):
+    for root in map(Path, given or [ROOT / "tests" / "fixtures" / "models", shared()]):
         files = [*root.rglob("saved_model.pb"), *root.rglob("saved_model.pbtxt")]
         yield from sorted({file.parent for file in files})
 
@@ -76,7 +82,170 @@ def make(folder: Path) -> None:
     net.save_weights(folder / "net.weights.h5")
     draw = np.random.default_rng(0)
     x = draw.random((BATCHES * BATCH, 16, 16, 3), np.float32)
+
+    unihub.convert(shared() / "deepmind_research__DM21", folder / "dm21", overwrite=True)
+    make_mobilenet(folder / "mobilenet")
     np.savez(folder / "data.npz", x=x, y=x.mean((1, 2)), kernel=draw.normal(0, 0.3, (8, 3)))
+
+
+def make_mobilenet(folder: Path) -> None:
+    """Writes a MobileNetV2 of Keras 2 with random weights, whose statistics fit its activations.
+
+    With those that it begins with, the activations vanish, and every gradient with them.
+    """
+    import tf_keras
+
+    tf_keras.utils.set_random_seed(1)
+    net = tf_keras.applications.MobileNetV2(
+        input_shape=(96, 96, 3), alpha=0.35, include_top=False, pooling="avg", weights=None
+    )
+    draw = np.random.default_rng(0)
+    for layer in net.layers:
+        if isinstance(layer, tf_keras.layers.BatchNormalization):
+            layer.momentum = 0.5
+    for _ in range(12):
+        net(draw.normal(0, 1, (16, 96, 96, 3)).astype(np.float32), training=True)
+    net.save(folder)
+
+
+Values = Dict[str, np.ndarray]
+
+
+def tensorflow_values(call: Any, arrays: Any, cotangent: Any, compiled: bool = False) -> Values:
+    """Outputs, and the gradients of a product with them, by TensorFlow."""
+    import tensorflow as tf
+
+    def run(given: Any) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            outputs = call(*given)
+            total = sum(map(tf.tensordot, outputs, cotangent, [one.ndim for one in cotangent]))
+        return outputs, tape.gradient(total, given, unconnected_gradients="zero")
+
+    given = tf.nest.map_structure(tf.constant, arrays)
+    outputs, found = tf.function(run, jit_compile=compiled or None, autograph=False)(given)
+    return named(outputs, *found)
+
+
+def named(outputs: Any, weights: Any, inputs: Any) -> Values:
+    import tensorflow as tf
+
+    def flat(nest: Any) -> np.ndarray:
+        leaves = [np.asarray(leaf).ravel() for leaf in tf.nest.flatten(nest)]
+        return np.concatenate(leaves) if leaves else np.zeros(0)
+
+    return {"outputs": flat(outputs), "of weights": flat(weights), "of inputs": flat(inputs)}
+
+
+def jax_values(call: Any, arrays: Any, cotangent: Any) -> Values:
+    import jax
+
+    def run(*given: Any) -> Any:
+        outputs, back = jax.vjp(lambda *given: list(call(*given)), *given)
+        return outputs, back(list(cotangent))
+
+    outputs, found = jax.jit(run)(*jax.tree.map(jax.numpy.asarray, arrays))
+    return named(outputs, *found)
+
+
+def torch_values(call: Any, arrays: Any, cotangent: Any) -> Values:
+    import tensorflow as tf
+    import torch
+
+    given = tf.nest.map_structure(lambda one: torch.tensor(one, requires_grad=True), arrays)
+    outputs = call(*given)
+    total = sum((o * torch.tensor(c)).sum() for o, c in zip(outputs, cotangent))
+    total.backward()
+    detached = tf.nest.map_structure(lambda one: one.detach(), outputs)
+    found = tf.nest.map_structure(
+        lambda one: torch.zeros_like(one) if one.grad is None else one.grad, given
+    )
+    return named(detached, *found)
+
+
+def measured(path: Any, inputs: Any, signature: Optional[str] = None) -> Iterator[Any]:
+    """How far each arm is from TensorFlow, relative to the largest value there."""
+    import keras
+    import tensorflow as tf
+
+    f, weights, state = unihub.functional(path, signature=signature, on_unsafe="ignore")
+
+    def call(weights: Any, inputs: Any) -> List[Any]:
+        outputs = tf.nest.flatten(f(weights, state, inputs)[0])
+        return [one for one in outputs if "float" in str(one.dtype)]
+
+    arrays = (weights, inputs)
+    draw = np.random.default_rng(2)
+    shapes = [np.shape(one) for one in call(*arrays)]
+    cotangent = [draw.normal(0, 1, shape).astype(np.float32) for shape in shapes]
+    expected = tensorflow_values(call, arrays, cotangent)
+    arms = {"tensorflow, by XLA": lambda *given: tensorflow_values(*given, compiled=True)}
+    other = {"jax": jax_values, "torch": torch_values}.get(keras.config.backend())
+    if other is not None:
+        arms = {keras.config.backend(): other, **arms}
+    for arm, values_of in arms.items():
+        found = values_of(call, arrays, cotangent)
+        differences = {}
+        for name, value in expected.items():
+            if value.size:
+                largest = np.abs(value).max()
+                worst = np.abs(found[name] - value).max()
+                differences[name] = float(worst / largest) if largest else float(worst)
+        yield arm, differences
+
+
+def compare(folder: Path) -> None:
+    """Prints how far JAX or PyTorch is from TensorFlow."""
+    draw = np.random.default_rng(3)
+    dm21 = np.load(shared() / "deepmind_research__DM21.reference.npz")
+    prefix = "in|default|"
+    models = {
+        "dm21": {name[len(prefix) :]: dm21[name] for name in dm21.files if name.startswith(prefix)},
+        "mobilenet": draw.normal(0, 1, (2, 96, 96, 3)).astype(np.float32),
+        "saved_model": draw.random((4, 16, 16, 3), np.float32),
+    }
+    for name, inputs in models.items():
+        for arm, differences in measured(folder / name, inputs):
+            print(name, arm, {what: f"{value:.1e}" for what, value in differences.items()})
+    compare_fixtures()
+
+
+def compare_fixtures() -> None:
+    """Prints the worst over the fixtures' calls on floats."""
+    worst: Dict[str, Dict[str, float]] = {}
+    count = 0
+    for path, signature, given in fixtures():
+        try:
+            found = dict(measured(path, given, signature))
+        # TensorFlow has no gradient of a loop of TensorFlow 1 that it loaded.
+        except (UnihubError, ValueError, AttributeError) as error:
+            print("left out:", path.name, signature, str(error).partition("\n")[0][:200])
+            continue
+        count += 1
+        for arm, differences in found.items():
+            for what, value in differences.items():
+                kept = worst.setdefault(arm, {})
+                kept[what] = max(kept.get(what, 0.0), value)
+    print(f"worst of {count} calls of fixtures", worst)
+
+
+def fixtures() -> Iterator[Any]:
+    """The fixtures' calls on floats, with inputs."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from fixtures.expected import expected_file, read_cases
+
+    for path in sorted((ROOT / "tests" / "fixtures" / "models").iterdir()):
+        cases = read_cases(expected_file(path.name)) if path.is_dir() else ()
+        for case in cases:
+            given = dict(case.inputs)
+            is_float = all(value.dtype == np.float32 for value in given.values())
+            if not is_float or "." in case.signature or any("/" in name for name in given):
+                continue
+            signature = None if case.signature == "__call__" else case.signature
+            if path.name == "tf2_list":
+                yield path, signature, [given[key] for key in sorted(given)]
+            else:
+                yield path, signature, next(iter(given.values())) if len(given) == 1 else given
 
 
 def train(folder: Path) -> None:
@@ -127,7 +296,7 @@ def main() -> None:
     if what == "lift":
         lift(given)
     else:
-        {"make": make, "train": train}[what](Path(given[0]))
+        {"make": make, "compare": compare, "train": train}[what](Path(given[0]))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ if os.environ.get("KERAS_BACKEND") not in ("jax", "torch") or current_keras() is
 import keras
 import tensorflow as tf
 from apis.functional import hand_made
+from click.testing import CliRunner
 
 import unihub
 from unihub.apis.functional.errors import CutTo32Bits, NotCompiled
+from unihub.cli.cells import demo
 
 BACKEND = keras.config.backend()
 X = np.random.RandomState(0).uniform(-1, 1, (8, 3)).astype(np.float32)
@@ -215,6 +218,13 @@ def test_wrong_inputs_are_explained():
         with pytest.raises(TypeError) as caught:
             layer(X, **wrong)
         assert caught.value.code == "wrong-arguments"
+
+
+def test_the_demo_shows_every_cell():
+    result = CliRunner().invoke(demo, [])
+    assert result.exit_code == 0, result.output
+    assert f"tf.keras is keras3 on {BACKEND}," in result.output
+    assert re.search(r"(\d+) of \1 as the matrix says", result.output)
 
 
 @pytest.mark.skipif(BACKEND != "jax", reason="keras.distribution is JAX's")
