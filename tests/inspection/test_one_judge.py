@@ -23,9 +23,10 @@ from conftest import MODELS, SHARED_MODELS
 import unihub
 from unihub.errors import UnihubError
 from unihub.formats import read_saved_model, selection
-from unihub.inspection.examples import tensor_code
+from unihub.inspection.examples import tensor_code, value_code
 from unihub.inspection.graph_facts import read_graph_facts
 from unihub.inspection.judge import unconvertible
+from unihub.inspection.structures import Spec
 from unihub.matrix import Format, Operation, Runtime, Status
 from unihub.runtime import current_runtime
 
@@ -95,7 +96,14 @@ def names_in(path, info, line):
     """What a line has names for: its arguments are those of the example, in this order."""
     found = {"inputs": inputs_of(path, info, line)}
     last = ast.parse(line).body[-1]
-    given, call = getattr(last, "value", None), called_as(chosen_graph(info, line), line)
+    graph = chosen_graph(info, line)
+    # Of what may not run no example is printed.
+    for one in (one for one in graph.callables if not one.path and not one.example):
+        for name, spec in one.accepted[0].arguments if one.accepted else ():
+            if isinstance(spec, Spec) and name.isidentifier():
+                code = value_code(spec.dtype, spec.shape, spec.type_spec)
+                found[name] = eval(code, {"tf": tf})
+    given, call = getattr(last, "value", None), called_as(graph, line)
     if call is not None and isinstance(given, ast.Call) and "m(" in line:
         pairs = [*zip(given.args, call.args)]
         keywords = {one.arg: one.value for one in call.keywords}
