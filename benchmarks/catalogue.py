@@ -143,7 +143,8 @@ BENCHMARKS = (
         "processes took together, shared memory counted once. Engines have two workers. The "
         "models do next to nothing: what is measured is what stands around them. Measured once, "
         "while other work ran on both cores, which costs those with more processes more. "
-        "`UNIHUB_BENCHMARK_SHARE=0.1` takes a tenth of the rows.",
+        "`UNIHUB_BENCHMARK_SHARE=0.1` takes a tenth of the rows. Cases without memory are of an "
+        "earlier run, beside less other work.",
         "engines",
         (stack.not_tf2, stack.no_engines),
         newest_only=True,
