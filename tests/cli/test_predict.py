@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 
@@ -11,7 +12,7 @@ from conftest import MODELS
 from golden import check_golden
 
 from unihub.cli.commands import main
-from unihub.cli.predict import predict
+from unihub.cli.predict import _Progress, predict
 from unihub.engines.packages import PackageNeeded, pyarrow
 
 TEXT = str(MODELS / "tf1_saved_model_table")
@@ -70,3 +71,22 @@ def test_an_engine_takes_what_is_behind_two_dashes(monkeypatch):
     monkeypatch.delitem(sys.modules, "unihub.engines.ray", raising=False)
     result = run(TEXT, "x.csv", "-o", "out.csv", "--engine", "ray")
     assert (result.exit_code, 'pip install "unihub[ray]"' in result.output) == (1, True)
+
+
+def test_a_terminal_is_shown_how_far_it_is(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with _Progress(10, is_quiet=False) as told:
+        told(4, True)
+        told(6, False)
+    shown = sys.stderr.getvalue()
+    assert "10/10" in shown
+    assert "rows/s" in shown
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with _Progress(10, is_quiet=True) as told:
+        told(10, False)
+    assert sys.stderr.getvalue() == ""
