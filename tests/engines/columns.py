@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
 
 import numpy as np
 from conftest import MODELS
+
+import unihub
+from unihub.handles.registered import registered
 
 
 def answers(name, signature):
@@ -75,3 +79,13 @@ def check_dtypes(found, values=OF_DTYPES):
             rows = np.array(rows, name).tolist()
         assert found[f"y_{name}"] == rows, name
         assert found[f"z_{name}"] == [[row, row] for row in rows], name
+
+
+@contextlib.contextmanager
+def secret_handle(folder):
+    """A handle with a secret, of a model in a folder."""
+    unihub.register_resolver("lab://", lambda given: folder)
+    try:
+        yield "lab://ada:s3cret@host/model"
+    finally:
+        registered.pop()

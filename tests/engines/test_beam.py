@@ -24,7 +24,15 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.testing.util import assert_that, equal_to
 from conftest import MODELS, ROOT
-from engines.columns import OF_COMPLEX, OF_DTYPES, answers, check_dtypes, png, save_dtypes
+from engines.columns import (
+    OF_COMPLEX,
+    OF_DTYPES,
+    answers,
+    check_dtypes,
+    png,
+    save_dtypes,
+    secret_handle,
+)
 from engines.killing import check_job
 from golden import check_golden
 
@@ -144,6 +152,14 @@ def test_what_beam_asks_of_a_handler():
         handler.validate_inference_args({"training": True})
     situation = {"RunInference": RunInference, "model_handler": handler}
     check_golden("no-inference-arguments", str(refused.value), situation)
+
+
+def test_no_secret_travels():
+    with secret_handle(MODEL) as handle:
+        written = pickle.dumps(KeyedModelHandler(ModelHandler(handle)))
+        assert b"s3cret" not in written
+        (found,) = ran([X[0]], ModelHandler(handle))
+    assert "s3cret" not in repr(found)
 
 
 def test_metrics():

@@ -19,8 +19,9 @@ if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
 
 import pandas
 import pyspark
+import pyspark.cloudpickle as cloudpickle
 from conftest import MODELS, ROOT
-from engines.columns import OF_DTYPES, answers, check_dtypes, png, save_dtypes
+from engines.columns import OF_DTYPES, answers, check_dtypes, png, save_dtypes, secret_handle
 from engines.killing import Broken, check_job
 from golden import check_golden
 from pyspark.sql import SparkSession
@@ -150,6 +151,11 @@ def test_types_are_those_of_the_signature():
     with pytest.raises(NoColumnType) as unknown:
         spark_type(TensorInfo("x:0", "float32", None, "dense"), "x", MODEL)
     check_golden("no-column-type", str(unknown.value), {"unihub": unihub}, path=MODEL)
+
+
+def test_no_secret_travels():
+    with secret_handle(MODEL) as handle:
+        assert b"s3cret" not in cloudpickle.dumps(predict_udf(handle).func)
 
 
 def test_the_number_of_columns():
