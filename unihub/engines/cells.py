@@ -175,7 +175,9 @@ def _number(value: Any, info: TensorInfo) -> Any:
         found = np.asarray(value)
         if found.dtype.kind in "US":
             found = _read(found.astype(str), info)
-        elif found.dtype.kind == "O" or (found.dtype.kind == "f" and isinstance(value, list)):
+        elif found.dtype.kind == "O" or (
+            kind == "i" and found.dtype.kind == "f" and isinstance(value, list)
+        ):
             # Large integers together with others are floats to NumPy.
             found = _listed(_plain(value))
     except (ValueError, TypeError, OverflowError) as error:
