@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import traceback
 
 import pytest
+from conftest import MODELS, ROOT
 
 import unihub
 from unihub.errors import UnihubError, shown
 
+HUB = str(MODELS / "tf1_hub_image")
 SCRIPT = """import unihub
 
 def load(path):
@@ -31,6 +34,29 @@ def test_the_frames_are_ones_own():
     assert 'unihub.load("nowhere/at/all")' in text
     assert text.splitlines()[-3].startswith("ModelNotFound: model-not-found: nowhere/at/all ")
     assert "dispatch" not in text
+
+
+FIVE = {
+    "a folder that is not there": lambda: unihub.load("nowhere/at/all"),
+    "an operation that is refused": lambda: unihub.load(HUB, op="training"),
+    "a signature that is not there": lambda: unihub.load(HUB, signature="other"),
+    "a handle that is misspelt": lambda: unihub.resolve("htps://example.org/m.tar.gz"),
+    "a model that is damaged": lambda: unihub.inspect(str(ROOT / "tests")),
+}
+
+
+@pytest.mark.parametrize("name", FIVE)
+def test_of_five_errors_none_is_longer_than_what_one_did_and_what_it_says(name):
+    error = error_of(FIVE[name])
+    whole = traceback.format_exception(type(error), error, error.__traceback__)
+    own = "".join(shown.lines(error))
+    frames = [line for line in own.splitlines() if line.startswith('  File "')]
+    assert [frame.split('"')[1] for frame in frames] == [__file__] * len(frames)
+    assert 1 <= len(frames) <= 2
+    said = str(error).splitlines()
+    assert own.splitlines()[-len(said) + 1 :] == said[1:]
+    assert len(own.splitlines()) <= 1 + 3 * len(frames) + len(said)
+    assert len(own.splitlines()) < len("".join(whole).splitlines())
 
 
 def test_a_notebook_shows_them(monkeypatch):
