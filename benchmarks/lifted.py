@@ -39,8 +39,9 @@ def folders(given: List[str]) -> Iterator[Path]:
 
 
 def lift(given: List[str]) -> None:
-    """Prints each call that cannot be lifted, and how many can."""
-    counts = {"lifted": 0, "not lifted": 0}
+    """Prints each call that cannot be lifted or compiled, and how many can; of models, too."""
+    counts = {"lifted": 0, "lifted, and of what XLA compiles": 0, "not lifted": 0}
+    models: Dict[str, List[bool]] = {}
     for folder in folders(given):
         model = unihub.formats.read_saved_model(str(folder))
         names = sorted({name for graph in model.meta_graphs for name in graph.signatures})
@@ -48,7 +49,7 @@ def lift(given: List[str]) -> None:
         for signature in calls:
             for training in (False, True)[: 1 if signature else 2]:
                 try:
-                    unihub.functional(
+                    f, *arrays = unihub.functional(
                         folder, signature=signature, training=training, on_unsafe="ignore"
                     )
                 except UnihubError as error:
@@ -56,7 +57,37 @@ def lift(given: List[str]) -> None:
                     print(f"{folder.name}, {signature}, training={training}: {error}")
                 else:
                     counts["lifted"] += 1
+                    found = f.uncompiled()
+                    counts["lifted, and of what XLA compiles"] += not found
+                    if found:
+                        print(f"{folder.name}, {signature}: not compiled: {sorted(found)}")
+                    if not f.takes_text:
+                        runs = not found and runs_in_jax(f, arrays)
+                        models.setdefault(str(folder), []).append(runs)
     print(counts)
+    print(f"models of numbers: {len(models)}, XLA compiles all of {sum(map(all, models.values()))}")
+
+
+def runs_in_jax(f: Any, arrays: Any) -> bool:
+    """Whether jax.jit runs a pure function on zeros; True where JAX is not Keras' backend."""
+    import tensorflow as tf
+
+    if os.environ.get("KERAS_BACKEND") != "jax":
+        return True
+    import jax
+
+    def zeros(spec: Any) -> Any:
+        sizes = [2 if size is None else size for size in spec.shape.as_list()]
+        return np.zeros(sizes, spec.dtype.as_numpy_dtype)
+
+    for nest in f.accepted:
+        if all(isinstance(spec, tf.TensorSpec) for spec in tf.nest.flatten(nest)):
+            try:
+                jax.jit(f)(*arrays, tf.nest.map_structure(zeros, nest))
+            except UnihubError as error:
+                print(error)
+                return False
+    return True
 
 
 def network() -> Any:

@@ -92,6 +92,10 @@ def test_chance_loops_and_gradients_of_their_author(tmp_path, dropping):
     drop = jax.jit(lambda seed: f(weights, state, X, seed)[0])
     all_close(drop(jax.random.key(1)), drop(jax.random.PRNGKey(1)))
     assert not np.array_equal(drop(1) == 0, drop(2) == 0)
+    # The seed alone is JAX's.
+    arrays = [{name: np.asarray(v) for name, v in each.items()} for each in (weights, state)]
+    many = jax.vmap(lambda seed: f(*arrays, X, seed)[0])(jax.random.split(jax.random.key(1), 3))
+    assert len({each.tobytes() for each in np.asarray(many)}) == 3
     busy = hand_made.Busy()
     tf.saved_model.save(busy, str(tmp_path / "busy"))
     f, weights, state = unihub.functional(str(tmp_path / "busy"))
@@ -104,6 +108,10 @@ def test_what_arrays_do_not_hold_is_refused():
     weights = jax.tree.map(jax.numpy.asarray, weights)
     with pytest.raises(NotCompiled, match="inputs of str32"):
         f(weights, state, np.array(["a"]))
+    f, weights, state = unihub.functional(str(MODELS / "tf2_reusable"))
+    open_rows = jax.ShapeDtypeStruct(jax.export.symbolic_shape("rows, 3"), np.float32)
+    with pytest.raises(NotCompiled, match="the open size rows"):
+        jax.eval_shape(lambda x: f(weights, state, x), open_rows)
 
 
 def test_generators_keep_their_64_bits_or_are_refused(tmp_path):

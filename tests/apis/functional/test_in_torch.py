@@ -42,6 +42,8 @@ def test_outputs_state_and_gradients_are_tensorflow_s():
         np.testing.assert_allclose(weight.grad, gradients[name], rtol=1e-6)
     with torch.no_grad():
         assert not model(x).requires_grad
+    copied = torch.optim.swa_utils.AveragedModel(model)
+    np.testing.assert_array_equal(copied(x).detach(), model(x).detach())
 
 
 def test_weights_are_read_where_they_are():

@@ -29,6 +29,10 @@ class PureFunction(PureCall):
     def __repr__(self) -> str:
         return f"<pure function of {self.handle}: f(weights, state, inputs, seed)>"
 
+    def __deepcopy__(self, memo: Any) -> PureFunction:
+        # It keeps nothing of its calls, so that the copies of a model share it.
+        return self
+
     def __call__(
         self, weights: Mapping[str, Any], state: Mapping[str, Any], inputs: Any, seed: Any = 0
     ) -> Tuple[Any, Arrays]:
@@ -51,7 +55,7 @@ class PureFunction(PureCall):
             NotLifted: for other inputs than were looked at the model does what cannot be lifted.
         """
         inputs = getattr(self._call, "arranged", _as_it_is)(inputs)
-        framework = _framework((weights, state, inputs))
+        framework = _framework((weights, state, inputs, seed))
         if framework is not None:
             found: Tuple[Any, Arrays] = framework.called(self, weights, state, inputs, seed)
             return found

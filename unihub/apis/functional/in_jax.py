@@ -171,6 +171,11 @@ def _is_float(array: Any) -> bool:
 
 
 def _array(function: PureCall, leaf: Any, inputs: Any) -> Any:
+    sizes = [size for size in getattr(leaf, "shape", ()) if not hasattr(size, "__index__")]
+    if sizes:
+        raise NotCompiled(
+            handle=function.handle, found=f"inputs of the open size {sizes[0]}", backend="jax"
+        )
     dtype = getattr(leaf, "dtype", type(leaf).__name__)
     kind = getattr(dtype, "name", dtype)
     try:

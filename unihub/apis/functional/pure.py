@@ -132,6 +132,15 @@ class PureCall:
         return {slot.name for each in self._traces.values() for slot in each.effects.read}
 
     @property
+    def accepted(self) -> Sequence[Any]:
+        """The nests of TypeSpec that the model takes, as far as it tells."""
+        return self._nests
+
+    def uncompiled(self) -> Set[str]:
+        """What is in the traces of the call that XLA does not compile, in words."""
+        return {word for each in self._traces.values() for word in each.uncompiled()}
+
+    @property
     def takes_text(self) -> bool:
         """Whether strings are among the inputs, as far as the model tells."""
         specs = tf.nest.flatten(self._nests)
