@@ -141,10 +141,13 @@ def main(debug: bool, verbose: int, quiet: bool) -> None:
     \b
     Example: unihub matrix --runtime tf2
     """
+    # What a script says, and has TensorFlow say, is its own matter.
+    is_ours = click.get_current_context().invoked_subcommand != "run"
     if verbose or quiet:
         _set_level(verbose, quiet)
-    # What a script has TensorFlow say is its own matter.
-    if not verbose and click.get_current_context().invoked_subcommand != "run":
+    elif is_ours and not logging.getLogger("unihub").hasHandlers():
+        _log_to_stderr()
+    if not verbose and is_ours:
         _quieten_tensorflow()
 
 
@@ -153,15 +156,21 @@ def _quieten_tensorflow() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     quieted.quieten_the_import()
     logging.getLogger("tensorflow").addFilter(lambda record: record.levelno >= logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"(tf_)?keras\.|tensorflow\.")
 
 
 def _set_level(verbose: int, quiet: bool) -> None:
     level = logging.ERROR if quiet else (logging.INFO if verbose == 1 else logging.DEBUG)
+    _log_to_stderr().setLevel(level)
+    if quiet:
+        warnings.simplefilter("ignore")
+
+
+def _log_to_stderr() -> logging.Logger:
+    """Has each line of the log begin with our name."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("unihub %(levelname)s: %(message)s"))
     logger = logging.getLogger("unihub")
     logger.handlers[:] = [handler]
-    logger.setLevel(level)
     logger.propagate = False
-    if quiet:
-        warnings.simplefilter("ignore")
+    return logger
