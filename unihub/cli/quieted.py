@@ -68,16 +68,17 @@ def _without_own_lines() -> Iterator[None]:
     with tempfile.TemporaryFile() as kept:
         os.dup2(kept.fileno(), _STDERR)
         # A process that dies meanwhile says where, and not nothing.
-        faulthandler.enable(shown)
+        if not had_handler:
+            faulthandler.enable(shown)
         try:
             yield
         finally:
-            sys.stderr.flush()
-            faulthandler.disable()
+            if sys.stderr is not None:
+                sys.stderr.flush()
+            if not had_handler:
+                faulthandler.disable()
             os.dup2(shown, _STDERR)
             os.close(shown)
-            if had_handler:
-                faulthandler.enable()
             kept.seek(0)
             rest = b"".join(line for line in kept if not _OWN.match(line))
             os.write(_STDERR, rest)
