@@ -82,10 +82,12 @@ def test_every_dtype(tmp_path):
     save_dtypes(str(tmp_path))
     for signature, values in (("serving_default", OF_DTYPES), ("complex", OF_COMPLEX)):
         typed = {n: np.array(v, object if n == "string" else n) for n, v in values.items()}
-        rows = [dict(zip(typed, row)) for row in zip(*typed.values())]
+        rows = [{"id": n, **dict(zip(typed, row))} for n, row in enumerate(zip(*typed.values()))]
         predictor = unihub.Predictor(str(tmp_path), signature=signature)
-        arguments = {"fn_constructor_args": (predictor,), "concurrency": 1}
-        found = ray.data.from_items(rows).map_batches(BatchPredictor, **arguments).take_all()
+        arguments = {"fn_constructor_args": (predictor, ["id"]), "concurrency": 1}
+        results = ray.data.from_items(rows).map_batches(BatchPredictor, **arguments).take_all()
+        # They come in any order.
+        found = sorted(results, key=lambda row: row.pop("id"))
         columns = {name: [np.asarray(row[name]).tolist() for row in found] for name in found[0]}
         check_dtypes(columns, values)
 
