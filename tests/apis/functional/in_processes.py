@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import numpy as np
 import torch
 from conftest import MODELS
@@ -28,7 +30,11 @@ class Model(torch.nn.Module):
 
 
 def train_in_parallel(rank, address, path):
-    torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)
+    # Of PyTorch's own half an hour: for one whose other has fallen.
+    patience = datetime.timedelta(minutes=10)
+    torch.distributed.init_process_group(
+        "gloo", init_method=address, rank=rank, world_size=2, timeout=patience
+    )
     model = torch.nn.parallel.DistributedDataParallel(Model(path))
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     for _ in range(2):

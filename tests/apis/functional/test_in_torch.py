@@ -156,6 +156,16 @@ class Rows(torch.utils.data.Dataset):
         return X[place]
 
 
+class Called(Rows):
+    """Calls the model where its rows are read."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def __getitem__(self, place):
+        return self.model(torch.tensor(X[place : place + 1]))
+
+
 def test_workers_of_a_data_loader():
     model = Model()
     model(torch.tensor(X))
@@ -163,6 +173,10 @@ def test_workers_of_a_data_loader():
     for batch in loader:
         model(batch).sum().backward()
     assert all(weight.grad is not None for weight in model.weights)
+    # Forked processes have none of TensorFlow's threads, and would wait for ever.
+    forked = torch.utils.data.DataLoader(Called(model), 4, num_workers=1)
+    with pytest.raises(RuntimeError, match="forked-after-use"):
+        next(iter(forked))
 
 
 def test_two_processes(tmp_path, monkeypatch):

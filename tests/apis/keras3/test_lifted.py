@@ -192,6 +192,15 @@ def test_text_is_for_tf_data(text):
     check_golden("functional-not-compiled", str(caught.value), at_hand, **replacements)
 
 
+def test_text_goes_through_tf_data_into_fit():
+    texts = tf.data.Dataset.from_tensors((["a text", "another"], [[0.0], [1.0]]))
+    embed = unihub.load(str(MODELS / "tf2_text"))
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(**SGD)
+    losses = model.fit(texts.map(lambda x, y: (embed(x), y)).repeat(3), epochs=2, verbose=0)
+    assert losses.history["loss"][1] < losses.history["loss"][0]
+
+
 def test_tf_data_takes_the_loaded_object():
     layer = unihub.KerasLayer(DROPPING)
     data = tf.data.Dataset.from_tensors(X)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import tensorflow as tf
@@ -11,6 +12,7 @@ from unihub.apis.functional.arguments import seed_of
 from unihub.apis.functional.pure import Arrays, PureCall
 from unihub.apis.functional.slots import Slots
 from unihub.apis.input_lines import Call
+from unihub.apis.surroundings import check_fork
 from unihub.errors import UnknownChoice, listed, nearest
 
 
@@ -52,8 +54,11 @@ class PureFunction(PureCall):
             WrongWeights: an array is missing, or of another shape or kind.
             WrongInputs: the model takes no such inputs.
             WrongSeed: the seed is no integer.
+            ForkedAfterUse: in a process that was forked from the one that made the function.
             NotLifted: for other inputs than were looked at the model does what cannot be lifted.
         """
+        if os.getpid() != self.made_in:
+            check_fork(self.handle)
         inputs = getattr(self._call, "arranged", _as_it_is)(inputs)
         framework = _framework((weights, state, inputs, seed))
         if framework is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import (
     Any,
     Callable,
@@ -96,6 +97,7 @@ class PureCall:
     ) -> None:
         self._call = call
         self._told = told
+        self.made_in = os.getpid()
         self._losses = tuple(losses)
         self.handle = handle
         self._slots = slots
