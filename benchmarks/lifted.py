@@ -77,7 +77,8 @@ def runs_in_jax(f: Any, arrays: Any) -> bool:
     import jax
 
     def zeros(spec: Any) -> Any:
-        sizes = [2 if size is None else size for size in spec.shape.as_list()]
+        known = spec.shape.as_list() if spec.shape.rank is not None else [2]
+        sizes = [2 if size is None else size for size in known]
         return np.zeros(sizes, spec.dtype.as_numpy_dtype)
 
     for nest in f.accepted:

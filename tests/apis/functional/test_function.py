@@ -146,6 +146,11 @@ def test_every_kind_of_chance(tmp_path):
     uniform, normal, *_, shuffled, drawn = (np.asarray(each) / 2 for each in outputs)
     assert uniform.min() >= 0 and uniform.max() < 1 and abs(normal.mean()) < 1
     assert sorted(map(tuple, shuffled)) == sorted(map(tuple, X))
+    # What is drawn of three kinds is as likely as its weight says.
+    chosen = np.asarray(function(weights, state, np.log([[0.2, 0.3, 0.5]] * 4000), 5)[0][5]) / 2
+    np.testing.assert_allclose(
+        [(chosen == kind).mean() for kind in range(3)], [0.2, 0.3, 0.5], atol=0.02
+    )
     # No two draw the same, nor two rounds of a loop.
     assert len({*uniform.ravel(), *drawn.ravel()}) == uniform.size + drawn.size
 

@@ -103,7 +103,11 @@ def test_chance_loops_and_gradients_of_their_author(tmp_path, dropping):
         jax.jit(f)(jax.tree.map(jax.numpy.asarray, weights), state, [1, 2])
 
 
-def test_what_arrays_do_not_hold_is_refused():
+def test_what_arrays_do_not_hold_is_refused(tmp_path):
+    tf.saved_model.save(hand_made.Drawing(), str(tmp_path / "drawing"))
+    f, weights, state = unihub.functional(str(tmp_path / "drawing"))
+    with pytest.raises(NotCompiled, match=r"StatelessRandomGamma\w*, of which XLA has no kernel"):
+        f(weights, state, jax.numpy.asarray(X))
     f, weights, state = unihub.functional(str(MODELS / "tf2_text"))
     weights = jax.tree.map(jax.numpy.asarray, weights)
     with pytest.raises(NotCompiled, match="inputs of str32"):

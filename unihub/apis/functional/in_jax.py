@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
 
 import jax
@@ -16,6 +17,7 @@ from unihub.apis.functional.pure import Lifted, PureCall
 from unihub.errors import listed
 
 _FLOAT0 = jax.dtypes.float0
+_WITHOUT_KERNEL = re.compile(r"(\w+) \(No registered")
 # Of which JAX keeps half by default.
 _WIDE = ("int64", "uint64", "float64", "complex128")
 
@@ -106,6 +108,9 @@ def _check(function: PureCall, lifted: Lifted, run: Any, flat: Sequence[Any]) ->
         compiled.experimental_get_compiler_ir(*map(_spec, flat))(stage="hlo_serialized")
     except (ValueError, tf.errors.OpError) as error:
         reason = str(error).strip().partition("\n")[0]
+        without = sorted(set(_WITHOUT_KERNEL.findall(str(error))))
+        if without:
+            reason = f"{', '.join(without)}, of which XLA has no kernel"
         raise NotCompiled(handle=function.handle, found=reason, backend="jax") from error
 
 

@@ -126,6 +126,19 @@ def folded(seed: Any, number: Any) -> Any:
     return tf.random.experimental.stateless_fold_in(seed, tf.cast(number, tf.int64), **_PHILOX)
 
 
+def _categorical(op: Any, seed: Any, inputs: Sequence[Any]) -> Any:
+    """By the largest of logits with Gumbel's noise: XLA has no kernel of TensorFlow's own way."""
+    logits, count = inputs
+    dtype = tf.float64 if logits.dtype == tf.float64 else tf.float32
+    rows, classes = tf.unstack(tf.shape(logits))
+    least = dtype.as_numpy_dtype(1e-37)
+    drawn = tf.random.stateless_uniform(
+        [rows, count, classes], seed, least, 1, dtype=dtype, **_PHILOX
+    )
+    noisy = tf.cast(logits, dtype)[:, None] - tf.math.log(-tf.math.log(drawn))
+    return tf.argmax(noisy, -1, op.outputs[0].dtype)
+
+
 # Op → what draws in its place, from a seed.
 RANDOM: Dict[str, Rule] = {
     "RandomUniform": lambda op, seed, inputs: tf.random.stateless_uniform(
@@ -151,9 +164,7 @@ RANDOM: Dict[str, Rule] = {
     "RandomPoissonV2": lambda op, seed, inputs: tf.random.stateless_poisson(
         _shape_by(*inputs), seed, inputs[1], dtype=op.outputs[0].dtype
     ),
-    "Multinomial": lambda op, seed, inputs: tf.random.stateless_categorical(
-        inputs[0], inputs[1], seed, dtype=op.outputs[0].dtype
-    ),
+    "Multinomial": _categorical,
     "RandomShuffle": lambda op, seed, inputs: tf.random.experimental.stateless_shuffle(
         inputs[0], seed
     ),
