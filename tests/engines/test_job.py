@@ -327,6 +327,11 @@ def test_files_that_are_not_read_or_written():
     with pytest.raises(OutputNotWritable, match="holds one array"):
         predict_files(unihub.Predictor(MODEL), ["x.parquet"], "out.npy", keep=["id"])
     assert not os.path.exists("out.npy.parts")
+    os.symlink("x.npy", "link.npy")
+    for output in ("x.npy", os.path.join(os.curdir, "x.npy"), "link.npy"):
+        with pytest.raises(OutputNotWritable, match=r"rows are read from it(.|\n)*-predicted.npy"):
+            predict_files(unihub.Predictor(MODEL), ["x.parquet", "x.npy"], output)
+    np.testing.assert_array_equal(np.load("x.npy"), X)
     with open("bad.jsonl", "w") as file:
         file.write("{\n")
     with pytest.raises(InputNotReadable, match="as jsonl"):

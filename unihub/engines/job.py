@@ -73,7 +73,7 @@ def predict_files(
         EngineFailed: the engine gave up.
     """
     pyarrow()
-    writing.check(output, [*keep, *predictor.chosen.outputs])
+    writing.check(output, [*keep, *predictor.chosen.outputs], inputs)
     predictor.chosen.check_arrow()
     if engine is not None:
         spread.engine_of(engine)

@@ -43,9 +43,16 @@ def kind_of(path: str) -> str:
     return kind
 
 
-def check(path: str, columns: Sequence[str]) -> None:
+def check(path: str, columns: Sequence[str], inputs: Sequence[str] = ()) -> None:
     """Raises OutputNotWritable, before any row is predicted, where its file could not be."""
     kind = kind_of(path)
+    if os.path.exists(path) and any(_is_same(path, one) for one in inputs):
+        stem, ending = os.path.splitext(path)
+        raise OutputNotWritable(
+            path=path,
+            reason="rows are read from it, and would be gone.",
+            remedy=f"unihub predict HANDLE INPUT -o {stem}-predicted{ending}",
+        )
     if os.path.isdir(path):
         better = os.path.join(path, f"results.{kind}")
         raise OutputNotWritable(
@@ -67,6 +74,10 @@ def check(path: str, columns: Sequence[str]) -> None:
             reason=f"a .npy holds one array, and there are {listed(columns)}.",
             remedy=f"unihub predict HANDLE INPUT -o {path} --output {columns[-1]}",
         )
+
+
+def _is_same(path: str, other: str) -> bool:
+    return os.path.exists(other) and os.path.samefile(path, other)
 
 
 def joined(parts: Sequence[str], path: str) -> None:
