@@ -103,6 +103,10 @@ def test_every_kind_of_batch_comes_back():
     assert predict(table).column("ids").null_count == 1
     frame = predict(table.to_pandas())
     assert list(frame.columns) == ["words", "id", "ids", "scores"]
+    frame = predict(table.to_pandas().set_axis([7, 7, 7]))
+    assert (list(frame["id"]), list(frame.index)) == ([0, 1, 2], [7, 7, 7])
+    with pytest.raises(NotKept, match=r"an output has(.|\n)*'scores': 'scores_predicted'"):
+        predict({"scores": batch["words"], "words": batch["words"]})
     with pytest.raises(NotKept) as refused:
         BatchPredictor(TABLE, keep=["di"])(batch)
     check_golden(

@@ -68,20 +68,28 @@ class BatchPredictor:
             for place, name in enumerate(kept):
                 results = results.add_column(place, name, batch.column(name))
             return results
-        return batch[kept].join(results)
+        # By the rows' order: an index may have one value twice, and join() doubles those rows.
+        return batch[kept].assign(**results)
 
     def _kept(self, names: Sequence[str]) -> Sequence[str]:
-        if self._keep is True:
-            return list(names)
-        for name in self._keep or ():
+        kept = list(names) if self._keep is True else list(self._keep or ())
+        handle, outputs = self._predictor.handle, self._predictor.chosen.outputs
+        for name in kept:
+            if name in outputs:
+                renamed = {outputs[name]: f"{name}_predicted"}
+                raise NotKept(
+                    name=name,
+                    reason="an output has that name, too.",
+                    remedy=f"BatchPredictor({handle!r}, keep={self._keep!r}, outputs={renamed!r})",
+                )
             if name not in names:
-                handle, better = self._predictor.handle, nearest(name, names)
+                better = nearest(name, names)
                 raise NotKept(
                     name=name,
                     reason=f"the columns are {listed(names)}.",
                     remedy=f"BatchPredictor({handle!r}, keep=[{better!r}])",
                 )
-        return list(self._keep or ())
+        return kept
 
 
 def _with_nulls(values: Any) -> Any:
