@@ -39,6 +39,7 @@ from golden import check_golden
 import unihub
 from unihub.engines.beam import ModelHandler
 from unihub.engines.errors import NoInferenceArguments
+from unihub.errors import UnknownChoice
 
 MODEL = str(MODELS / "tf2_reusable")
 SCALAR = str(MODELS / "tf1_hub_scalar")
@@ -148,6 +149,11 @@ def test_what_beam_asks_of_a_handler():
     assert not handler.share_model_across_processes()
     assert ModelHandler(MODEL, large_model=True).share_model_across_processes()
     assert len(pickle.dumps(handler)) < 3_000
+    for name, nearest in (("signatre", "signature"), ("batch_size", "max_batch_size")):
+        with pytest.raises(UnknownChoice, match=rf"(.|\n)*ModelHandler\(.*, {nearest}=\.\.\.\)"):
+            ModelHandler(MODEL, **{name: 64})
+    with pytest.raises(UnknownChoice, match="on_unsafe"):
+        ModelHandler(MODEL, on_unsafe="stop").load_model()
     with pytest.raises(NoInferenceArguments) as refused:
         handler.validate_inference_args({"training": True})
     situation = {"RunInference": RunInference, "model_handler": handler}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,8 @@ from unihub.engines.errors import NoInferenceArguments
 from unihub.engines.packages import needed
 from unihub.engines.predictor import Predictor
 from unihub.engines.tasks import Task, do
+from unihub.errors import check_choice, path_text
+from unihub.errors.redaction import shown
 
 with needed("apache_beam", extra="beam"):
     import apache_beam as beam
@@ -27,8 +30,11 @@ with needed("apache_beam", extra="beam"):
 # Beam cuts the batches: what it gives is called with at once.
 _ANY_SIZE = 1 << 20
 # What is for a Predictor, of all keyword arguments.
-_OF_PREDICTOR = ("signature", "inputs", "outputs", "pad", "resize", "on_bad", "tags", "sha256")
-
+_OF_PREDICTOR = (
+    *("signature", "inputs", "outputs", "pad", "resize", "on_bad", "tags", "sha256", "on_unsafe"),
+)
+# What is for Beam's ModelHandler, which says nothing of others.
+_OF_BEAM = {"env_vars", *inspect.signature(base.ModelHandler).parameters} - {"kwargs"}
 
 # Patterns find files, and a model is a folder.
 _OF_MODELS = ("saved_model.pb", "saved_model.pbtxt", "tfhub_module.pb")
@@ -49,7 +55,12 @@ class ModelHandler(base.ModelHandler[Any, base.PredictionResult, Predictor]):  #
         **kwargs: as for Beam's ModelHandler: min_batch_size, max_batch_size,
             max_batch_duration_secs, max_batch_weight, element_size_fn, batch_length_fn,
             batch_bucket_boundaries, large_model, model_copies, env_vars.
-        signature, inputs, outputs, pad, resize, on_bad, tags, sha256: as for `unihub.Predictor`.
+        signature, inputs, outputs, pad, resize, on_bad, tags, sha256, on_unsafe: as for
+            `unihub.Predictor`.
+
+    Raises:
+        UnknownChoice: an argument is none of these.
+        UnihubError: what `unihub.Predictor` raises.
 
     Returns:
         For each element a PredictionResult, whose inference is the row of the only output, or
@@ -64,6 +75,11 @@ class ModelHandler(base.ModelHandler[Any, base.PredictionResult, Predictor]):  #
 
     def __init__(self, handle: Any, *, as_dict: bool = False, **kwargs: Any) -> None:
         own = {name: kwargs.pop(name) for name in _OF_PREDICTOR if name in kwargs}
+        line = f"ModelHandler({shown(path_text(handle))!r}, {{example}}=...)"
+        for name in kwargs:
+            # As a Predictor has it.
+            offered = ["max_batch_size"] if name == "batch_size" else []
+            check_choice("argument", name, sorted({*_OF_BEAM, *_OF_PREDICTOR}), line, offered)
         super().__init__(**kwargs)
         self._as_dict = as_dict
         self._options = {**own, "batch_size": kwargs.get("max_batch_size") or _ANY_SIZE}
