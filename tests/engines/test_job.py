@@ -186,6 +186,15 @@ def test_records_of_tensorflow():
     predict_files(unihub.Predictor(MODEL), ["x.tfrecord"], "out.jsonl")
     found = [row["output_0"] for row in rows_of("out.jsonl")]
     np.testing.assert_allclose(found, expected()[:10], rtol=1e-5)
+    with open("x.tfrecord", "rb") as file:
+        records = file.read()
+    with open("short.tfrecord", "wb") as file:
+        file.write(records[:-7])
+    with tf.io.TFRecordWriter("others.tfrecord") as file:
+        file.write(b"\xff\xff")
+    for name, said in (("short", "truncated record"), ("others", "no tf.train.Example")):
+        with pytest.raises(InputNotReadable, match=f"as tfrecord: .*{said}"):
+            predict_files(unihub.Predictor(MODEL), [f"{name}.tfrecord"], "out.jsonl")
 
 
 def test_parts_that_are_done_are_not_done_again():
@@ -277,6 +286,10 @@ def test_columns_that_are_kept_and_have_no_one_type():
     with pytest.raises(NotKept) as refused:
         predict_files(predictor, ["x.jsonl"], "out.jsonl", **job)
     check_golden("not-kept", str(refused.value))
+    with open("large.jsonl", "w") as file:
+        file.write(json.dumps({"default": "a", "id": 2**80}))
+    with pytest.raises(NotKept, match="'id' cannot be kept"):
+        predict_files(predictor, ["large.jsonl"], "out.jsonl", keep=["id"])
     with pytest.raises(OutputNotWritable, match="a column has several types"):
         predict_files(predictor, ["x.jsonl"], "out.parquet", part_rows=1, **job)
     predict_files(predictor, ["x.jsonl"], "out.jsonl", part_rows=1, **job)
@@ -334,8 +347,14 @@ def test_files_that_are_not_read_or_written():
     np.testing.assert_array_equal(np.load("x.npy"), X)
     with open("bad.jsonl", "w") as file:
         file.write("{\n")
-    with pytest.raises(InputNotReadable, match="as jsonl"):
+    with pytest.raises(InputNotReadable, match="as jsonl: row 0 is no JSON"):
         predict_files(unihub.Predictor(MODEL), ["bad.jsonl"], "out.jsonl")
+    with open("empty.npy", "wb"):
+        pass
+    with pytest.raises(InputNotReadable, match="as npy"):
+        predict_files(unihub.Predictor(MODEL), ["empty.npy"], "out.jsonl")
+    with pytest.raises(InputNotReadable, match="standard input is read as csv, jsonl"):
+        predict_files(unihub.Predictor(MODEL), ["-"], "out.jsonl", kind="npy")
 
 
 def test_two_at_once_do_not_take_parts_from_each_other():

@@ -74,6 +74,12 @@ def parts(path: str, size: int, kind: Optional[str] = None) -> Iterator[Part]:
             reason=f"its format is {name!r}, and rows are read from {', '.join(sorted(KINDS))}.",
             remedy="unihub predict HANDLE INPUT --input-format jsonl",
         )
+    if path == STDIN and name not in _OF_STREAMS:
+        raise InputNotReadable(
+            path=path,
+            reason=f"standard input is read as {', '.join(_OF_STREAMS)}, and not as {name}.",
+            remedy="cat > FILE; unihub predict HANDLE FILE",
+        )
     if path != STDIN and not os.path.exists(path):
         raise InputNotReadable(path=path, reason="there is no such file.", remedy="ls")
     try:
@@ -81,7 +87,7 @@ def parts(path: str, size: int, kind: Optional[str] = None) -> Iterator[Part]:
     except UnihubError:
         raise
     # Each reader has errors of its own.
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, OSError, EOFError) as error:
         reason = f"as {name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
         raise InputNotReadable(path=path, reason=reason, remedy=f"head -c 300 {path}") from error
 
@@ -166,8 +172,10 @@ def _of_table(table: Any) -> Part:
 
 
 def _jsonl(path: str, size: int) -> Iterator[Part]:
+    before = 0
     for lines in _lines(path, size):
-        rows = [_object(line) for line in lines]
+        rows = [_object(line, before + place) for place, line in enumerate(lines)]
+        before += len(rows)
         names: Dict[str, None] = {}
         for row in rows:
             names.update(dict.fromkeys(row))
@@ -175,10 +183,13 @@ def _jsonl(path: str, size: int) -> Iterator[Part]:
         yield Part(columns, len(rows), hashlib.sha256(b"\n".join(lines)).hexdigest())
 
 
-def _object(line: bytes) -> Dict[str, Any]:
-    row = json.loads(line)
+def _object(line: bytes, place: int) -> Dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise ValueError(f"row {place} is no JSON: {line[:80]!r}: {error}") from error
     if not isinstance(row, dict):
-        raise ValueError(f"a line is no object: {line[:80]!r}")
+        raise ValueError(f"row {place} is no object: {line[:80]!r}")
     return row
 
 
@@ -282,6 +293,7 @@ _READERS: Mapping[str, Reader] = {
     "txt": _txt,
 }
 KINDS = tuple(_READERS)
+_OF_STREAMS = ("csv", "jsonl", "tsv", "txt")
 _ENDINGS = {".ndjson": "jsonl", ".json": "jsonl", ".tfrecords": "tfrecord", ".pq": "parquet"}
 
 

@@ -103,7 +103,8 @@ def _kept(name: str, column: Any) -> Any:
         return column
     try:
         return arrow.array(column)
-    except (ValueError, TypeError) as error:
+    # Integers may be greater than any of its types.
+    except (ValueError, TypeError, OverflowError) as error:
         remedy = f"unihub predict HANDLE INPUT -o FILE  # without --keep {name}"
         raise NotKept(name=name, reason=f"{first_line(error)}.", remedy=remedy) from error
 
