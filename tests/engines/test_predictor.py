@@ -35,6 +35,7 @@ from unihub.runtime import current_runtime
 MODEL = str(MODELS / "tf2_reusable")
 MULTI = str(MODELS / "tf1_hub_multi")
 IMAGE = str(MODELS / "tf1_hub_image")
+TEXT = str(MODELS / "tf1_hub_text")
 X = np.arange(21, dtype=np.float32).reshape(7, 3)
 
 # Signatures of the fixtures, whose answers TensorFlow gave when they were made.
@@ -126,6 +127,19 @@ def test_a_signature_of_one_batch_size(fixed):
     assert found["y"].tolist() == (x * 2).tolist()
 
 
+def test_outputs_of_one_size_are_not_by_row(tmp_path):
+    if not tf.executing_eagerly():
+        pytest.skip("the model is written eagerly")
+    obj = tf.Module()
+    spec = [tf.TensorSpec([None], tf.float32, "x")]
+    call = tf.function(input_signature=spec)
+    obj.call = call(lambda x: {"y": x, "sum": tf.reshape(tf.reduce_sum(x), [1])})
+    tf.saved_model.save(obj, str(tmp_path), signatures=obj.call)
+    assert list(unihub.Predictor(tmp_path)({"x": [1.0, 2.0]})) == ["y"]
+    with pytest.raises(NotByRow, match=r"outputs=\['y'\]"):
+        unihub.Predictor(tmp_path, outputs="sum")
+
+
 def test_outputs_that_are_not_by_row(fixed):
     with pytest.raises(NotByRow) as refused:
         unihub.Predictor(fixed, outputs=["total"])
@@ -185,7 +199,8 @@ def test_what_is_no_column():
     with pytest.raises(NotColumns) as refused:
         predictor(7)
     check_golden("not-columns", str(refused.value), {"predictor": predictor, "column": X})
-    for given in ({}, {"x": "text"}, {"x": 3}, {"x": iter(X)}):
+    no_rows = ("text", 3, iter(X), np.array(3.0), bytearray(3), {1.0, 2.0})
+    for given in ({}, X, [*X], *({"x": one} for one in no_rows)):
         with pytest.raises(NotColumns):
             predictor(given)
     columns = {"x": X, "y": X[:3]}
@@ -244,6 +259,14 @@ def test_bad_rows_are_null_and_counted():
     good = predict({"x": [BAD[0], BAD[4]]})["output_0"]
     assert found[[0, 4]].tolist() == good.tolist()
     assert (predict.rows, predict.bad_rows) == (7, 3)
+
+
+def test_half_a_character_is_a_bad_row():
+    """As JSON may have it, in \\ud800."""
+    found = unihub.Predictor(TEXT, on_bad="null")({"default": ["\ud800", "a"]})["default"]
+    assert found.mask[:, 0].tolist() == [True, False]
+    with pytest.raises(BadRow, match="no text in UTF-8"):
+        unihub.Predictor(TEXT)({"default": ["a", "\ud800"]})
 
 
 def test_rows_that_are_bad_in_one_input_leave_the_others_in_step():

@@ -149,7 +149,11 @@ def _is_of_row(sizes: Tuple[int, ...], info: TensorInfo) -> bool:
 def _strings(value: Any, info: TensorInfo) -> Any:
     def text(one: Any) -> bytes:
         if isinstance(one, str):
-            return one.encode("utf-8", "surrogateescape")
+            try:
+                return one.encode("utf-8", "surrogateescape")
+            except UnicodeEncodeError:
+                # Half of a character, as JSON may have it.
+                raise _NotFitting(f"it is no text in UTF-8: {one!r:.150}") from None
         if isinstance(one, (bytes, bytearray)):
             return bytes(one)
         raise _NotFitting(f"it is {type(one).__name__}, and no text.")

@@ -115,10 +115,11 @@ def chosen(
         graph = selection.choose_meta_graph(model, handle, tags=tags)
     found = _signature(graph, handle, signature)
     batches = {_batch_of(name, info, found, handle) for name, info in found.inputs.items()}
-    fixed = batches - {None}
+    fixed = [size for size in batches if size is not None]
+    batch = min(fixed) if fixed else None
     given = _inputs(found, inputs, handle)
-    named = _outputs(found, outputs, handle)
-    return Chosen(handle, found, given, named, min(fixed) if fixed else None)  # type: ignore[type-var]
+    named = _outputs(found, outputs, handle, batch)
+    return Chosen(handle, found, given, named, batch)
 
 
 def _inputs(signature: Signature, inputs: Names, handle: str) -> Dict[str, str]:
@@ -174,9 +175,11 @@ def _batch_of(name: str, info: TensorInfo, signature: Signature, handle: str) ->
     )
 
 
-def _outputs(signature: Signature, outputs: Names, handle: str) -> Dict[str, str]:
+def _outputs(
+    signature: Signature, outputs: Names, handle: str, batch: Optional[int]
+) -> Dict[str, str]:
     known = signature.outputs
-    by_row = [n for n, info in known.items() if _is_by_row(info) and kind_of(info.dtype)]
+    by_row = [n for n, info in known.items() if _is_by_row(info, batch) and kind_of(info.dtype)]
     if isinstance(outputs, Mapping):
         wanted = {column: name for name, column in outputs.items()}
     else:
@@ -186,7 +189,7 @@ def _outputs(signature: Signature, outputs: Names, handle: str) -> Dict[str, str
     for name in list(wanted.values()) or list(known)[:1]:
         if name not in known:
             raise _unknown_output(name, signature, handle)
-        if not _is_by_row(known[name]):
+        if not _is_by_row(known[name], batch):
             remedy = f"m = unihub.load({handle!r}, signature={signature.name!r})  # gives it whole"
             raise NotByRow(
                 name=name,
@@ -199,8 +202,11 @@ def _outputs(signature: Signature, outputs: Names, handle: str) -> Dict[str, str
     return wanted
 
 
-def _is_by_row(info: TensorInfo) -> bool:
-    return info.kind == DENSE and info.shape != ()
+def _is_by_row(info: TensorInfo, batch: Optional[int]) -> bool:
+    """Whether an output has as many rows as go in: any number, or that of a batch."""
+    if info.kind != DENSE or info.shape == ():
+        return False
+    return info.shape is None or info.shape[0] in (None, batch)
 
 
 def _check_dtype(name: str, info: TensorInfo, signature: Signature, handle: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
+from typing import AbstractSet, Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -37,11 +37,11 @@ def columns_of(frame: Any, name: str = "x") -> Tuple[Columns, Back]:
         pairs = [(str(key), frame.iloc[:, place]) for place, key in enumerate(frame.columns)]
         back = _pandas(frame.index)
     else:
-        found = type(frame).__name__ if frame or not isinstance(frame, Mapping) else "an empty dict"
+        found = "an empty dict" if isinstance(frame, Mapping) else type(frame).__name__
         raise NotColumns(found=found, name=name)
     columns = dict(pairs)
     for key, column in pairs:
-        if isinstance(column, (str, bytes, Mapping)) or not hasattr(column, "__len__"):
+        if not _is_column(column):
             raise NotColumns(found=f"{key!r} is {type(column).__name__}", name=key)
     if len(columns) < len(pairs):
         raise NotColumns(
@@ -52,6 +52,13 @@ def columns_of(frame: Any, name: str = "x") -> Tuple[Columns, Back]:
         found = ", ".join(f"{key!r} has {length}" for key, length in lengths.items())
         raise ColumnsNotAlike(found=f"{found} rows.", shortest=min(lengths.values()))
     return columns, back
+
+
+def _is_column(column: Any) -> bool:
+    """Whether it has rows, in an order: a set has none, an array of no axis has no rows."""
+    if isinstance(column, (str, bytes, bytearray, Mapping, AbstractSet)):
+        return False
+    return hasattr(column, "__len__") and getattr(column, "ndim", 1) != 0
 
 
 def pieced(pieces: Sequence[Result]) -> Result:
