@@ -139,6 +139,10 @@ def test_every_dtype(tmp_path, signature, values):
 def test_bad_rows_are_null():
     found = ran([1.0, "two", None], ModelHandler(SCALAR, on_bad="null", as_dict=True))
     assert [one.inference is None for one in found] == [one.example != 1.0 for one in found]
+    handler = ModelHandler(MODEL, on_bad="null")
+    for batch in ([{}], [{"id": 1, "text": ""}], [None]):
+        results = handler.run_inference(batch, handler.load_model())
+        assert [one.inference for one in results] == [None]
 
 
 def test_what_beam_asks_of_a_handler():

@@ -107,7 +107,13 @@ class ModelHandler(base.ModelHandler[Any, base.PredictionResult, Predictor]):  #
         """
         self.validate_inference_args(inference_args)
         names = list(self._predictor.chosen.signature.inputs)
-        results = model.predict(columns_of_elements(batch, names))
+        columns = columns_of_elements(batch, names)
+        if self._options.get("on_bad") == "null" and len(columns) != len(names):
+            # Rows without an input are bad, also where all of a batch are.
+            for name in names:
+                column = self._predictor.chosen.inputs.get(name, name)
+                columns.setdefault(column, [None] * len(batch))
+        results = model.predict(columns)
         for example, inference in zip(batch, rows_of_results(results, self._as_dict)):
             yield base.PredictionResult(example, inference, self._predictor.handle)
 
