@@ -175,6 +175,16 @@ def test_a_part_of_images_has_so_many_bytes(monkeypatch):
     assert [part.rows for part in reading.parts("images", 3)] == [3, 2]
 
 
+def test_rows_of_json_without_a_column():
+    with open("x.jsonl", "w") as file:
+        file.write('{"id": 1, "x": [1, 2, 3]}\n{"x": [1, 2, 3]}\n{"id": 3}\n')
+    predictor = unihub.Predictor(MODEL, on_bad="null")
+    for size in (1, 3):
+        done = predict_files(predictor, ["x.jsonl"], "o.jsonl", part_rows=size, keep=["id", "id"])
+        assert [row["id"] for row in rows_of("o.jsonl")] == [1, None, 3]
+        assert (done.rows, done.bad_rows) == (3, 1)
+
+
 def test_records_of_tensorflow():
     import tensorflow as tf
 

@@ -73,6 +73,7 @@ def predict_files(
         EngineFailed: the engine gave up.
     """
     pyarrow()
+    keep = list(dict.fromkeys(keep))
     writing.check(output, [*keep, *predictor.chosen.outputs], inputs)
     predictor.chosen.check_arrow()
     if engine is not None:

@@ -10,7 +10,19 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
+from typing import (
+    IO,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Set,
+)
 
 import numpy as np
 
@@ -173,10 +185,11 @@ def _of_table(table: Any) -> Part:
 
 def _jsonl(path: str, size: int) -> Iterator[Part]:
     before = 0
+    # Also those of earlier parts: a row without one is the same in every part.
+    names: Dict[str, None] = {}
     for lines in _lines(path, size):
         rows = [_object(line, before + place) for place, line in enumerate(lines)]
         before += len(rows)
-        names: Dict[str, None] = {}
         for row in rows:
             names.update(dict.fromkeys(row))
         columns = {name: [row.get(name) for row in rows] for name in names}
@@ -261,12 +274,13 @@ def _tfrecord(path: str, size: int) -> Iterator[Part]:
     from unihub.engines.tfrecords import examples
 
     every = examples(path)
+    names: Set[str] = set()
     while True:
         chunk = list(itertools.islice(every, size))
         if not chunk:
             return
-        names = sorted({name for _, features in chunk for name in features})
-        columns = {name: [features.get(name) for _, features in chunk] for name in names}
+        names.update(name for _, features in chunk for name in features)
+        columns = {name: [features.get(name) for _, features in chunk] for name in sorted(names)}
         digest = hashlib.sha256()
         for record, _ in chunk:
             digest.update(record)
