@@ -56,4 +56,9 @@ def alone(folder: str, output: str) -> Iterator[str]:
     try:
         yield folder
     finally:
+        # Where nothing was done, nothing is left. Windows deletes no open files.
+        with contextlib.suppress(OSError):
+            if os.listdir(folder) == [os.path.basename(lock.lock_file)]:
+                os.unlink(lock.lock_file)
+                os.rmdir(folder)
         lock.release()
