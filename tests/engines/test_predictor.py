@@ -289,6 +289,13 @@ def test_what_an_integer_input_takes(value):
     assert predict.bad_rows == (0 if value == -1 else 1)
 
 
+def test_a_float_that_may_have_been_another_integer():
+    """Which is what pandas makes of large integers beside a null."""
+    predict = unihub.Predictor(MODELS / "tf1_hub_partitioned", on_bad="null")
+    found = predict({"default": np.array([2**53 + 1, None, 1.0], float)})["default"]
+    assert found.mask[:, 0].tolist() == [True, True, False]
+
+
 def test_images_are_decoded_and_resized():
     images = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
     column = [png(image) for image in images]

@@ -17,6 +17,8 @@ from unihub.formats.model import TensorInfo
 Decode = Callable[[bytes], Any]
 # Why rows are bad, by their number.
 Bad = Dict[int, str]
+# Of integers as float64: this one, and the next.
+_LEAST_INEXACT = 2.0**53
 
 
 class _NotFitting(Exception):
@@ -196,6 +198,10 @@ def _number(value: Any, info: TensorInfo) -> Any:
         (found.dtype.kind == "f" and not _is_whole(found)) or not _is_in_range(found, info)
     ):
         raise _NotFitting(f"its value {found.tolist()!r} is none of {info.dtype}."[:200])
+    if kind == "i" and found.dtype.kind == "f" and (np.abs(found) >= _LEAST_INEXACT).any():
+        # As pandas has a column of integers with a null in it, also in Spark.
+        reason = "is a float, and from 2**53 on floats do not tell integers apart."
+        raise _NotFitting(f"its value {found.tolist()!r:.150} {reason}")
     if kind == "b" and found.dtype.kind != "b":
         raise _NotFitting(f"it is {found.dtype}, and no bool.")
     return found.astype(np.dtype(info.dtype))
