@@ -117,6 +117,34 @@ class Gradient(tf.Module):
         return reversed_(x, factor)
 
 
+class Kinds(tf.Module):
+    """Gives numbers that each framework holds in its own way, a scalar of truth, and nothing."""
+
+    def __init__(self):
+        self.factor = tf.Variable(tf.constant(2.0, tf.bfloat16), trainable=False, name="factor")
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.complex64)])
+    def __call__(self, x):
+        real = tf.math.real(x)
+        half = tf.cast(real, tf.bfloat16) * self.factor
+        return {"whole": x, "half": half, "any": tf.reduce_any(real > 2.0), "none": None}
+
+
+class Looking(tf.Module):
+    """Looks up rows of a table, and once which of them are not zero."""
+
+    def __init__(self):
+        self.rows = tf.Variable(tf.reshape(tf.range(12.0), [6, 2]), name="rows")
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
+    def __call__(self, places):
+        return tf.gather(self.rows, places)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
+    def found(self, places):
+        return {"found": tf.where(places > 0)}
+
+
 class Acting(tf.Module):
     """Does what no pure function does."""
 

@@ -64,6 +64,62 @@ def test_what_is_changed_before_backward_is_found_out():
         outputs.sum().backward()
 
 
+@pytest.mark.parametrize("changed", ["inputs", "weight"])
+def test_what_has_no_gradient_itself_is_watched_as_well(changed):
+    model, x = Model(), torch.tensor(X)
+    model.weights[1].requires_grad_(False)
+    outputs = model(x)
+    (x if changed == "inputs" else model.weights[1]).zero_()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        outputs.sum().backward()
+    # An array tells nobody that it is written to: it is copied.
+    array = X.copy()
+    outputs = model(array)
+    array[:] = 0.0
+    outputs.sum().backward()
+    expected = Model()
+    expected(torch.tensor(X)).sum().backward()
+    assert torch.equal(model.weights[0].grad, expected.weights[0].grad)
+
+
+def test_gradients_of_gradients():
+    model, x = Model(), torch.tensor(X, requires_grad=True)
+    weights = {name: tf.constant(v.detach()) for name, v in zip(model.names, model.weights)}
+    given = tf.constant(X)
+    with tf.GradientTape() as outer:
+        outer.watch(weights)
+        with tf.GradientTape() as tape:
+            tape.watch(given)
+            total = tf.reduce_sum(model.function(weights, model.state, given)[0] ** 2)
+        penalty = tf.reduce_sum(tape.gradient(total, given) ** 2)
+    expected = outer.gradient(penalty, weights, unconnected_gradients="zero")
+    (gradient,) = torch.autograd.grad((model(x) ** 2).sum(), x, create_graph=True)
+    (gradient**2).sum().backward()
+    for name, weight in zip(model.names, model.weights):
+        np.testing.assert_allclose(weight.grad, expected[name], rtol=1e-4, atol=1e-5)
+
+
+def test_tensors_that_are_not_as_in_memory(tmp_path):
+    tf.saved_model.save(hand_made.Kinds(), str(tmp_path / "kinds"))
+    f, _, state = unihub.functional(str(tmp_path / "kinds"))
+    value = torch.tensor([1.0 + 2.0j, 3.0 - 4.0j])
+    backwards = value.numpy()[::-1]
+    for given, seed in (
+        (value, 0),
+        (value.conj(), 0),
+        (value[:0], 0),
+        (backwards, torch.tensor(1)),
+    ):
+        outputs, _ = f({}, state, given, seed)
+        whole = given.resolve_conj() if seed == 0 else torch.tensor(backwards.copy())
+        assert torch.equal(outputs["whole"], whole)
+        assert torch.equal(outputs["half"], whole.real.bfloat16() * 2.0)
+        assert torch.equal(outputs["any"], (whole.real > 2.0).any())
+        assert outputs["none"] is None
+    with pytest.raises(NotCompiled, match="a tensor of the layout"):
+        f({}, state, value.to_sparse())
+
+
 def test_gradients_are_memory_of_their_own():
     model, x = Model(), torch.tensor(X, requires_grad=True)
     outputs = model(x)

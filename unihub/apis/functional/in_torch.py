@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, List, Set
+from typing import Any, Callable, Dict, List, Sequence, Set
 
+import numpy as np
 import tensorflow as tf
 import torch
-from torch.autograd.function import once_differentiable
 
 from unihub.apis.functional.arguments import seed_of
 from unihub.apis.functional.errors import NotCompiled, OtherDevice
@@ -35,7 +35,8 @@ def called(function: PureCall, weights: Any, state: Any, inputs: Any, seed: Any)
     def run(*tensors: Any) -> List[Any]:
         nest = tf.nest.pack_sequence_as(inputs, tensors[len(given) :])
         found["outputs"], found["after"] = function.run(dict(zip(given, tensors)), nest, pair)
-        return [*tf.nest.flatten(found["outputs"]), *found["after"].values()]
+        outputs = [each for each in tf.nest.flatten(found["outputs"]) if each is not None]
+        return [*outputs, *found["after"].values()]
 
     for name in function.assigns:
         # Whoever takes the new state over may write it into the old one's memory.
@@ -43,7 +44,10 @@ def called(function: PureCall, weights: Any, state: Any, inputs: Any, seed: Any)
     results = _Call.apply(run, function, torch.is_grad_enabled(), *given.values(), *leaves)
     count = len(results) - len(found["after"])
     after = dict(zip(found["after"], (each.detach() for each in results[count:])))
-    outputs = tf.nest.pack_sequence_as(found["outputs"], results[:count])
+    rest = iter(results[:count])
+    outputs = tf.nest.map_structure(
+        lambda each: None if each is None else next(rest), found["outputs"]
+    )
     return outputs, {name: after.get(name, value) for name, value in state.items()}
 
 
@@ -61,7 +65,7 @@ def losses(function: PureCall, weights: Any, state: Any) -> List[Any]:
 
 
 class _Call(torch.autograd.Function):  # type: ignore[misc]
-    """A call of TensorFlow, whose tape computes the gradients."""
+    """A call of TensorFlow, whose tape computes the gradients; theirs are those of a call again."""
 
     @staticmethod
     def forward(
@@ -71,9 +75,11 @@ class _Call(torch.autograd.Function):  # type: ignore[misc]
         needed = [recorded and needs for needs in ctx.needs_input_grad[3:]]
         ctx.needed = needed
         ctx.sources = [tensor for tensor, needs in zip(tensors, needed) if needs]
-        # So that PyTorch finds out when these are changed before the gradients are computed.
-        ctx.save_for_backward(*(each for each, needs in zip(given, needed) if needs))
         if ctx.sources:
+            ctx.run, ctx.function = run, function
+            # So that PyTorch finds out when these are changed before the gradients are computed:
+            # TensorFlow computes them with all that were given, in the same memory.
+            ctx.save_for_backward(*given)
             with tf.GradientTape(persistent=True) as ctx.tape:
                 ctx.tape.watch(ctx.sources)
                 ctx.results = run(*tensors)
@@ -85,8 +91,9 @@ class _Call(torch.autograd.Function):  # type: ignore[misc]
         return results
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *upstream: Any) -> Any:
+        if torch.is_grad_enabled():
+            return (None, None, None, *_gradients_with_graph(ctx, upstream))
         held = {each.data_ptr() for each in (*ctx.saved_tensors, *upstream) if each is not None}
         pairs = [
             (result, _to_tensorflow(gradient))
@@ -104,6 +111,33 @@ class _Call(torch.autograd.Function):  # type: ignore[misc]
         return (None, None, None, *gradients)
 
 
+def _gradients_with_graph(ctx: Any, upstream: Sequence[Any]) -> List[Any]:
+    """The gradients as a call of their own, for `create_graph=True`."""
+    given, call = ctx.saved_tensors, ctx.run
+    which = [
+        each is not None and (result.dtype.is_floating or result.dtype.is_complex)
+        for each, result in zip(upstream, ctx.results)
+    ]
+
+    def run(*tensors: Any) -> List[Any]:
+        arguments, gradients = tensors[: len(given)], tensors[len(given) :]
+        sources = [each for each, needs in zip(arguments, ctx.needed) if needs]
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            results = call(*arguments)
+        found = tape.gradient(
+            [each for each, is_given in zip(results, which) if is_given],
+            sources,
+            output_gradients=list(gradients),
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        return [tf.convert_to_tensor(each) for each in found]
+
+    further = [each for each, is_given in zip(upstream, which) if is_given]
+    found = iter(_Call.apply(run, ctx.function, True, *given, *further))
+    return [next(found) if needs else None for needs in ctx.needed]
+
+
 def _outputs_without_data(function: PureCall, inputs: Any) -> Any:
     """What a call gives for tensors that have shapes alone, by which Keras builds models."""
     specs = tf.nest.map_structure(
@@ -111,6 +145,8 @@ def _outputs_without_data(function: PureCall, inputs: Any) -> Any:
     )
 
     def empty(spec: Any) -> Any:
+        if spec is None:
+            return None
         sizes = [1 if size is None else size for size in spec.shape]
         return torch.empty(sizes, dtype=getattr(torch, spec.dtype.name), device="meta")
 
@@ -142,7 +178,7 @@ def _variables(function: PureCall, needed: Dict[str, Any]) -> Dict[str, Any]:
 def _tensor(function: PureCall, value: Any, inputs: Any) -> Any:
     if not isinstance(value, torch.Tensor):
         try:
-            value = torch.as_tensor(value)
+            value = _of_array(value)
         except (TypeError, ValueError, RuntimeError):
             if not function.takes_text:
                 function.refuse(inputs)
@@ -150,9 +186,23 @@ def _tensor(function: PureCall, value: Any, inputs: Any) -> Any:
             raise NotCompiled(
                 handle=function.handle, found=f"inputs of {kind}", backend="torch"
             ) from None
+    if value.layout is not torch.strided or value.is_nested:
+        kind = "a nested tensor" if value.is_nested else f"a tensor of the layout {value.layout}"
+        raise NotCompiled(handle=function.handle, found=kind, backend="torch")
     if value.device.type != "cpu" and not _computes_on(value.device.type):
         raise OtherDevice(handle=function.handle, device=str(value.device), devices=_devices())
     return value
+
+
+def _of_array(value: Any) -> Any:
+    if not (isinstance(value, (np.ndarray, np.generic)) or tf.is_tensor(value)):
+        return torch.as_tensor(value)
+    # In memory of its own: others may write into an array before the gradients are computed.
+    array = np.array(value, order="C")
+    if array.dtype.name == "bfloat16":
+        # NumPy has it by another package, of which PyTorch does not know.
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
 
 
 def _devices() -> str:
@@ -164,9 +214,12 @@ def _computes_on(kind: str) -> bool:
 
 
 def _to_tensorflow(value: Any) -> Any:
-    value = value.detach()
+    # What PyTorch conjugates or negates only when it is read is not so in memory.
+    value = value.detach().resolve_conj().resolve_neg()
     # Both share memory but for what they count differently.
-    if value.dtype == torch.bool or value.numel() == 0:
+    if value.numel() == 0:
+        return tf.zeros(tuple(value.shape), tf.as_dtype(str(value.dtype).rpartition(".")[2]))
+    if value.dtype == torch.bool:
         return tf.constant(value.cpu().numpy())
     value = value.contiguous()
     if value.data_ptr() % _ALIGNMENT:
@@ -179,8 +232,10 @@ def _to_torch(function: Any, tensor: Any) -> Any:
         kind = getattr(tensor, "dtype", tf.string).name
         found = f"outputs that are {type(tensor).__name__} of {kind}"
         raise NotCompiled(handle=function.handle, found=found, backend="torch")
-    if tensor.dtype == tf.bool or 0 in tensor.shape:
-        return torch.from_numpy(tensor.numpy().copy())
+    if 0 in tensor.shape:
+        return torch.empty(tuple(tensor.shape), dtype=getattr(torch, tensor.dtype.name))
+    if tensor.dtype == tf.bool:
+        return torch.from_numpy(np.array(tensor))
     return torch.utils.dlpack.from_dlpack(tf.experimental.dlpack.to_dlpack(tensor))
 
 
