@@ -144,6 +144,38 @@ class Unchanged:
     config = SimpleNamespace(update=lambda name, value: getattr(jax.config, name))
 
 
+def test_rows_of_a_table_have_gradients(tmp_path):
+    module, path = hand_made.Looking(), str(tmp_path / "looking")
+    tf.saved_model.save(module, path, signatures={"found": module.found})
+    f, weights, state = unihub.functional(path)
+    places = jax.numpy.asarray([1, 5, 1])
+    gradient = jax.jit(jax.grad(lambda weights: f(weights, state, places)[0].sum()))(weights)
+    expected = np.zeros((6, 2))
+    np.add.at(expected, [1, 5, 1], 1.0)
+    all_close(gradient["rows"], expected)
+    f, weights, state = unihub.functional(path, signature="found")
+    with pytest.raises(NotCompiled, match="outputs whose shape depends on numbers"):
+        f(weights, state, places)
+
+
+def test_outputs_of_every_kind(tmp_path):
+    path = str(tmp_path / "kinds")
+    tf.saved_model.save(hand_made.Kinds(), path)
+    f, weights, state = unihub.functional(path)
+    x = np.array([1.0 + 2.0j, 3.0], np.complex64)
+    expected, _ = f(weights, state, x)
+    # The seed alone tells whose arrays are wanted.
+    for inputs, seed in ((jax.numpy.asarray(x), 0), (x, jax.random.key(0))):
+        outputs, _ = jax.jit(f)(weights, state, inputs, seed)
+        assert outputs.pop("none") is None
+        assert isinstance(outputs["any"], jax.Array)
+        for name, value in outputs.items():
+            np.testing.assert_array_equal(value, expected[name])
+        outputs, _ = f(weights, state, inputs, seed)
+        assert outputs["none"] is None
+        assert isinstance(outputs["any"], jax.Array)
+
+
 def test_inputs_of_every_kind(tmp_path):
     path = str(tmp_path / "several")
     tf.saved_model.save(hand_made.Several(), path)

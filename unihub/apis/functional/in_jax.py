@@ -41,7 +41,10 @@ def called(function: PureCall, weights: Any, state: Any, inputs: Any, seed: Any)
     results = _compiled(function, lifted, nest, names, flat)(*flat)
     count = len(results) - len(changed)
     after = dict(zip(changed, results[count:]))
-    outputs = tf.nest.pack_sequence_as(lifted.outputs, results[:count])
+    rest = iter(results[:count])
+    outputs = tf.nest.map_structure(
+        lambda leaf: None if leaf is None else next(rest), lifted.outputs
+    )
     return outputs, {name: after.get(name, value) for name, value in state.items()}
 
 
@@ -86,7 +89,8 @@ def _compiled(
         inputs = tf.nest.pack_sequence_as(nest, list(leaves))
         seed = tf.cast(values[-1], tf.int64)
         outputs, after = function.traced(nest, _cast(function, names, given), inputs, seed)
-        return [*tf.nest.flatten(outputs), *after.values()]
+        results = [leaf for leaf in tf.nest.flatten(outputs) if leaf is not None]
+        return [*results, *after.values()]
 
     def made() -> Callable[..., Any]:
         run = tf_function(in_tensorflow)
@@ -99,8 +103,11 @@ def _compiled(
 def _check(function: PureCall, lifted: Lifted, run: Any, flat: Sequence[Any]) -> None:
     """Raises NotCompiled for what XLA does not compile, before JAX meets it."""
     found = sorted(lifted.uncompiled())
-    composites = [leaf for leaf in tf.nest.flatten(lifted.outputs) if not _is_dense(leaf)]
-    found += [type(leaf).__name__ for leaf in composites]
+    leaves = [leaf for leaf in tf.nest.flatten(lifted.outputs) if leaf is not None]
+    found += [type(leaf).__name__ for leaf in leaves if not _is_dense(leaf)]
+    shapes = [tensor.shape for tensor in run.get_concrete_function(*map(_spec, flat)).outputs]
+    if not all(shape.is_fully_defined() for shape in shapes):
+        found.append("outputs whose shape depends on numbers")
     if found:
         raise NotCompiled(handle=function.handle, found=listed(found), backend="jax")
     try:
@@ -161,7 +168,11 @@ def _gradient(run: Any, floats: Sequence[bool], which: Sequence[bool]) -> Callab
         found = tape.gradient(
             results, sources, list(upstream), unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
-        return [tf.convert_to_tensor(each) for each in found]
+        found = [tf.convert_to_tensor(each) for each in found]
+        for each, source in zip(found, sources):
+            # Of rows that are looked up in a table TensorFlow forgets how many there are.
+            each.set_shape(source.shape)
+        return found
 
     return tf_function(gradient)
 
