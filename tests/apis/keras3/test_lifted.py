@@ -22,6 +22,7 @@ from click.testing import CliRunner
 
 import unihub
 from unihub.apis.functional.errors import CutTo32Bits, NotCompiled
+from unihub.apis.keras.layer import NothingToTrainWarning
 from unihub.cli.cells import demo
 
 BACKEND = keras.config.backend()
@@ -139,6 +140,14 @@ def test_a_layer_that_is_trained_later_drops_as_well():
     before = model.get_weights()
     model.fit(X, Y, verbose=0)
     assert not np.array_equal(before[0], model.get_weights()[0])
+
+
+def test_a_model_that_lists_nothing_is_not_trained(tmp_path):
+    tf.saved_model.save(hand_made.Looking(), str(tmp_path / "looking"))
+    with pytest.warns(NothingToTrainWarning):
+        layer = unihub.KerasLayer(str(tmp_path / "looking"), trainable=True)
+    np.testing.assert_array_equal(array(layer(np.array([1, 5]))), [[2.0, 3.0], [10.0, 11.0]])
+    assert layer.count_params() == 12 and not layer.trainable_weights
 
 
 def test_generators_keep_their_64_bits_or_are_refused(tmp_path):

@@ -70,8 +70,8 @@ class KerasLayer(layer.KerasLayer):
             for name, variable in functional.function.ordered(loaded).items():
                 key = id(variable.handle) if hasattr(variable, "handle") else variable.name
                 if key not in self._made:
-                    is_trained = name in functional.weights
-                    is_trained &= not listed or id(variable) in listed
+                    # A model that lists none has nothing that is trained, as with TensorFlow.
+                    is_trained = name in functional.weights and id(variable) in listed
                     self._made[key] = self._added(variable, name, is_trained)
                 own[name] = self._made[key]
             self._own[mode] = own
