@@ -180,7 +180,7 @@ def by_ray(kind: str, path: str) -> Answers:
 
     _, model, name = KINDS[kind]
     predictor = unihub.Predictor(FIXTURES / model, inputs={name: name}, **options(kind))
-    ray.init(num_cpus=2 * WORKERS, log_to_driver=False)
+    ray.init("local", num_cpus=2 * WORKERS, log_to_driver=False)
     with tempfile.TemporaryDirectory() as folder:
         ray.data.read_parquet(path).map_batches(
             BatchPredictor,

@@ -157,7 +157,7 @@ def by_ray(arm: str, workers: int, path: str) -> None:
             met((BatchPredictor(path) if arm in OURS.values() else loader())(inputs()))
 
     variables = {name: os.environ[name] for name in os.environ if name.startswith("UNIHUB_")}
-    ray.init(num_cpus=workers, log_to_driver=False, runtime_env={"env_vars": variables})
+    ray.init("local", num_cpus=workers, log_to_driver=False, runtime_env={"env_vars": variables})
     actors = [ray.remote(num_cpus=1)(Actor).remote() for _ in range(workers)]
     ray.get([actor.serve.remote() for actor in actors])
     ray.shutdown()
