@@ -130,6 +130,18 @@ class Kinds(tf.Module):
         return {"whole": x, "half": half, "any": tf.reduce_any(real > 2.0), "none": None}
 
 
+class Moving(tf.Module):
+    """Takes a moving mean off, after it moved."""
+
+    def __init__(self):
+        self.mean = tf.Variable([1.0, 2.0, 3.0], trainable=False, name="mean")
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 3])])
+    def __call__(self, x):
+        self.mean.assign(0.75 * self.mean + 0.25 * tf.reduce_mean(x, 0))
+        return x - self.mean
+
+
 class Looking(tf.Module):
     """Looks up rows of a table, and once which of them are not zero."""
 

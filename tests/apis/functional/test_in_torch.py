@@ -99,6 +99,20 @@ def test_gradients_of_gradients():
         np.testing.assert_allclose(weight.grad, expected[name], rtol=1e-4, atol=1e-5)
 
 
+def test_the_state_that_goes_in_has_gradients(tmp_path):
+    tf.saved_model.save(hand_made.Moving(), str(tmp_path / "moving"))
+    f, _, state = unihub.functional(str(tmp_path / "moving"))
+    mean = torch.tensor(state["mean"], requires_grad=True)
+    outputs, after = f({}, {"mean": mean}, torch.tensor(X))
+    with torch.no_grad():
+        # As whoever takes the new state over may do.
+        mean.copy_(after["mean"])
+    outputs.sum().backward()
+    np.testing.assert_allclose(mean.grad, np.full(3, -0.75 * len(X)))
+    # What comes out begins anew, lest the graph of all steps is kept.
+    assert not after["mean"].requires_grad
+
+
 def test_tensors_that_are_not_as_in_memory(tmp_path):
     tf.saved_model.save(hand_made.Kinds(), str(tmp_path / "kinds"))
     f, _, state = unihub.functional(str(tmp_path / "kinds"))

@@ -40,7 +40,7 @@ def called(function: PureCall, weights: Any, state: Any, inputs: Any, seed: Any)
 
     for name in function.assigns:
         # Whoever takes the new state over may write it into the old one's memory.
-        given[name] = given[name].detach().clone()
+        given[name] = given[name].clone()
     results = _Call.apply(run, function, torch.is_grad_enabled(), *given.values(), *leaves)
     count = len(results) - len(found["after"])
     after = dict(zip(found["after"], (each.detach() for each in results[count:])))
