@@ -56,7 +56,7 @@ def test_what_is_no_command_is_told_by_one_like_it(tmp_path):
 
 def test_a_column_is_named_on_the_command_line():
     facts = {"signature": "pair", "handle": MULTI, "columns": "'a', 'b'", "accepted": ""}
-    error = NoSuchColumn(name="left", nearest="a", **facts)
+    error = NoSuchColumn(name="left", inputs={"right": "b", "left": "a"}, **facts)
     typed = [MULTI, "rows.csv", "-o", "out.csv", "--input", "right=b"]
     said = remedies.shown(error, {"predict": predict}, "predict", typed)
     line = said.partition("  do:  ")[2]

@@ -93,9 +93,7 @@ def _given(
     if isinstance(by_name.get("inputs"), dict):
         # Of a Predictor they are the columns of inputs, of the command files.
         by_name = dict(by_name)
-        columns = dict(pair.split("=", 1) for pair in values.get("named", ()))
-        columns.update(by_name.pop("inputs"))
-        values["named"] = [f"{name}={column}" for name, column in columns.items()]
+        values["named"] = [f"{one}={column}" for one, column in by_name.pop("inputs").items()]
     names = [one.name for one in command.params if isinstance(one, click.Argument)]
     if len(positional) > len(names):
         return None

@@ -55,13 +55,14 @@ class Chosen:
         for name, column in found.items():
             if column not in names:
                 accepted = ", ".join(f"{n}: {i}" for n, i in self.signature.inputs.items())
+                free = [one for one in names if one not in found.values()]
                 raise NoSuchColumn(
                     name=name,
                     handle=self.handle,
                     columns=listed(names),
                     signature=self.signature.name,
                     accepted=accepted,
-                    nearest=nearest(column, [n for n in names if n not in found.values()] or names),
+                    inputs={**self.inputs, name: nearest(column, free or names)},
                 )
         return found
 

@@ -20,7 +20,7 @@ class NoSuchColumn(UnihubError, KeyError, ValueError):
     code = "no-such-column"
     what = "there is no column for the input {name!r} of {handle}."
     why = "the columns are {columns}, and the signature {signature!r} takes {accepted}."
-    do = "unihub.Predictor({handle!r}, inputs={{{name!r}: {nearest!r}}})"
+    do = "unihub.Predictor({handle!r}, inputs={inputs!r})"
 
     # KeyError shows the repr of its argument.
     __str__ = UnihubError.__str__
