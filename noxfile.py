@@ -29,8 +29,8 @@ _put_pyenv_on_path()
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = False
-nox.options.sessions = ["lint", "tf1", "tf215", "keras3", "keras2", "beam", "spark", "ray"]
-nox.options.sessions += ["jax", "torch"]
+nox.options.sessions = ["lint", "tf1", "tf215", "keras3", "keras2"]
+nox.options.sessions += ["beam", "spark", "ray", "jax", "torch"]
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": None}
 # Many tests start a process with TensorFlow, and compiling that anew takes longer than all else.

@@ -64,4 +64,5 @@ def test_example(name, tmp_path):
 
 def test_every_example_is_run():
     examples = {path.stem for path in (ROOT / "examples").glob("*.py")}
-    assert examples == set(ACCURACIES)
+    # Those of Beam are run where it is: tests/engines/test_beam.py.
+    assert {name for name in examples if not name.startswith("beam_")} == set(ACCURACIES)

@@ -120,5 +120,6 @@ def _spec_of(name: str, info: TensorInfo) -> Any:
     if info.kind == SPARSE:
         return tf.SparseTensorSpec(info.shape, info.dtype)
     if info.type_spec == "RaggedTensorSpec":
-        return tf.RaggedTensorSpec(info.shape, info.dtype)
+        # Its values, and the splits of each ragged dimension.
+        return tf.RaggedTensorSpec(info.shape, info.dtype, len(info.components) - 1)
     return tf.TensorSpec(info.shape, info.dtype, name) if info.kind == DENSE else info

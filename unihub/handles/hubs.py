@@ -8,7 +8,6 @@ from typing import List, NoReturn, Optional, Tuple
 from urllib.parse import unquote
 
 from unihub.errors import nearest
-from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.handles.kinds import Handle, HuggingFaceModel, KaggleModel
 
 # As kagglehub spells them.
@@ -191,6 +190,9 @@ def _hugging_face_model(parts: List[str], revision: Optional[str]) -> HuggingFac
     if len(parts) < 2 or not all(_PART.fullmatch(part) for part in parts[:2]):
         _refuse_hugging_face(parts)
     # The model's file stands for the folder that it lies in.
+    # Imported only here: a path of this machine needs none of it.
+    from unihub.formats.files import PB_FILE, PBTXT_FILE
+
     folder = parts[2:-1] if parts[-1] in (PB_FILE, PBTXT_FILE) else parts[2:]
     if any(part in ("", ".", "..") for part in folder):
         _refuse_hugging_face(parts[:2])
