@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -262,3 +264,16 @@ def test_data_parallel():
         np.testing.assert_allclose(losses(), alone, rtol=1e-5)
     finally:
         keras.distribution.set_distribution(None)
+
+
+def test_another_backend_is_refused():
+    pytest.importorskip("jax", reason="Keras' numpy backend imports JAX")
+    code = "import unihub; unihub.KerasLayer('model')"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_BACKEND": "numpy"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.returncode == 1
+    assert "keras-layer-backend: KerasLayer cannot run model on Keras' numpy backend." in run.stderr
