@@ -20,7 +20,7 @@ class Decoding(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
     def decode(self, content):
-        return tf.shape(tf.io.decode_png(content))
+        return tf.shape(tf.image.decode_png(content))
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,8 @@ def _encoded(ops: FrozenSet[str]) -> str:
     if not ops.isdisjoint(_OTHER_CODES):
         return UNKNOWN
     kinds = {kind for op, kind in _IMAGES.items() if op in ops}
-    return f"tf.io.encode_{min(kinds)}(tf.zeros([224, 224, 3], tf.uint8))" if kinds else ""
+    # Which 1.15 has as well, where tf.io has none.
+    return f"tf.image.encode_{min(kinds)}(tf.zeros([224, 224, 3], tf.uint8))" if kinds else ""
 
 
 def _merged(
