@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Dict
 
 from unihub.apis.keras.kerases import keras3_in_use
@@ -24,8 +25,18 @@ def keras_layer_class() -> Any:
 
 
 def keras3_layer_class() -> Any:
-    """The layer of Keras 3 that fits its backend."""
-    import keras
+    """The layer of Keras 3 that fits its backend.
+
+    Raises:
+        BackendAbsent: it is not installed.
+    """
+    try:
+        import keras
+    except ModuleNotFoundError as error:
+        from unihub.apis.keras.errors import BackendAbsent
+
+        backend = os.environ.get("KERAS_BACKEND", "")
+        raise BackendAbsent(backend=backend, missing=error.name) from error
 
     from unihub.matrix.backends import LIFTED
 

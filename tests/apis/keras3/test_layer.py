@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import logging
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -792,3 +796,17 @@ def test_an_error_of_the_model_itself_passes():
 
     with pytest.raises(ValueError, match="the model says so"):
         KerasLayer(failing)(X)
+
+
+def test_a_backend_that_is_not_installed():
+    if importlib.util.find_spec("jax") is not None:
+        pytest.skip("JAX is installed here")
+    code = "import unihub\ntry:\n    unihub.KerasLayer('m')\nexcept ImportError as e:\n    print(e)"
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    check_golden("keras-backend-absent", run.stdout.strip())

@@ -53,6 +53,15 @@ class BackendNotTensorFlow(UnihubError, NotImplementedError):
     )
 
 
+class BackendAbsent(UnihubError, ImportError):
+    """The backend that Keras is to run on is not installed."""
+
+    code = "keras-backend-absent"
+    what = "Keras cannot be imported on the backend that KERAS_BACKEND names, {backend}."
+    why = "it imports {missing}, which is not installed."
+    do = "pip install {missing}; or export KERAS_BACKEND=tensorflow  # before Python starts"
+
+
 class GraphModeNotSupported(UnihubError, RuntimeError):
     """Keras 3 has no graph mode."""
 
