@@ -54,13 +54,11 @@ def _leads_somewhere(link: str, path: Path, pages: Dict[Path, _Page]) -> bool:
 
 
 def main() -> int:
-    """Prints the links that lead nowhere; the exit code is 1 when there are some."""
+    """Prints the links that lead nowhere; the exit code is 1 when there are some, or no page."""
     site = Path(sys.argv[1]).resolve()
-    found = broken(site)
-    print(
-        "\n".join(found) or f"every link of {len(list(site.rglob('*.html')))} pages leads somewhere"
-    )
-    return 1 if found else 0
+    found, pages = broken(site), len(list(site.rglob("*.html")))
+    print("\n".join(found) or f"of {pages} pages every link leads somewhere")
+    return 1 if found or not pages else 0
 
 
 if __name__ == "__main__":
