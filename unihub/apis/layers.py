@@ -9,7 +9,17 @@ from unihub.apis.keras.kerases import keras3_in_use
 from unihub.apis.request import Request
 from unihub.apis.saved_model import explained
 from unihub.apis.surroundings import register_ops
+from unihub.errors import UnihubError
 from unihub.formats import selection
+
+
+class BackendAbsent(UnihubError, ImportError):
+    """The backend that Keras is to run on is not installed."""
+
+    code = "keras-backend-absent"
+    what = "Keras cannot be imported on the backend that KERAS_BACKEND names, {backend}."
+    why = "it imports {missing}, which is not installed."
+    do = "pip install {missing}; or export KERAS_BACKEND=tensorflow  # before Python starts"
 
 
 def keras_layer_class() -> Any:
@@ -33,9 +43,10 @@ def keras3_layer_class() -> Any:
     try:
         import keras
     except ModuleNotFoundError as error:
-        from unihub.apis.keras.errors import BackendAbsent
-
-        backend = os.environ.get("KERAS_BACKEND", "")
+        backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+        # Keras itself may be missing, or what it needs on TensorFlow as well.
+        if backend == "tensorflow" or error.name == "keras":
+            raise
         raise BackendAbsent(backend=backend, missing=error.name) from error
 
     from unihub.matrix.backends import LIFTED

@@ -141,10 +141,12 @@ class _Finder(MetaPathFinder):
             return ModuleSpec(fullname, _StandInLoader(), origin="unihub", is_package=True)
         if rest in hub_names.SUBMODULES:
             return ModuleSpec(fullname, _StandInLoader(), origin="unihub")
-        if rest.partition(".")[0] == hub_names.TOOLS and _folder_of_tools():
-            # Programs, which use the public names alone: they are had of unihub.
-            at = [_folder_of_tools()] if rest == hub_names.TOOLS else path
-            return PathFinder.find_spec(fullname, at)
+        if rest.partition(".")[0] == hub_names.TOOLS:
+            folder = _folder_of_tools()
+            if folder:
+                # Programs, which use the public names alone: they are had of unihub.
+                at = [folder] if rest == hub_names.TOOLS else path
+                return PathFinder.find_spec(fullname, at)
         if rest.partition(".")[0] in hub_names.INTERNAL_SUBMODULES:
             return ModuleSpec(fullname, _InternalLoader(), origin="unihub")
         return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Type
 
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, warn
 from unihub.formats.not_a_model import ModelNotFound
 
 # How a message names a handle that is no text.
@@ -31,6 +31,11 @@ def layer_call(handle: Any) -> str:
     return f"unihub.KerasLayer({'handle' if is_object else repr(str(handle))}"
 
 
+def warn_of(error: UnihubError, category: Type[Warning]) -> None:
+    """Says what an error would say, and goes on."""
+    warn(f"{error.what} {error.why} To do: {error.do}", category)
+
+
 class LayerError(UnihubError):
     """What a layer is to be made with otherwise: ``{layer}`` begins the line that does."""
 
@@ -51,15 +56,6 @@ class BackendNotTensorFlow(UnihubError, NotImplementedError):
         "export KERAS_BACKEND=tensorflow  # before Python starts; "
         "or unihub.load({handle!r}, api='load')  # calls the model outside of Keras"
     )
-
-
-class BackendAbsent(UnihubError, ImportError):
-    """The backend that Keras is to run on is not installed."""
-
-    code = "keras-backend-absent"
-    what = "Keras cannot be imported on the backend that KERAS_BACKEND names, {backend}."
-    why = "it imports {missing}, which is not installed."
-    do = "pip install {missing}; or export KERAS_BACKEND=tensorflow  # before Python starts"
 
 
 class GraphModeNotSupported(UnihubError, RuntimeError):

@@ -22,10 +22,11 @@ from unihub.apis.keras.errors import (
     TF1HubNotTrainable,
     UnknownLayerArgument,
     layer_call,
+    warn_of,
 )
 from unihub.apis.keras.kerases import told_apart
 from unihub.apis.traces import dtype_of, same_structure
-from unihub.errors import UnihubError, listed, nearest, path_text, warn
+from unihub.errors import UnihubError, listed, nearest, path_text
 from unihub.errors.arguments import tag_set, wrong_type
 from unihub.errors.redaction import shown
 from unihub.formats import not_there, selection
@@ -240,7 +241,7 @@ def check_training(handle: str, model: SavedModel, graph: MetaGraph, given: Argu
     verdict = judge(handle, model, runtime, Operation.FINE_TUNING, graph, signature)
     refusal = verdict.refusal
     if isinstance(refusal, NothingToTrain) and model.format is Format.TF2_SAVED_MODEL:
-        warn(f"{refusal.what} {refusal.why} To do: {refusal.do}", NothingToTrainWarning)
+        warn_of(refusal, NothingToTrainWarning)
     elif refusal is not None:
         raise refusal
     elif "keras" not in dict(verdict.code):

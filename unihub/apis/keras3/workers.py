@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from unihub.errors import UnihubError, warn
+from unihub.apis.keras.errors import warn_of
+from unihub.errors import UnihubError
 
 
 class FitUnderWorkers(UnihubError, NotImplementedError):
@@ -35,4 +36,4 @@ def warn_of_workers(handle: str) -> None:
     if replicas > 1 and base in [kind.__name__ for kind in type(strategy).__mro__]:
         name = "MultiWorkerMirroredStrategy"
         found = FitUnderWorkers(handle=handle, strategy=name, replicas=replicas)
-        warn(f"{found.what} {found.why} To do: {found.do}", FitUnderWorkersWarning)
+        warn_of(found, FitUnderWorkersWarning)
