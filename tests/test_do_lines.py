@@ -36,7 +36,7 @@ import unihub
 from unihub.errors import UnihubError
 from unihub.runtime.op_packages import PACKAGES, distribution, installing
 
-_INSTALLS = re.compile(r"(python -m venv \S+ && \S+/)?pip install ")
+_INSTALLS = re.compile(r"(python3\.\d+ -m venv \S+ && \S+/)?pip install ")
 
 
 def names(**situation: Any) -> Dict[str, Any]:
@@ -261,10 +261,20 @@ def test_what_is_installed_never_replaces_tensorflow(package, version):
     assert f"{distribution(package)}==" in line or f"tensorflow=={version}" in line
     # Another TensorFlow only in an environment beside.
     assert (
-        line.startswith("python -m venv ")
+        re.match(r"python3\.\d+ -m venv ", line)
         or f'"tensorflow=={version}"' in line
         or ("tensorflow==" not in line.replace(f"{distribution(package)}==", ""))
     )
+
+
+def test_no_message_puts_another_tensorflow_in_the_place_of_the_one_that_is_here():
+    # Where there is none, or none that could stay.
+    wanted = {"tensorflow-missing", "tensorflow-too-old", "doctor-several-tensorflows"}
+    wanted |= {"doctor-tensorflow-absent", "doctor-tensorflow-before-1-15"}
+    # With == it is the one that is here.
+    installs = re.compile(r"(?<!/bin/)pip install [^;]*\btensorflow\b(?![->_]|==)")
+    found = {file.stem for file in GOLDEN.glob("*.txt") if installs.search(file.read_text("utf-8"))}
+    assert found <= wanted
 
 
 def test_every_message_offers_what_is_tried():

@@ -23,7 +23,7 @@ from unihub.runtime.op_packages import PACKAGES, RELEASES, installing, package_o
             "tensorflow_decision_forests",
             "2.21.0",
             (
-                "python -m venv tf2.19 && tf2.19/bin/pip install unihub "
+                "python3.11 -m venv tf219 && tf219/bin/pip install unihub "
                 '"tensorflow-decision-forests==1.12.0" "tensorflow==2.19.*"'
                 "  # none is for TensorFlow 2.21"
             ),

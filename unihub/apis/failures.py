@@ -9,7 +9,7 @@ from typing import Any, Callable, Optional
 import tensorflow as tf
 
 from unihub.apis.assets import loader_of_bound
-from unihub.errors import UnihubError, first_line, warn
+from unihub.errors import UnihubError, beside, first_line, warn
 from unihub.formats.model import MetaGraph, SavedModel
 from unihub.inspection.judge import unloadable, wrong_signatures
 from unihub.matrix.values import Format, Runtime
@@ -109,7 +109,7 @@ def _reason(error: Exception) -> str:
 
 def _remedy(handle: str, meta_graph: MetaGraph) -> str:
     if is_newer(meta_graph.tensorflow_version):
-        return f'pip install "tensorflow>={meta_graph.tensorflow_version}"'
+        return beside.with_newer(meta_graph.tensorflow_version)
     if not _READ_AS_PATTERN.isdisjoint(handle) and os.path.isdir(handle):
         name = "".join("_" if c in _READ_AS_PATTERN else c for c in os.path.basename(handle))
         name = f"{name}-copy" if os.path.exists(name) else name or "model"

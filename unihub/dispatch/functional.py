@@ -6,7 +6,7 @@ import os
 from typing import Any, Mapping, Optional, Union
 
 from unihub.dispatch.load import load
-from unihub.errors import path_text
+from unihub.errors import beside, path_text
 from unihub.errors.redaction import shown
 from unihub.formats.selection import Tags
 from unihub.matrix.values import Runtime
@@ -59,8 +59,10 @@ def functional(
         # Imported only here, for it is made in most places.
         from unihub.apis.functional.errors import FunctionalNotHere
 
-        mode = "eager" if runtime is Runtime.TF2 else "graph mode"
-        raise FunctionalNotHere(handle=text, version=version, mode=mode)
+        mode, remedy = "eager", beside.with_newer("2.15")
+        if runtime is not Runtime.TF2:
+            mode, remedy = "graph mode", "tf.compat.v1.enable_v2_behavior()  # first of all"
+        raise FunctionalNotHere(handle=text, version=version, mode=mode, remedy=remedy)
     loaded: Any = load(
         handle,
         tags,

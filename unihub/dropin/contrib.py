@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, Callable, NoReturn, Optional, Sequence
 
 from unihub import runtime
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, beside
 
 NAME = "tensorflow.contrib"
 
@@ -63,7 +63,6 @@ _OF_MAPPINGS = frozenset(("index_table_from_tensor", "index_to_string_table_from
 _IN_TF_SLIM = {"slim": "tf_slim", "layers": "tf_slim.layers", "framework": "tf_slim"}
 _OLD_TENSORFLOW = "TensorFlow 1.15, the last to have it"
 _ELSEWHERE = {"quantize": "tensorflow_model_optimization, for models of Keras"}
-_BESIDE = 'python3.7 -m venv tf1 && tf1/bin/pip install "tensorflow==1.15.*" "protobuf<3.21"'
 
 
 class ContribGone(UnihubError, AttributeError):
@@ -103,7 +102,7 @@ class Gone:
 
 def _gone(path: str) -> ContribGone:
     package = path.partition(".")[0]
-    place, remedy = _ELSEWHERE.get(package, _OLD_TENSORFLOW), _BESIDE
+    place, remedy = _ELSEWHERE.get(package, _OLD_TENSORFLOW), beside.TF1
     if package in _IN_TF_SLIM:
         place, remedy = "tf_slim", "pip install tf_slim  # unihub run --v1 takes it from there"
     version = runtime.tensorflow_version()

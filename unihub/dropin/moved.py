@@ -15,7 +15,7 @@ from typing import Any, Optional, Sequence
 
 from unihub import runtime
 from unihub.dropin.contrib import Gone
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, beside
 
 _ESTIMATOR = "tensorflow.estimator"
 _MODE_KEYS = "tensorflow.python.saved_model.model_utils.mode_keys"
@@ -39,7 +39,7 @@ class EstimatorModuleGone(UnihubError, AttributeError):
     code = "tf-estimator-gone"
     what = "{name} is used, and TensorFlow {version} has no tf.estimator."
     why = "it left TensorFlow with 2.16, and nothing here does the same."
-    do = 'python3.11 -m venv tf215 && tf215/bin/pip install "tensorflow<2.16"'
+    do = beside.TF215
 
 
 class _Estimator(ModuleType):

@@ -9,6 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from unihub.errors import beside
+
 _PARTS = ("code", "what", "why", "do")
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 # Messages that are no classes, by the room whose tables hold them.
@@ -128,6 +130,8 @@ def _constants(tree: ast.Module) -> Dict[str, str]:
 def _text(node: Any, constants: Dict[str, str]) -> Optional[str]:
     if isinstance(node, ast.Name):
         return constants.get(node.id)
+    if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "beside":
+        return str(getattr(beside, node.attr))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         sides = (_text(node.left, constants), _text(node.right, constants))
         return None if None in sides else "".join(map(str, sides))

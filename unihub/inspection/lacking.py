@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Iterable, List, Optional
 
 from unihub import runtime
-from unihub.errors import UnihubError, listed
+from unihub.errors import UnihubError, beside, listed
 from unihub.runtime import tensorflow as tensorflow_here
 from unihub.runtime.op_packages import installing, package_of
 
@@ -33,10 +33,7 @@ class OpsWithoutKernel(UnihubError, NotImplementedError):
         "it registers them, so that the model may load, and has no kernel for them on any "
         "device, so that what runs them fails."
     )
-    do = (
-        'python3.7 -m venv tf1 && tf1/bin/pip install unihub "tensorflow==1.15.*" '
-        '"protobuf<3.21"  # the TensorFlow that computes them'
-    )
+    do = beside.TF1 + "  # the TensorFlow that computes them"
 
 
 def lacking_ops(handle: str, ops: Iterable[str], writer: str = "") -> Optional[UnihubError]:
@@ -65,7 +62,7 @@ def missing_ops_error(handle: str, ops: List[str], writer: str = "") -> MissingO
         remedy = installing(package, version)
     elif runtime.is_newer(writer):
         why = f"the model was written by TensorFlow {writer}, which has ops that this one lacks."
-        remedy = f'pip install "tensorflow>={writer}"'
+        remedy = beside.with_newer(writer)
     else:
         why = "they come from a package that unihub does not know, or from a newer TensorFlow."
         remedy = "import the package that the model's page names, before the model is loaded"

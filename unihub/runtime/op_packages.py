@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict, Iterable, Optional
 
+from unihub.errors import beside
+
 # By package: how its ops' names begin.
 PACKAGES = {
     "tensorflow_text": (
@@ -147,8 +149,8 @@ def installing(package: str, tensorflow: str) -> str:
         return f'pip install {name} "tensorflow=={tensorflow}"'
     last, release = list(RELEASES[package].items())[-1]
     return (
-        f'python -m venv tf{last} && tf{last}/bin/pip install unihub "{name}=={release}" '
-        f'"tensorflow=={last}.*"  # none is for TensorFlow {_minor(tensorflow)}'
+        f"{beside.with_tensorflow(last, f'{name}=={release}')}"
+        f"  # none is for TensorFlow {_minor(tensorflow)}"
     )
 
 

@@ -23,7 +23,7 @@ class FunctionalNotHere(UnihubError, NotImplementedError):
         "it needs TensorFlow 2.15 or newer, and eager execution. "
         "(found: TensorFlow {version}, {mode})"
     )
-    do = "pip install 'tensorflow>=2.15'  # and no tf.compat.v1.disable_v2_behavior()"
+    do = "{remedy}"
 
 
 class GradientNotSaved(UnihubError, LookupError, ValueError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from unihub.apis.tensorflow_error import TensorFlowError
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, beside
 
 
 class NotAModuleSpec(UnihubError, ValueError):
@@ -349,7 +349,7 @@ class AttributesMissing(  # type: ignore[misc]
         "the module uses attributes of ops that TensorFlow {version} does not have: {attributes}."
     )
     why = "it was made by TensorFlow {writer}, and what they change is part of what it computes."
-    do = 'pip install "tensorflow>={writer}"'
+    do = beside.NEWER
 
 
 class ModuleExists(TensorFlowError, OSError, tf.errors.AlreadyExistsError):  # type: ignore[misc]

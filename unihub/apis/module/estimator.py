@@ -10,7 +10,7 @@ from typing import Any, Callable, List, Optional, Tuple, Union
 import tensorflow as tf
 
 from unihub.apis.module.module import Module
-from unihub.errors import UnihubError, listed, path_text
+from unihub.errors import UnihubError, beside, listed, path_text
 from unihub.errors.arguments import wrong_type
 
 _log = logging.getLogger(__name__)
@@ -31,10 +31,7 @@ class EstimatorGone(UnihubError, NotImplementedError):
     code = "estimator-gone"
     what = "{name} needs tf.estimator, which TensorFlow {version} does not have."
     why = "TensorFlow 2.15 was the last release with Estimators."
-    do = (
-        'in the session that trains: m.export("path/to/module", session); or '
-        'pip install "tensorflow<2.16"'
-    )
+    do = 'in the session that trains: m.export("path/to/module", session); or ' + beside.TF215
 
 
 class ExportNameTaken(UnihubError, ValueError):
