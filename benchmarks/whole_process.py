@@ -1,4 +1,4 @@
-"""A whole process that loads a model and calls it once."""
+"""A whole process that loads a model and calls it once; and what of it could go on at once."""
 
 from __future__ import annotations
 
@@ -21,6 +21,20 @@ _UNIHUB = (
     "m = unihub.load({path!r}, signature={name!r}, as_dict=True{more})"
 )
 
+# Most of what a load does before it needs TensorFlow, and the least that a process pays.
+_IN_A_THREAD = """
+import threading, unihub
+reading = threading.Thread(target=unihub.inspect, args=[{path!r}])
+reading.start()
+import tensorflow
+reading.join()
+"""
+_READ = (
+    ("TensorFlow, then reading", "import tensorflow, unihub; unihub.inspect({path!r})"),
+    ("reading in a thread", _IN_A_THREAD),
+    ("TensorFlow alone", "import tensorflow"),
+)
+
 
 def cases(quick: bool) -> Iterator[Case]:
     for model in MODELS[:1] if quick else MODELS:
@@ -32,6 +46,11 @@ def cases(quick: bool) -> Iterator[Case]:
             },
             rounds=2,
             once_before=["unihub, mapped"],
+        )
+        yield Case(
+            f"{model}, read beside the import",
+            {arm: python("-c", script.format(path=str(path_of(model)))) for arm, script in _READ},
+            rounds=5,
         )
 
 

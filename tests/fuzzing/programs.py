@@ -80,6 +80,14 @@ PIECES: Tuple[Tuple[str, str], ...] = (
         "y = y * self.rows[1] + self.rows[0]",
     ),
     (
+        "self.words = tf.Variable(grid(6, 4))",
+        "y = y + tf.gather(self.words, tf.cast(tf.abs(y[:, 0]) * 9.0, tf.int32) % 6)",
+    ),
+    (
+        "self.cells = tf.Variable(grid(3, 2))",
+        "y = y * tf.gather_nd(self.cells, [[0, 1], [2, 0], [1, 1], [0, 0]])",
+    ),
+    (
         "self.parts = {'left': tf.Variable(grid(4)), 'right': tf.Variable(1.5)}",
         "y = (y - self.parts['left']) / self.parts['right']",
     ),
@@ -316,6 +324,7 @@ def graphs(draw: Any) -> Tuple[str, List[str]]:
 
 X = ("X", "X2", "X.numpy()", "X.numpy().tolist()", "tf.Variable(X)", "tf.cast(X, tf.float64)")
 X += ("X[0]", "X[:, :3]", "tf.cast(X, tf.int32)", "X[:0]", "'text'", "1.5", "np.ones([2, 4], 'f4')")
+X += ("np.ones([3, 4], 'f4')",)
 # What is done with {call}, a call on X or another input.
 DEEDS = (
     "for _ in range(3): out({call})",
@@ -362,6 +371,10 @@ DEEDS = (
     "out(len(m.__call__.concrete_functions))",
     "with tf.variable_creator_scope(lambda f, **k: f(**k)): out({call})",
     "x = tf.Variable(X)\nwith tf.GradientTape() as t: y = total({on_x})\nout(t.gradient(y, x))",
+    (
+        "f = tf.function(plain(lambda x: total({on_x})), input_signature=[tf.TensorSpec([None, 4])])"
+        "\nout(f(X)); out(f(X[:1]))"
+    ),
     "import copy; copy.deepcopy(m)",
     "out(m.__class__.__name__); out(callable(m))",
     "out(m.nothing_of_this_name)",
@@ -380,6 +393,10 @@ LAYER_DEEDS = (
     "with tf.GradientTape() as t: t.watch(X); y = total(m(X))\nout(t.gradient(y, X))",
     "with tf.GradientTape() as t: y = total(m(X))\nout(t.gradient(y, m.weights))",
     "s = stacked(m); out(s.predict(np.array(X), verbose=0))",
+    (
+        "x = tf.ones([3, 4])\nwith tf.GradientTape() as t: t.watch(x); y = total(m(x))\n"
+        "out(t.gradient(y, x))"
+    ),
     "s = stacked(m); out(s(X)); out(len(s.weights)); out(s.output_shape)",
     "s = stacked(m, head=True); out(fitted(s)); out(s.predict(np.array(X), verbose=0))",
     "s = stacked(m, head=True); fitted(s); out([w.numpy() for w in s.weights])",
@@ -464,7 +481,8 @@ def programs(draw: Any, longest: int = 16) -> Program:
             sessions.append(("m = layer(PATH, trainable=True)", *deeds))
             continue
         tuned = "m = load(PATH, op='fine_tuning', api='load')"
-        session = [tuned if is_trained else "m = load(PATH)"]
+        whole = "m = load(PATH, weights='mmap')" if length % 2 else "m = load(PATH)"
+        session = [tuned if is_trained else whole]
         for _ in range(length):
             # Most of what people do is to call it.
             deeds_of_it = (*TUNED_DEEDS, *TUNED_DEEDS, *DEEDS) if is_trained else DEEDS

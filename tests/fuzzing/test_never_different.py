@@ -64,6 +64,29 @@ model.regularization_losses = []
 tf.saved_model.save(model, PATH, signatures=call.get_concrete_function(
     tf.TensorSpec([None, 4]), training=False))
 """
+# Calls of an unknown size leave TensorFlow a trace that takes any.
+TWO_ROWS = f"""{HEAD}
+model = tf.Module()
+model.v = tf.Variable(tf.cos(tf.reshape(tf.linspace(-1.0, 1.0, 16), [4, 4])))
+model.__call__ = tf.function(lambda x, training=False: {{"out": x @ model.v}})
+for training in (True, False):
+    model.__call__.get_concrete_function(tf.TensorSpec([2, 4]), training=training)
+tf.saved_model.save(model, PATH)
+"""
+WITH_A_TAPE, OF_ANY_SIZE, OF_THREE, OF_THREE_WITH_A_TAPE = (
+    "with tf.GradientTape() as t: t.watch(X); y = total(m(X))\nout(t.gradient(y, X))",
+    "s = stacked(m); out(s(X))",
+    "out(m(np.ones([3, 4], 'f4')))",
+    (
+        "x = tf.ones([3, 4])\nwith tf.GradientTape() as t: t.watch(x); y = total(m(x))\n"
+        "out(t.gradient(y, x))"
+    ),
+)
+THREE_ROWS = (
+    ("m = layer(PATH)", WITH_A_TAPE, OF_ANY_SIZE, OF_THREE),
+    ("m = layer(PATH)", OF_ANY_SIZE, OF_THREE_WITH_A_TAPE),
+    ("m = layer(PATH)", OF_ANY_SIZE, WITH_A_TAPE, OF_THREE_WITH_A_TAPE),
+)
 LOAD_TRAINED = "m = load(PATH, op='fine_tuning', api='load')"
 
 
@@ -79,6 +102,7 @@ LOAD_TRAINED = "m = load(PATH, op='fine_tuning', api='load')"
     Program(GIVEN_BY_NAME, (("m = load(PATH)", "out(m(x=X, power=3, shift=X))", SECOND_ORDER),))
 )
 @example(Program(NO_LOSSES, ((LOAD_TRAINED, "out([loss() for loss in m.regularization_losses])"),)))
+@example(Program(TWO_ROWS, THREE_ROWS))
 @example(
     Program(CLASS_OF_SIGNATURES, (("m = load(PATH)", "out(m(X))", "out(m.__class__.__name__)"),))
 )

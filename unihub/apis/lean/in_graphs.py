@@ -189,8 +189,11 @@ class Call(LeveledCall):
             # What is traced now may serve later calls of other kinds.
             self._is_split = self._is_split and tf.executing_eagerly()
             return super().__call__(*args, **kwargs)
-        if kind is not None:
+        if kind is not None and kind[0] not in self._served:
             self._served[kind[0]] = own
+            if not tf.executing_eagerly():
+                # Of unknown sizes, it serves calls of known ones too.
+                self._routes.find_traced(args, kwargs)
         return self._called(own, args, kwargs)
 
     def _called(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

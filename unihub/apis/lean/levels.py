@@ -338,7 +338,8 @@ class LeveledCall(LeveledFunction):
     def __init__(self, model: Model, signature: Optional[str], direct: DirectCall) -> None:
         super().__init__(model, signature, direct)
         self._routes = Routes(direct)
-        self._traced: weakref.WeakSet[Wrapper] = weakref.WeakSet()
+        # Of each of TensorFlow's functions, which live as long as this one.
+        self._traced: Dict[int, weakref.WeakSet[Wrapper]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         outputs = self._directly(args, kwargs)
@@ -384,10 +385,11 @@ class LeveledCall(LeveledFunction):
         It tells those who listen of the variables that are in a function as it traces
         it, and not again as it calls it; and it prefers the trace for just these inputs.
         """
+        traced = self._traced.setdefault(id(own), weakref.WeakSet())
         for route in routes:
-            if route is not None and route.wrapper not in self._traced:
+            if route is not None and route.wrapper not in traced:
                 args, kwargs = route.example
-                self._traced.add(route.wrapper)
+                traced.add(route.wrapper)
                 try:
                     at_top_level(functools.partial(own.get_concrete_function, *args, **kwargs))
                 except Exception as error:

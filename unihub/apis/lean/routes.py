@@ -107,7 +107,11 @@ class Routes:
                 route = self._get(_described(converted_args, converted_kwargs)[0])
                 # It may have been given its arguments by name, or in another order.
                 bound = None if route else self._bound(converted_args, converted_kwargs)
-                return route if bound is None else self._by_binding.get(_binding(bound))
+                if bound is None:
+                    return route
+                covering = self._covering(bound)
+                sole = covering[0] if len(covering) == 1 else None
+                return self._by_binding.get(_binding(bound)) or sole
             except _Unusual:
                 pass
         return None
@@ -118,6 +122,9 @@ class Routes:
         return self._direct.arguments.bound(
             structured, {name: _structure(value, count) for name, value in kwargs.items()}
         )
+
+    def _covering(self, bound: Any) -> List[Route]:
+        return [route for route in self._general if covers(route.bound, bound)]
 
     def _get(self, key: Any) -> Optional[Route]:
         return self._routes.get(key) or self._of_values.get(key)
@@ -207,7 +214,7 @@ class Routes:
         binding = _binding(bound)
         first = self._by_binding.get(binding)
         if first is None:
-            covering = [route for route in self._general if covers(route.bound, bound)]
+            covering = self._covering(bound)
             if len(covering) > 1:
                 return None
             (first,) = covering or (None,)
