@@ -372,8 +372,9 @@ DEEDS = (
     "with tf.variable_creator_scope(lambda f, **k: f(**k)): out({call})",
     "x = tf.Variable(X)\nwith tf.GradientTape() as t: y = total({on_x})\nout(t.gradient(y, x))",
     (
-        "f = tf.function(plain(lambda x: total({on_x})), input_signature=[tf.TensorSpec([None, 4])])"
-        "\nout(f(X)); out(f(X[:1]))"
+        "any = [tf.TensorSpec([None, 4])]\n"
+        "f = tf.function(plain(lambda x: total({on_x})), input_signature=any)\n"
+        "out(f(X)); out(f(X[:1]))"
     ),
     "import copy; copy.deepcopy(m)",
     "out(m.__class__.__name__); out(callable(m))",
