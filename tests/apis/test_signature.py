@@ -150,6 +150,25 @@ def test_numbers_are_not_cut_to_whole_ones_in_silence(given, fast, bytes_of):
             bytes_of(fast)(x)
 
 
+@pytest.mark.parametrize("fast", [True, False])
+def test_imaginary_parts_are_not_left_out_in_silence(fast):
+    scalar = loaded("tf1_hub_scalar", fast=fast)
+    x = inputs_of("tf1_hub_scalar", "default")["default"]
+    for given in (x + 1j, (x + 1j).tolist()):
+        with pytest.raises(ValueError, match="wrong-input"):
+            scalar(given)
+
+
+def test_numbers_that_tensorflow_does_not_cast_to_text_are_told(tmp_path):
+    root = tf.Module()
+    root.call = tf.function(lambda x: x, input_signature=[tf.TensorSpec([None], tf.string)])
+    tf.saved_model.save(root, str(tmp_path / "m"), signatures={"texts": root.call})
+    texts = unihub.load(tmp_path / "m", signature="texts")
+    for given in ((tf.zeros([2]), tf.zeros([2])), [tf.zeros([])], None):
+        with pytest.raises(ValueError, match="wrong-input"):
+            texts(given)
+
+
 @pytest.mark.parametrize("given", [np.array([3.0]), np.array([3]), [3], np.array([True])])
 def test_whole_numbers_of_another_dtype_are_exact(given, bytes_of):
     for fast in (True, False):

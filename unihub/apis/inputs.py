@@ -202,7 +202,7 @@ def leaf_mismatch(leaf: Leaf, accepted: Any, call: Call) -> Optional[WrongInputs
         hint = None if isinstance(value, (np.ndarray, np.generic)) else dtype_of(spec)
         try:
             value = tf.convert_to_tensor(value, dtype_hint=hint)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, tf.errors.OpError) as error:
             return wrong_value(leaf, accepted, call, error)
     about = {
         "name": leaf.name,

@@ -75,7 +75,7 @@ class OtherInputs:
             self._check_exact(name, value, tf.as_dtype(info.dtype))
             try:
                 value = tf.convert_to_tensor(value, dtype=info.dtype)
-            except (ValueError, TypeError, RuntimeError) as error:
+            except (ValueError, TypeError, RuntimeError, tf.errors.OpError) as error:
                 self._check(name, value, error)
                 leaf, accepted = self._place(name, value)
                 raise inputs.wrong_value(leaf, accepted, self._call, error) from error
@@ -90,7 +90,10 @@ class OtherInputs:
             raise found from error
 
     def _check_exact(self, name: str, value: Any, wanted: tf.DType) -> None:
-        """Of numbers that TensorFlow would cut to whole ones, or wrap, in silence."""
+        """Of numbers that would be cut to whole ones, wrap or lose a part, in silence."""
+        dtype = getattr(value, "dtype", None)
+        if getattr(dtype, "kind", "") == "c" and not wanted.is_complex:
+            self._check(name, np.asarray(value))
         if not (wanted.is_integer or wanted.is_bool) or wanted.is_quantized:
             return
         try:

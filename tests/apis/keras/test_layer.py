@@ -93,3 +93,25 @@ def test_inputs_of_a_dtype_that_keras_has_no_weights_of(dtype, tmp_path):
     tf.saved_model.save(obj, str(tmp_path / "m"))
     x = tf.cast([0, 1], dtype)
     assert keras_layer_class()(str(tmp_path / "m"))(x).dtype == x.dtype
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_signature_takes_lists_and_variables(tmp_path):
+    root = tf.Module()
+    root.call = tf.function(
+        lambda x: {"n": tf.strings.length(x)}, input_signature=[tf.TensorSpec([None], tf.string)]
+    )
+    root.twice = tf.function(
+        lambda x: {"y": 2.0 * x}, input_signature=[tf.TensorSpec([None], tf.float32)]
+    )
+    path = str(tmp_path / "m")
+    tf.saved_model.save(root, path, signatures={"lengths": root.call, "twice": root.twice})
+    lengths = keras_layer_class()(path, signature="lengths", output_key="n")
+    assert lengths(["a", "bcd"]).numpy().tolist() == [1, 3]
+    assert lengths({"x": ["a", "bcd"]}).numpy().tolist() == [1, 3]
+    twice = keras_layer_class()(path, signature="twice", output_key="y")
+    assert twice(tf.Variable([1.0, 2.0])).numpy().tolist() == [2.0, 4.0]
+    assert twice([1.0, 2.0]).numpy().tolist() == [2.0, 4.0]
+    for given in (None, ["a", "b"]):
+        with pytest.raises(ValueError, match="wrong-input"):
+            twice(given)

@@ -176,6 +176,8 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
             inputs = self._composites.taken_apart(inputs)
             self._say_once_that_shapes_differ(inputs)
         try:
+            if self._signature:
+                inputs = _tensors(inputs)
             # AutoGraph makes this a function outside of the class.
             return super(KerasLayer, self).call(inputs, training=training)  # noqa: UP008
         except _NOT_FITTING as error:
@@ -289,6 +291,18 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
                 return mismatch(inputs, accepted[min(accepted)], call)
             return mismatch(inputs, accepted, call)
         return None
+
+
+def _tensors(inputs: Any) -> Any:
+    """The inputs of a signature, which takes neither lists nor variables, as tensors."""
+    if isinstance(inputs, dict):
+        return {name: _tensors(value) for name, value in inputs.items()}
+    is_tensor = tf.is_tensor(inputs) and not isinstance(inputs, tf.Variable)
+    return inputs if is_tensor else tf.convert_to_tensor(inputs)
+
+
+# Keras has AutoGraph rewrite what is called within call().
+_tensors.autograph_info__ = {}  # type: ignore[attr-defined]
 
 
 # By the name that tensorflow_hub's has in saved models.

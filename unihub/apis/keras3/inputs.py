@@ -134,7 +134,10 @@ class NamedInputs:
         for name, (dtype, fits) in self._expected.items():
             value = named[name]
             if not tf.is_tensor(value):
-                value = named[name] = tf.convert_to_tensor(value, dtype)
+                try:
+                    value = named[name] = tf.convert_to_tensor(value, dtype)
+                except (ValueError, TypeError, tf.errors.OpError) as error:
+                    raise (self._mismatch(named) or error) from None
             elif value.dtype is not dtype:
                 if not (value.dtype.is_floating and dtype.is_floating):
                     raise self._wrong(named)
