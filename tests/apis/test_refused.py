@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import namedtuple
 
 import numpy as np
 import pytest
@@ -300,3 +301,24 @@ def test_functions_explain_themselves(load, tmp_path):
     tf.saved_model.save(m, str(tmp_path / "again"))
     again = tf.compat.v1.saved_model.load_v2(str(tmp_path / "again"))
     assert again.half(tf.ones([2])).shape == (2,)
+
+
+Pair = namedtuple("Pair", "a b")
+
+
+@needs_tf2
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_namedtuple_is_told_by_its_name_and_fields(fast, tmp_path):
+    root = tf.Module()
+    spec = Pair(tf.TensorSpec([None], tf.float32, "a"), tf.TensorSpec([None], tf.int32, "b"))
+    root.__call__ = tf.function(lambda x: x.a + tf.cast(x.b, tf.float32), input_signature=[spec])
+    tf.saved_model.save(root, str(tmp_path / "m"))
+    m = unihub.load(tmp_path / "m", fast=fast)
+    x = {"a": tf.ones([2]), "b": tf.ones([2], tf.int32)}
+    assert m(Pair(**x)).numpy().tolist() == [2.0, 2.0]
+    for given in (x, (x["a"], x["b"]), Pair(x["a"], x["a"])):
+        with pytest.raises(WrongInputs, match="wrong-input") as refused:
+            m(given)
+        names = {"m": m, "x": given, "tf": tf}
+        exec(f"{refused.value.do.replace('m(', 'y = m(', 1)}", names)
+        assert names["y"].numpy().tolist() == [2.0, 2.0]

@@ -8,13 +8,14 @@ from typing import Any, Mapping, Optional
 
 import tensorflow as tf
 
-from unihub.apis.traces import dtype_of, shape_of
+from unihub.apis.traces import dtype_of, sequence_like, shape_of
 from unihub.formats.model import TensorInfo
 
 # What says of one input what it is to be.
 SPECS = (tf.TypeSpec, TensorInfo)
 # In the place of inputs: all are there, or one is not.
 _ALL, _NONE = object(), object()
+_NAMEDTUPLE = "from collections import namedtuple; "
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,16 @@ class Call:
             renamed: by its name, what stands for an input that was given by another.
         """
         names = variables(accepted, given)
+        start = "" if "namedtuple(" not in _written(names, {}) else _NAMEDTUPLE
         if isinstance(names, dict):
             names.update(renamed or {})
             if self.by_position:
                 written = (_written(part, changed or {}) for part in names.values())
-                return f"{self.name}({', '.join(written)})"
+                return f"{start}{self.name}({', '.join(written)})"
             if self.by_keyword and all(map(is_name, names)):
                 parts = (f"{name}={_written(part, changed or {})}" for name, part in names.items())
-                return f"{self.name}({', '.join(parts)})"
-        return f"{self.name}({self.before}{_written(names, changed or {})})"
+                return f"{start}{self.name}({', '.join(parts)})"
+        return f"{start}{self.name}({self.before}{_written(names, changed or {})})"
 
     def functional(self, accepted: Any) -> str:
         """The same call as a pure function of the model, on arrays of other frameworks."""
@@ -90,7 +92,8 @@ def variables(accepted: Any, given: Any = _ALL, name: str = "") -> Any:
     if isinstance(accepted, (list, tuple)):
         parts = enumerate(accepted)
         name = name or "x"
-        return type(accepted)([variables(p, _part(given, i), f"{name}[{i}]") for i, p in parts])
+        written = [variables(p, _part(given, i), f"{name}[{i}]") for i, p in parts]
+        return sequence_like(accepted, written)
     if not isinstance(accepted, SPECS):
         return repr(accepted)
     name = name or "x"
@@ -139,6 +142,9 @@ def _written(names: Any, changed: Mapping[str, str]) -> str:
     if isinstance(names, Mapping):
         entries = (f"{name!r}: {_written(part, changed)}" for name, part in names.items())
         return "{{{}}}".format(", ".join(entries))
+    if hasattr(names, "_fields"):
+        made = f"namedtuple({type(names).__name__!r}, {' '.join(names._fields)!r})"
+        return f"{made}({', '.join(_written(part, changed) for part in names)})"
     if isinstance(names, (list, tuple)):
         brackets = "({},)" if isinstance(names, tuple) and len(names) == 1 else "[{}]"
         brackets = "({})" if isinstance(names, tuple) and len(names) > 1 else brackets

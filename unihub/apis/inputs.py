@@ -166,7 +166,11 @@ def wrong_structure(
     inputs: Any, accepted: Any, call: Call, fix: Optional[str] = None
 ) -> WrongInputStructure:
     """The error for inputs that are nested otherwise than ``accepted``."""
-    if fix is None and isinstance(inputs, Mapping) and not isinstance(accepted, Mapping):
+    fields = getattr(accepted, "_fields", None)
+    if fix is None and fields and isinstance(inputs, Mapping) and {*fields} == {*inputs}:
+        made = f"namedtuple({type(accepted).__name__!r}, {' '.join(fields)!r})(**x)"
+        fix = f"from collections import namedtuple; {call.name}({call.before}{made})"
+    elif fix is None and isinstance(inputs, Mapping) and not isinstance(accepted, Mapping):
         fix = f"{call.name}({call.before}inputs[{min(inputs, default='x')!r}])"
     return WrongInputStructure(
         model=call.model,
@@ -282,6 +286,9 @@ def described(nest: Any) -> str:
     if isinstance(nest, Mapping):
         entries = (f"{name!r}: {described(value)}" for name, value in sorted(nest.items()))
         return "{{{}}}".format(", ".join(entries))
+    if hasattr(nest, "_fields"):
+        named = (f"{field}={described(part)}" for field, part in zip(nest._fields, nest))
+        return f"{type(nest).__name__}({', '.join(named)})"
     if isinstance(nest, (list, tuple)):
         if nest and not any(map(_is_described, tf.nest.flatten(nest))):
             kinds = sorted({type(part).__name__ for part in nest})
@@ -326,12 +333,19 @@ def _same_structure(inputs: Any, accepted: Any) -> bool:
     if isinstance(accepted, (list, tuple)):
         return (
             isinstance(inputs, (list, tuple))
+            # TensorFlow compares namedtuples by their names.
+            and _named_as(inputs) == _named_as(accepted)
             and len(inputs) == len(accepted)
             and all(map(_same_structure, inputs, accepted))
         )
     if isinstance(inputs, (list, tuple)):
         return not any(map(is_tensor, tf.nest.flatten(inputs)))
     return not isinstance(inputs, Mapping)
+
+
+def _named_as(sequence: Any) -> Any:
+    fields = getattr(sequence, "_fields", None)
+    return None if fields is None else (type(sequence).__name__, fields)
 
 
 def same_classes(inputs: Any, accepted: Any) -> bool:

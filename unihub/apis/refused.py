@@ -16,7 +16,13 @@ from unihub.apis.inputs import (
     same_classes,
     wrong_structure,
 )
-from unihub.apis.traces import Parameters, accepted_arguments, dtype_of, parameters_of
+from unihub.apis.traces import (
+    Parameters,
+    accepted_arguments,
+    dtype_of,
+    parameters_of,
+    sequence_like,
+)
 from unihub.errors import nearest
 
 _PLAIN = (bool, int, float, str, type(None))
@@ -268,7 +274,7 @@ def _as_accepted(value: Any, nest: Any) -> Any:
     if isinstance(nest, Mapping):
         return {name: _as_accepted(value[name], nest[name]) for name in value}
     if isinstance(nest, (list, tuple)):
-        return type(nest)(map(_as_accepted, value, nest))
+        return sequence_like(value, map(_as_accepted, value, nest))
     if not isinstance(nest, tf.TypeSpec) or not hasattr(value, "dtype"):
         return value
     given, wanted = tf.as_dtype(value.dtype), dtype_of(nest)

@@ -160,6 +160,11 @@ def same_structure(inputs: Any, accepted: Any) -> bool:
     return True
 
 
+def sequence_like(sequence: Any, parts: Iterable[Any]) -> Any:
+    """A list, tuple or namedtuple of the class of another."""
+    return type(sequence)(*parts) if hasattr(sequence, "_fields") else type(sequence)(parts)
+
+
 @dataclass(frozen=True)
 class Composites:
     """The inputs of a signature that are one sparse or ragged tensor each.
