@@ -146,12 +146,22 @@ class Calls(tf.Module):
     def either(self, x, training=None):
         return x
 
+    @tf.function
+    def first(self, training, x):
+        return x
+
+    @tf.function
+    def trains(self, x, training=True):
+        return x
+
 
 TRACED = {
     "by_name": lambda call, x: call(first=x, second=x),
     "more": lambda call, x: call(x, second=x),
     "any_number": lambda call, x: call(x, x),
     "either": lambda call, x: call(x, training=False),
+    "first": lambda call, x: call(False, x),
+    "trains": lambda call, x: call(x),
 }
 
 
@@ -166,6 +176,8 @@ TRACED = {
         ("by_name", "m(first=first, second=second)", ["load"]),
         ("more", "m(x, second=second)", ["load"]),
         ("any_number", "m(x0, x1)", ["load"]),
+        ("first", "m(training=False, x=x)", ["load"]),
+        ("trains", "m(inputs)", ["load", "keras"]),
     ],
 )
 def test_a_call_is_written_with_the_inputs_that_it_takes(name, call, apis, tmp_path, eager):
@@ -180,7 +192,76 @@ def test_a_call_is_written_with_the_inputs_that_it_takes(name, call, apis, tmp_p
     assert use.code[0][1] == f"m = unihub.load({path!r}); {call}"
     given = dict.fromkeys(("first", "second", "inputs", "x", "x0", "x1"), tf.ones([2]))
     for _, line in use.code:
-        exec(line, {"unihub": unihub, **given})
+        names = {"unihub": unihub, **given}
+        exec(line if "; " in line else f"m = {line}; m(inputs)", names)
+
+
+def trained_in(modes, path):
+    model = tf.train.Checkpoint(weight=tf.Variable(2.0))
+    model.variables = model.trainable_variables = [model.weight]
+    model.__call__ = tf.function(lambda x, training=True: x * model.weight)
+    for mode in modes:
+        model.__call__.get_concrete_function(tf.TensorSpec([None, 1]), training=mode)
+    tf.saved_model.save(model, str(path), signatures={})
+    return str(path)
+
+
+@pytest.mark.parametrize("mode", [True, False, None])
+def test_a_model_that_was_traced_for_one_mode_trains_in_it(mode, tmp_path, eager):
+    path = trained_in([mode], tmp_path / "model")
+    use = full_verdict(path, operation=Operation.FINE_TUNING)
+    assert use.status is Status.LIMITED
+    assert f"traced for training={mode} only" in use.note
+    code = dict(use.code)
+    layer = eval(code["keras"], {"unihub": unihub})
+    model = tf.keras.Sequential([layer])
+    model.compile("sgd", "mse")
+    model.fit(tf.ones([4, 1]), tf.zeros([4, 1]), verbose=0)
+    assert layer.trainable_weights[0].numpy() != 2.0
+    assert model.predict(tf.ones([2, 1]), verbose=0).shape == (2, 1)
+    names = {"unihub": unihub, "inputs": tf.ones([2, 1])}
+    exec(code["load"], names)
+    assert names["m"].trainable_variables
+    tuning = unihub.validate(path).uses[-1]
+    assert (tuning.kept, tuning.found) == (True, use.note)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_loss_that_takes_inputs_cannot_be_trained_on(fast, tmp_path, eager):
+    model = tf.train.Checkpoint(weight=tf.Variable(2.0))
+    model.variables = model.trainable_variables = [model.weight]
+    spec = tf.TensorSpec([None, 1])
+    model.__call__ = tf.function(lambda x: x * model.weight, input_signature=[spec])
+    by = tf.TensorSpec([], tf.float32, "by")
+    model.regularization_losses = [
+        tf.function(lambda by: model.weight * by, input_signature=[by]),
+    ]
+    path = str(tmp_path / "model")
+    tf.saved_model.save(model, path, signatures={})
+    error = refused(lambda: unihub.load(path, op="fine_tuning", fast=fast))
+    assert "takes by: float32[]" in error.why
+    assert str(refused(lambda: unihub.KerasLayer(path, trainable=True))) == str(error)
+    assert full_verdict(path, operation=Operation.FINE_TUNING).note.startswith(error.why)
+    assert unihub.validate(path).uses[-1].kept is False
+    names = {"unihub": unihub}
+    exec(error.do.partition("; or ")[0], names)
+    assert names["m"].regularization_losses[0](tf.constant(3.0)).numpy() == 6.0
+
+
+def test_a_concrete_function_is_called_as_a_function(tmp_path, eager):
+    model = tf.train.Checkpoint(weight=tf.Variable(2.0))
+    model.variables = model.trainable_variables = [model.weight]
+    spec = tf.TensorSpec([None, 1], tf.float32, "x")
+    model.__call__ = tf.function(lambda x: x * model.weight).get_concrete_function(spec)
+    path = str(tmp_path / "model")
+    tf.saved_model.save(model, path, signatures={})
+    for operation in (Operation.INFERENCE, Operation.FINE_TUNING):
+        use = full_verdict(path, operation=operation)
+        assert (use.status, sorted(dict(use.code))) == (Status.FULL, ["keras", "load"])
+        for _, line in use.code:
+            names = {"unihub": unihub, "inputs": tf.ones([2, 1])}
+            exec(line if "; " in line else f"m = {line}; m(inputs)", names)
+    assert [use.kept for use in unihub.validate(path).uses] == [True, True, None, True]
 
 
 def test_a_signature_of_another_dtype_than_its_graph(tmp_path, eager):

@@ -38,7 +38,7 @@ def validate(handle: str) -> ValidationReport:
         points = [
             Point(_FORMAT, True, model.evidence),
             _call(loaded, graph),
-            _training_argument(loaded, graph),
+            _training_argument(model, graph),
             _variables(loaded),
             _trainable_variables(loaded),
             _losses(loaded),
@@ -111,14 +111,14 @@ def _call(loaded: Any, graph: MetaGraph) -> Point:
     return Point(_CALL, True, f"takes {' or '.join(shown)}")
 
 
-def _training_argument(loaded: Any, graph: MetaGraph) -> Point:
-    if not callable(loaded):
+def _training_argument(model: SavedModel, graph: MetaGraph) -> Point:
+    if not selection.is_callable(graph):
         return Point(_TRAINING, None, _NO_CALL)
     if graph.object_graph is None or not graph.object_graph.has_training_argument:
         return Point(_TRAINING, None, "none: a call is the same in training and inference")
-    modes = {_training_mode(function) for function in _functions(loaded)}
-    # An argument left out is the default, and a tensor stands for both.
-    if modes <= {True} or modes <= {False}:
+    modes = read_graph_facts(model, graph).modes
+    # A tensor stands for both.
+    if modes is not None and not modes >= {True, False}:
         return Point(_TRAINING, False, f"traced for {listed(sorted(map(str, modes)))} only")
     return Point(_TRAINING, True, "traced for True and False")
 
@@ -193,12 +193,15 @@ def _uses(
     layer = Point("KerasLayer(path)", kept[_CALL], "inference")
     if kept[_CALL] and "keras" not in code:
         layer = Point("KerasLayer(path)", False, f"takes one input; instead: {code['load']}")
-    broken = [name for name, value in kept.items() if value is False]
     verdict = _verdict(handle, model, Operation.FINE_TUNING, graph)
+    # What a mode that was not traced is to training, the judge says.
+    broken = [name for name, value in kept.items() if value is False and name != _TRAINING]
     if verdict.refusal is not None:
         tune = _refused(verdict)
     elif broken:
         tune = Point(FINE_TUNING, False, f"broken: {listed(broken)}")
+    elif kept[_TRAINING] is False:
+        tune = Point(FINE_TUNING, True, verdict.note)
     else:
         mode = "with a training mode" if kept[_TRAINING] else "without a training mode"
         count = len(getattr(loaded, _LOSSES, ()))
@@ -215,7 +218,9 @@ def _list_of_variables(loaded: Any, name: str) -> Tuple[List[Any], str]:
 
 def _functions(loaded: Any) -> List[Any]:
     call = getattr(loaded, _CALL, None)
-    return list(getattr(call, "concrete_functions", ()))
+    # A concrete function may stand in the place of the tf.function.
+    own = [call] if hasattr(call, "structured_input_signature") else []
+    return list(getattr(call, "concrete_functions", own))
 
 
 def _inputs(function: Any) -> Any:
@@ -233,15 +238,3 @@ def _shown(spec: Any) -> Any:
         else ",".join("?" if size is None else str(size) for size in spec.shape.as_list())
     )
     return f"{spec.dtype.name}[{sizes}]"
-
-
-def _training_mode(function: Any) -> Any:
-    positional, named = function.structured_input_signature
-    if "training" in named:
-        return _plain(named["training"])
-    flags = [one for one in positional[1:] if isinstance(one, bool)]
-    return flags[0] if flags else None
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, bool) else None

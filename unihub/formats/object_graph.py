@@ -83,7 +83,7 @@ def read_object_graph(graph: Message) -> Optional[ObjectGraph]:
     if not graph.count("nodes"):
         return None
     root = graph.item("nodes", 0)
-    children = _children(root, graph)
+    children = children_of(root, graph)
     call = graph.item("nodes", children[_CALL]) if _CALL in children else None
     found = _callables(graph, root, children)
     best, trains = ("", False) if call is not None else _best(graph, found)
@@ -106,7 +106,7 @@ def has_traced_call(graph: Message) -> bool:
 
     A tf.function has none before it is called, and is saved all the same.
     """
-    call = _children(graph.item("nodes", 0), graph).get(_CALL)
+    call = children_of(graph.item("nodes", 0), graph).get(_CALL)
     if call is None:
         return False
     function = graph.item("nodes", call)
@@ -140,7 +140,7 @@ def list_elements(graph: Message, index: int) -> List[int]:
     return [index for (index,) in elements if 0 <= index < nodes]
 
 
-def _children(node: Message, graph: Message) -> Dict[str, int]:
+def children_of(node: Message, graph: Message) -> Dict[str, int]:
     references = node.rows("children", "local_name", "node_id")
     nodes = graph.count("nodes")
     return {name: index for name, index in references if 0 <= index < nodes}
@@ -168,7 +168,7 @@ def _best(graph: Message, callables: Dict[str, Tuple[int, int]]) -> Tuple[str, b
         if not _takes_inputs(graph.item("nodes", function)):
             continue
         node = graph.item("nodes", owner)
-        children = _children(node, graph)
+        children = children_of(node, graph)
         kinds = (graph.item("nodes", child).which(*_KINDS) for child in children.values())
         rank = (_list_length("trainable_variables", children, graph) > 0, "variable" in kinds)
         if not found or rank > best:
@@ -212,7 +212,7 @@ def _callables(
         if kind in _FUNCTIONS:
             found[path] = (index, index)
         elif kind == "user_object" and _identifier(node) != _SIGNATURES:
-            children = _children(node, graph)
+            children = children_of(node, graph)
             if _CALL in children:
                 found[path] = (children[_CALL], index)
             enqueue(children, path, _identifier(node))

@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Dict,
+    FrozenSet,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from unihub.formats.message import Message
-from unihub.formats.object_graph import find_callables
+from unihub.formats.object_graph import children_of, find_callables
 from unihub.inspection.structures import (
     Fields,
     Listed,
     Spec,
+    Unknown,
     Value,
     read_value,
     sequence,
     show,
 )
 
+_LOSSES = "regularization_losses"
 _MOST_DESCRIBED = 20
 _MOST_ACCEPTED = 16
+_UNTOLD = Unknown("untold")
 _NUMBER = re.compile(r"-?\d+(\.\d*)?(e-?\d+)?$")
 
 
@@ -84,6 +98,12 @@ class Callable(NamedTuple):
         calls = [needed for needed in map(self._needed, self.accepted) if needed is not None]
         return min(calls, key=_trains) if calls else None
 
+    def modes(self) -> Optional[FrozenSet[Any]]:
+        """The values of ``training`` that it was traced for; None where any will do."""
+        found = {dict(accepted.arguments).get("training", _UNTOLD) for accepted in self.accepted}
+        is_told = found and all(one is None or isinstance(one, bool) for one in found)
+        return frozenset(found) if is_told and len(self.functions) <= _MOST_ACCEPTED else None
+
     def _needed(self, accepted: Accepted) -> Optional[Tuple[Needed, ...]]:
         defaults = {argument.name: argument.default for argument in self.arguments}
         found = []
@@ -98,6 +118,8 @@ class Callable(NamedTuple):
             if is_named and not name.isidentifier():
                 return None
             by_name = name.isidentifier() and (by_name or not has_tensor(value))
+            # What follows one that is named has to be, too.
+            is_named = by_name
             found.append(Needed(name, value, by_name))
         return tuple(found)
 
@@ -118,6 +140,14 @@ def read_callables(objects: Message, children: Dict[str, int]) -> Tuple[Callable
     )
 
 
+def read_losses(objects: Message, children: Dict[str, int]) -> Tuple[Callable, ...]:
+    """The functions in the list of regularization losses of the root."""
+    if _LOSSES not in children:
+        return ()
+    held = children_of(objects.item("nodes", children[_LOSSES]), objects).values()
+    return tuple(_callable(_LOSSES, objects.item("nodes", index), objects) for index in held)
+
+
 def _callable(path: str, node: Message, objects: Message) -> Callable:
     function = node.message("function")
     bare = node.message("bare_concrete_function")
@@ -125,10 +155,13 @@ def _callable(path: str, node: Message, objects: Message) -> Callable:
     spec = function.message("function_spec")
     fields = _fields(read_value(spec.message("fullargspec")))
     arguments = tuple(_arguments(fields, spec.number("is_method")))
-    positional = [argument.name for argument in arguments] or bare.texts("argument_keywords")
+    own = bare.texts("argument_keywords")
+    arguments = arguments or tuple(map(Argument, own))
+    positional = [argument.name for argument in arguments]
     signatures = (_signature_of(name, objects) for name in names[:_MOST_ACCEPTED] if name)
     accepted = [_accepted(value, positional) for value in signatures]
-    keywords = tuple(_texts(fields.get("kwonlyargs")))
+    by_name = own[bare.number("allowed_positional_arguments") :]
+    keywords = (*_texts(fields.get("kwonlyargs")), *by_name)
     return Callable(path, arguments, tuple(dict.fromkeys(accepted)), tuple(names), keywords)
 
 

@@ -31,7 +31,7 @@ from unihub.formats.model import (
 )
 from unihub.formats.saved_model import saved_model_file
 from unihub.formats.schema import dtype_name
-from unihub.inspection.callables import has_tensor, read_callables
+from unihub.inspection.callables import Callable, has_tensor, read_callables, read_losses
 from unihub.inspection.convertible import NOT_CONVERTED
 from unihub.inspection.graph import Graph, Node, node_of
 from unihub.inspection.op_dangers import CONTROL_FLOW_V1
@@ -88,6 +88,9 @@ class GraphFacts(NamedTuple):
             where it is False, that may do so or not.
         inputs: the arguments that the model's own ``__call__`` needs, as a line has them;
             None where that is not told.
+        modes: the values of ``training`` that its own ``__call__`` was traced for, False, True
+            and None; None where any will do.
+        losses: of the first regularization loss that takes inputs, what it takes.
     """
 
     ops: FrozenSet[str]
@@ -98,6 +101,8 @@ class GraphFacts(NamedTuple):
     inputs: Optional[Sequence[str]] = None
     unfed: Mapping[str, Sequence[str]] = Named({})
     counting: Mapping[str, str] = Named({})
+    modes: Optional[FrozenSet[Optional[bool]]] = None
+    losses: str = ""
 
 
 def read_graph_facts(model: SavedModel, meta_graph: MetaGraph) -> GraphFacts:
@@ -127,7 +132,12 @@ def graph_facts(graph: Graph, meta_graph: MetaGraph, message: Message) -> GraphF
     ops = graph.ops()
     if meta_graph.object_graph is not None:
         # The functions say what they take, and no SignatureDef.
-        return GraphFacts(ops, {}, {}, {}, False, _inputs(meta_graph, objects))
+        children = meta_graph.object_graph.children_by_name()
+        facts = GraphFacts(ops, {}, {}, {}, False, losses=_needed_by_losses(objects, children))
+        if not meta_graph.object_graph.callable:
+            return facts
+        (call, *_) = read_callables(objects, children)
+        return facts._replace(inputs=_inputs(call), modes=call.modes())
     collections = dict(message.entries("collection_def"))
     mistyped, references = _mistyped(graph, meta_graph), _references(meta_graph)
     unconverted = _unconverted(graph, meta_graph)
@@ -141,11 +151,14 @@ def graph_facts(graph: Graph, meta_graph: MetaGraph, message: Message) -> GraphF
     return GraphFacts(ops, mistyped, references, unconverted, converts, None, unfed, counting)
 
 
-def _inputs(meta_graph: MetaGraph, objects: Message) -> Optional[Sequence[str]]:
-    assert meta_graph.object_graph is not None
-    if not meta_graph.object_graph.callable:
-        return None
-    (call, *_) = read_callables(objects, meta_graph.object_graph.children_by_name())
+def _needed_by_losses(objects: Message, children: Dict[str, int]) -> str:
+    for loss in read_losses(objects, children):
+        if loss.accepted and all(one.arguments for one in loss.accepted):
+            return str(loss.accepted[0])
+    return ""
+
+
+def _inputs(call: Callable) -> Optional[Sequence[str]]:
     needed = call.needed()
     if needed is None:
         return None

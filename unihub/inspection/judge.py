@@ -40,6 +40,10 @@ _TRAINING = "training="
 _ATTRIBUTES = (
     "TensorFlow 1.15 loads it if its ops have no attributes of TensorFlow {writer}, which wrote it."
 )
+_ONE_MODE = (
+    "It was traced for training={mode} only: it trains and predicts in that one mode, and "
+    "training= has to say so."
+)
 _SAVE_IT_CALLABLE = (
     "save the model with a @tf.function __call__ and its variables: "
     "https://www.tensorflow.org/hub/reusable_saved_models"
@@ -293,6 +297,10 @@ def _untrainable(case: _Case) -> Optional[UnihubError]:
             )
         variables = case.graph.variables or "none"
         return NothingToTrain(handle=handle, variables=variables, remedy=remedy)
+    if objects is not None and objects.regularization_losses:
+        facts = case.facts or read_graph_facts(case.model, case.graph)
+        if facts.losses:
+            return _losses_take_inputs(case, facts.losses)
     refusal = CELLS[case.model.format, case.runtime, case.operation].refusal
     if refusal is None:
         return None
@@ -355,6 +363,16 @@ def _not_callable(case: _Case) -> UnihubError:
     else:
         how, found = "", f"no __call__; callable parts: {listed(case.parts)}"
     return NotReusable(handle=case.handle, how=how, found=found, remedy=remedy)
+
+
+def _losses_take_inputs(case: _Case, taken: str) -> NotReusable:
+    return NotReusable(
+        handle=case.handle,
+        how="",
+        found=f"a function in its regularization_losses that takes {taken}, which nobody gives",
+        remedy=f"m = unihub.load({case.handle!r})  # for a loop of yours that calls "
+        "m.regularization_losses; or save the model with losses that take nothing",
+    )
 
 
 def _unusable(case: _Case) -> Optional[UnihubError]:
@@ -452,6 +470,10 @@ def _limited(case: _Case, verdict: Verdict) -> Verdict:
     if case.facts is not None and may_lack_attributes(case.runtime, case.graph):
         note = _ATTRIBUTES.format(writer=case.graph.tensorflow_version)
         verdict = replace(verdict, status=Status.LIMITED, note=f"{verdict.note} {note}".strip())
+    mode = _only_mode(case)
+    if mode is not None and case.operation is Operation.FINE_TUNING:
+        note = f"{_ONE_MODE.format(mode=mode)} {verdict.note}".strip()
+        verdict = replace(verdict, status=Status.LIMITED, note=note)
     inputs = [one for sig in case.graph.signatures.values() for one in sig.inputs.values()]
     if case.runtime is Runtime.TF1 and any(one.kind != DENSE for one in inputs):
         # 1.15 makes no function of a signature with a sparse tensor.
@@ -482,10 +504,29 @@ def _limited(case: _Case, verdict: Verdict) -> Verdict:
 def _code(case: _Case, cell: Cell) -> Code:
     handle, tags = repr(case.handle), case.named_tags
     return tuple(
-        (route.api, _line(case, route).replace(handle, f"{handle}{tags}", 1))
+        (route.api, _in_mode(case, route, _line(case, route).replace(handle, f"{handle}{tags}", 1)))
         for route in cell.routes
         if _serves(case, route)
     )
+
+
+def _in_mode(case: _Case, route: Route, line: str) -> str:
+    """A line with ``training`` set to what the model was traced for, where that is not both."""
+    mode = _only_mode(case)
+    if mode is None:
+        return line
+    if route.api != "keras":
+        return line.replace("training=is_training", f"training={mode}")
+    return f"{line[:-1]}, arguments={{'training': {mode}}})"
+
+
+def _only_mode(case: _Case) -> Optional[str]:
+    """What ``training`` has to be in a layer, in Python's notation; None where it passes it on."""
+    modes = case.facts.modes if case.facts is not None and case.chosen() is None else None
+    is_tuned = case.operation is Operation.FINE_TUNING
+    if modes is None or modes >= ({False, True} if is_tuned else {False}):
+        return None
+    return repr(min(modes, key=(False, True, None).index))
 
 
 def _serves(case: _Case, route: Route) -> bool:

@@ -69,7 +69,7 @@ def callee_of(loaded: Any, handle: str, given: Arguments) -> Callee:
         loaded=loaded,
         function=function,
         inputs=inputs_of(function, handle, signature),
-        takes_training=_takes_training(function),
+        takes_training="training" not in given.arguments and _takes_training(function),
         arguments=given.arguments,
         signature=signature,
         output_key=output_key,
