@@ -9,11 +9,20 @@ from typing import Any, Callable, Mapping, Optional, Tuple
 import tensorflow as tf
 
 from unihub.errors import UnihubError, first_line
-from unihub.formats.model import open_saved_model
+from unihub.formats.model import open_saved_model, read_saved_model
 from unihub.formats.object_graph import has_traced_call
 
 # What TensorFlow adds to a sentence that more lines follow.
 _BELOW = " See the information below:"
+# Where some losses are left out.
+_REMADE = (
+    "keras.Sequential([unihub.KerasLayer({path!r}, trainable=True), "
+    "keras.layers.ActivityRegularization(l2=1e-4)])  # or what else made them"
+)
+_UNNESTED = (
+    "x = keras.Input(inner.input_shape[1:]); unihub.save(keras.Sequential([x, *inner.layers, "
+    "*outer]), {path!r} + '-new')  # the layers of the model within, and those behind it"
+)
 
 
 class SaveFailed(UnihubError, RuntimeError, ValueError):
@@ -53,6 +62,19 @@ class SavedWithoutCall(UnihubError, ValueError):
     what = "{path} was not written: there would be nothing in it to call."
     why = "a SavedModel holds graphs, traced for inputs that are known, and {found}."
     do = "{remedy}"
+
+
+class LossesNotSaved(UnihubError, ValueError):
+    """A layer or model has losses that a SavedModel does not hold."""
+
+    code = "losses-not-saved"
+    what = "{path} was written without {missing} of the losses of its {given}."
+    why = "a SavedModel holds losses that are functions of weights alone, and {reason}."
+    do = "{remedy}"
+
+
+class LossesNotSavedWarning(UserWarning):
+    """A model is written without some of its losses."""
 
 
 def save_tf1_hub(
@@ -137,9 +159,13 @@ def save_tf2_saved_model(
         session: in graph mode, the one that holds the variables.
     """
     keywords = {} if options is None else {"options": options}
+    if hasattr(target, "structured_input_signature"):
+        raise _function_alone(target, path)
+    roots = []
 
     def write() -> None:
         root, own = _with_signatures(target)
+        roots.append(root)
         chosen = own if signatures is None else signatures
         tf.saved_model.save(root, path, signatures=chosen, **keywords)
 
@@ -150,17 +176,66 @@ def save_tf2_saved_model(
         with session.as_default():
             _initialize_save_counter(target, session)
             _explained(write, target, path)
-    if callable(target) and _nothing_to_call(path):
+    refusal = _hollow(target, path)
+    if refusal is not None:
         # It was absent or empty.
         shutil.rmtree(path)
-        raise _without_call(target, path)
+        raise refusal
+    left_out = losses_left_out(target, path, roots[-1])
+    if left_out is not None:
+        # Few have any.
+        from unihub.apis.keras.errors import warn_of
+
+        warn_of(left_out, LossesNotSavedWarning)
 
 
-def _nothing_to_call(path: str) -> bool:
+def _hollow(target: Any, path: str) -> Optional[SavedWithoutCall]:
+    """The error for what was written without anything to call, and is called or holds such."""
     with open_saved_model(path) as (model, file):
-        (graph,) = file.meta_graphs
-        has_call = has_traced_call(graph.message("object_graph_def"))
-        return not has_call and not model.meta_graphs[0].signatures
+        (graph,), written = file.meta_graphs, model.meta_graphs[0]
+        assert written.object_graph is not None
+        if written.signatures or has_traced_call(graph.message("object_graph_def")):
+            return None
+        if callable(getattr(target, "__wrapped__", target)):
+            return _without_call(target, path)
+        held = None if written.object_graph.callables else _keras_3_in(target)
+    if held is None:
+        return None
+    return SavedWithoutCall(
+        path=path,
+        found=f"of what this {type(target).__name__} holds, {held!r}, Keras 3 writes no call",
+        remedy=f"unihub.save(obj.{held}, {path!r})",
+    )
+
+
+def _keras_3_in(target: Any) -> Optional[str]:
+    from unihub.apis.keras.reusable import is_keras_3
+
+    return next((name for name, value in vars(target).items() if is_keras_3(value)), None)
+
+
+def losses_left_out(target: Any, path: str, root: Any) -> Optional[LossesNotSaved]:
+    """The error for losses that training has and what was written to ``path`` has not.
+
+    ``root`` is the object that stood for the target.
+    """
+    reason, remedy = "others depend on the inputs, or on what is computed of them", _REMADE
+    missing = getattr(root, "left_out", 0)
+    if root is target and hasattr(target, "losses") and hasattr(target, "_flatten_layers"):
+        written = read_saved_model(path).meta_graphs[0].regularization_losses
+        missing = len(target.losses) - written
+        own = sum(len(part._callable_losses) for part in target._flatten_layers())
+        if missing > 0 and own > written:
+            reason, remedy = "Keras 2 writes none of a model within a model", _UNNESTED
+    if missing <= 0:
+        return None
+    return LossesNotSaved(
+        path=path,
+        missing=missing,
+        given=type(target).__name__,
+        reason=reason,
+        remedy=remedy.format(path=path),
+    )
 
 
 def _without_call(target: Any, path: str) -> SavedWithoutCall:
@@ -199,13 +274,7 @@ def _explained(write: Callable[[], None], target: Any, path: str) -> None:
     except Exception as error:
         is_function = hasattr(target, "get_concrete_function") and not isinstance(target, tf.Module)
         if is_function or not hasattr(target, "_gather_saveables_for_checkpoint"):
-            raise WrongThingToSave(
-                given=type(target).__name__,
-                format="TF2 SavedModel",
-                wanted="an object that holds functions and variables: a tf.Module, a Keras model",
-                remedy=f"obj = tf.Module(); obj.__call__ = f; unihub.save(obj, {path!r})  "
-                "# f: a tf.function with an input_signature",
-            ) from error
+            raise _function_alone(target, path) from error
         remedy = f"tf.saved_model.save(obj, {path + '-new'!r})  # for TensorFlow's own traceback"
         if not tf.executing_eagerly():
             remedy = "tf.compat.v1.enable_resource_variables()  # before the variables are made"
@@ -221,6 +290,16 @@ def _explained(write: Callable[[], None], target: Any, path: str) -> None:
             reason=f"{type(error).__name__}: {first_line(error).replace(_BELOW, '')}",
             remedy=remedy,
         ) from error
+
+
+def _function_alone(target: Any, path: str) -> WrongThingToSave:
+    return WrongThingToSave(
+        given=type(target).__name__,
+        format="TF2 SavedModel",
+        wanted="an object that holds functions and variables: a tf.Module, a Keras model",
+        remedy=f"obj = tf.Module(); obj.__call__ = f; unihub.save(obj, {path!r})  "
+        "# f: a tf.function with an input_signature",
+    )
 
 
 def _initialize_save_counter(target: Any, session: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,8 +12,14 @@ from golden import check_golden
 
 import unihub
 from unihub.apis.keras.kerases import keras_module
+from unihub.apis.keras.reusable import reusable
 from unihub.apis.layers import keras_layer_class
-from unihub.apis.saving import SavedWithoutCall, WrongThingToSave
+from unihub.apis.saving import (
+    LossesNotSavedWarning,
+    SavedWithoutCall,
+    WrongThingToSave,
+    losses_left_out,
+)
 from unihub.apis.tensorflow_hub import TensorFlowHubUnusable, import_tensorflow_hub
 from unihub.formats.model import read_saved_model
 from unihub.runtime.installed import Keras, current_keras
@@ -242,8 +250,88 @@ def test_a_loaded_model_keeps_its_signatures(tmp_path):
 def test_what_holds_nothing_is_no_thing_to_save(tmp_path):
     f = tf.function(lambda x: x * 2.0, input_signature=[tf.TensorSpec([None])])
     path = str(tmp_path / "m")
-    for thing in (3, {"v": tf.Variable(1.0)}, f):
+    for thing in (3, {"v": tf.Variable(1.0)}, f, f.get_concrete_function()):
         with pytest.raises(WrongThingToSave) as refused:
             unihub.save(thing, path)
     exec(refused.value.do, {"tf": tf, "unihub": unihub, "f": f})
     assert unihub.load(path)(tf.constant([3.0])).numpy() == [6.0]
+
+
+def with_a_loss_of_its_outputs():
+    return keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(2, activity_regularizer="l2", name="told")]
+    )
+
+
+def with_a_model_in_it():
+    inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4, kernel_regularizer="l2")])
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, keras.layers.Dense(2)(inner(inputs)))
+
+
+def left_out(model, path):
+    return losses_left_out(model, path, reusable(model)[0] if KERAS_3 else model)
+
+
+@pytest.mark.usefixtures("eager")
+def test_losses_that_are_left_out_are_told(tmp_path):
+    model = with_a_loss_of_its_outputs()
+    model(X)
+    path = str(tmp_path / "m")
+    with pytest.warns(LossesNotSavedWarning, match="was written without 1 of the losses"):
+        (graph,) = unihub.save(model, path).meta_graphs
+    assert graph.regularization_losses == 0
+    error = str(left_out(model, path))
+    check_golden("losses-not-saved", error, {"keras": keras}, path=path)
+
+
+@pytest.mark.usefixtures("eager")
+def test_losses_of_a_model_within_a_model(tmp_path):
+    model, path = with_a_model_in_it(), str(tmp_path / "m")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        (graph,) = unihub.save(model, path).meta_graphs
+    said = [one for one in told if one.category is LossesNotSavedWarning]
+    # Keras 3 has none of its own, and is written whole.
+    assert (graph.regularization_losses, len(said)) == ((1, 0) if KERAS_3 else (0, 1))
+    if not KERAS_3:
+        error = left_out(model, path)
+        names = {"keras": keras, "inner": model.layers[1], "outer": model.layers[2:]}
+        check_golden("losses-not-saved-of-a-model-within", str(error), names, path=path)
+        assert read_saved_model(f"{path}-new").meta_graphs[0].regularization_losses == 1
+
+
+@only_keras_3
+def test_states_go_along(tmp_path):
+    make = keras.layers.LSTM(2, stateful=True)
+    model = keras.Sequential([keras.Input((5, 3), batch_size=2), make])
+    x = tf.constant(np.random.RandomState(0).rand(2, 5, 3).astype(np.float32))
+    (graph,) = unihub.save(model, tmp_path / "m").meta_graphs
+    assert graph.variables == len(model.variables) + 2
+    assert unihub.validate(str(tmp_path / "m")).uses[-1].kept
+    loaded = unihub.load(tmp_path / "m")
+    first, second = loaded(x), loaded(x)
+    np.testing.assert_allclose(first, model(x), rtol=1e-5)
+    np.testing.assert_allclose(second, model(x), rtol=1e-5)
+    assert not np.allclose(first, second)
+
+
+@only_keras_3
+def test_a_model_of_keras_3_in_an_object_is_not_lost_in_silence(tmp_path):
+    holder, path = tf.Module(), str(tmp_path / "m")
+    holder.net = small_model()
+    with pytest.raises(SavedWithoutCall, match="'net', Keras 3 writes no call") as refused:
+        unihub.save(holder, path)
+    exec(refused.value.do, {"unihub": unihub, "obj": holder})
+    np.testing.assert_allclose(unihub.load(path)(X), holder.net(X), rtol=1e-5)
+
+
+@pytest.mark.usefixtures("eager")
+def test_a_loaded_model_that_is_called_by_its_parts_is_saved(tmp_path):
+    root = tf.Module()
+    spec = tf.TensorSpec([None])
+    root.twice = tf.function(lambda x: x * 2.0, input_signature=[spec])
+    root.half = tf.function(lambda x: x / 2.0, input_signature=[spec])
+    tf.saved_model.save(root, str(tmp_path / "m"), signatures={})
+    unihub.save(unihub.load(tmp_path / "m"), tmp_path / "n")
+    assert unihub.load(tmp_path / "n").half(tf.constant([3.0])).numpy() == [1.5]

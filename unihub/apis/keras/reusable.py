@@ -22,8 +22,13 @@ _TRACKABLE = next(base for base in tf.Module.__mro__ if base.__name__ == "AutoTr
 
 
 class ReusableModel(tf.Module):
-    """The object that is saved. Its attributes are those of the interface."""
+    """The object that is saved. Its attributes are those of the interface.
 
+    Attributes:
+        left_out: how many losses of the layer are none of them.
+    """
+
+    left_out: int = 0
     variables: Any = None
     trainable_variables: Any = None
 
@@ -52,13 +57,25 @@ def reusable(layer: Any) -> Optional[Tuple[ReusableModel, Dict[str, Any]]]:
     ]
     root.resources = list(_resources(layer))
 
+    counts = [0]
+
     def call(inputs: Any, training: bool = False) -> Any:
-        return layer(inputs, training=training)
+        outputs = layer(inputs, training=training)
+        # Those of the inputs are there while it is traced.
+        counts.append(len(layer.losses))
+        return outputs
 
     root.__call__ = tf.function(call, autograph=False)
-    for nest in nests:
-        for training in (True, False):
-            root.__call__.get_concrete_function(nest, training=training)
+    traces = [
+        root.__call__.get_concrete_function(nest, training=training)
+        for nest in nests
+        for training in (True, False)
+    ]
+    known = {id(variable) for variable in root.variables}
+    used = {id(variable): variable for trace in traces for variable in trace.graph.variables}
+    # The states of recurrent layers are not among what Keras 3 lists.
+    root.variables += [variable for key, variable in used.items() if key not in known]
+    root.left_out = max(counts) - len(root.regularization_losses)
     return root, _signatures(root.__call__, nests[0])
 
 
