@@ -47,6 +47,21 @@ def mistyped(path):
         )
 
 
+def nowhere(path):
+    """Of two signatures one gives a tensor that is not in the graph."""
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None])
+        y = x * _variable()
+        session.run(v1.global_variables_initializer())
+        given = ({"x": _tensor_info(x)}, {"y": _tensor_info(y)})
+        path = _save(path, session, serving_default=given, lost=given)
+    file = Path(path, "saved_model.pb")
+    saved = saved_model_pb2.SavedModel.FromString(file.read_bytes())
+    saved.meta_graphs[0].signature_def["lost"].outputs["y"].name = "nowhere:0"
+    file.write_bytes(saved.SerializeToString())
+    return path
+
+
 def differently_tagged(path):
     """Of its graphs none is the evident one."""
     with tf.Graph().as_default(), v1.Session() as session:

@@ -285,6 +285,25 @@ def test_a_signature_of_another_dtype_than_its_graph(tmp_path, eager):
     assert "convert=True" not in full_verdict(path, operation=Operation.FINE_TUNING).note
 
 
+def test_a_signature_of_a_tensor_that_is_not_there(tmp_path, eager):
+    path = judged_models.nowhere(tmp_path / "model")
+    use = full_verdict(path)
+    assert (use.status, [api for api, _ in use.code]) == (Status.LIMITED, ["load", "keras"])
+    for fast in (True, False):
+        assert unihub.load(path, fast=fast)([3.0]).numpy() == [6.0]
+    layer = unihub.KerasLayer(path, signature="serving_default", output_key="y")
+    assert layer(tf.constant([3.0])).numpy() == [6.0]
+    errors = [
+        refused(lambda: unihub.load(path, signature="lost", fast=False)),
+        refused(lambda: unihub.load(path, signature="lost")),
+        refused(lambda: unihub.KerasLayer(path, signature="lost", output_key="y")),
+        refused(lambda: unihub.convert(path, tmp_path / "converted", dry_run=True)),
+    ]
+    assert len(set(map(str, errors))) == 1
+    assert "its output 'y' is nowhere:0, which is not in the graph" in errors[0].why
+    assert use.note == f"Without the signature 'lost': {errors[0].why}"
+
+
 def test_a_signature_that_does_not_name_all_that_it_needs(tmp_path, eager):
     path = judged_models.unfed(tmp_path / "model")
     use = full_verdict(path)
@@ -329,6 +348,10 @@ def test_a_module_says_so_too(tmp_path, graph):
     m = unihub.load(path, api="module")
     with pytest.raises(MistypedSignature, match="its input 'text' is float32, and in the graph"):
         m(tf.constant([1.0]), signature="lengths", as_dict=True)
+    assert m([3.0]).shape.as_list() == [1]
+    m = unihub.load(judged_models.nowhere(tmp_path / "other"), api="module")
+    with pytest.raises(MistypedSignature, match="'y' is nowhere:0, which is not in the graph"):
+        m(tf.constant([1.0]), signature="lost")
     assert m([3.0]).shape.as_list() == [1]
 
 

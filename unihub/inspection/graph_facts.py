@@ -60,18 +60,17 @@ _CONSTANT = frozenset(
 
 
 class Mistyped(NamedTuple):
-    """An input that a SignatureDef describes wrongly.
+    """An input or output that a SignatureDef describes wrongly.
 
     Attributes:
+        kind: "input" or "output".
         key: its name in the signature.
-        declared, actual: names of dtypes.
-        tensor: its name in the graph.
+        difference: what the signature says of it and the graph does not, in words.
     """
 
+    kind: str
     key: str
-    declared: str
-    actual: str
-    tensor: str
+    difference: str
 
 
 class GraphFacts(NamedTuple):
@@ -79,7 +78,8 @@ class GraphFacts(NamedTuple):
 
     Attributes:
         ops: names of all ops, of the functions too.
-        mistyped: by signature, an input of which it tells another dtype than the graph.
+        mistyped: by signature, what it describes otherwise than the graph: an input of another
+            dtype, or a tensor that is not there.
         counting: by signature, an op that assigns to a reference variable of int32.
         unfed: by signature, the placeholders that its outputs need and it does not name.
         references: by signature, an output that is a variable and not its value.
@@ -179,12 +179,28 @@ def _inputs(call: Callable) -> Optional[Sequence[str]]:
 def _mistyped(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Mistyped]:
     found: Dict[str, Mistyped] = {}
     for name, kind, key, info in _dense_tensors(meta_graph):
-        node = graph.nodes.get(node_of(info.name)) if kind == "input" else None
-        value = node.attribute("dtype") if node is not None and node.op in _PLACEHOLDERS else None
+        node = graph.nodes.get(node_of(info.name))
+        if node is None and info.name:
+            found.setdefault(name, Mistyped(kind, key, absent(info.name)))
+        if node is None or kind != "input" or node.op not in _PLACEHOLDERS:
+            continue
+        value = node.attribute("dtype")
         actual = "" if value is None else dtype_name(value.number("type"))
         if actual and actual != info.dtype:
-            found.setdefault(name, Mistyped(key, info.dtype, actual, info.name))
+            found.setdefault(name, Mistyped(kind, key, other_dtype(info.name, info.dtype, actual)))
     return found
+
+
+def absent(tensor: str) -> str:
+    """What is wrong about a tensor that a graph does not have."""
+    return f"{tensor}, which is not in the graph"
+
+
+def other_dtype(tensor: str, declared: str, actual: str) -> str:
+    """What is wrong about an input of another dtype."""
+    return (
+        f"{declared}, and in the graph {tensor} is {actual}: what the one takes the other refuses"
+    )
 
 
 def _references(meta_graph: MetaGraph) -> Dict[str, Tuple[str, TensorInfo]]:

@@ -75,14 +75,11 @@ class NothingToTrain(UnihubError, ValueError):
 
 
 class MistypedSignature(UnihubError, ValueError, TypeError):
-    """A SignatureDef says another dtype than the graph has."""
+    """A SignatureDef says another dtype than the graph has, or a tensor that is not there."""
 
     code = "mistyped-signature"
     what = "the signature {signature!r} of {handle} describes the graph wrongly."
-    why = (
-        "it says that its input {key!r} is {declared}, and in the graph {tensor} is {actual}: "
-        "what the one takes the other refuses."
-    )
+    why = "it says that its {kind} {key!r} is {difference}."
     do = "{remedy}"
 
 

@@ -8,7 +8,7 @@ above all no initializers.
 from __future__ import annotations
 
 import logging
-from typing import Any, Dict, Iterator, List, Mapping, Set
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Set, Tuple
 
 import tensorflow as tf
 
@@ -18,7 +18,7 @@ from unihub.apis.module.errors import CollectionsInFunction
 from unihub.apis.module.state import ModuleState
 from unihub.apis.module.tensors import bind_inputs, collect_outputs, component_names
 from unihub.apis.module.variant import GraphVariant, scoped_shared_names, split_scope
-from unihub.errors import listed
+from unihub.errors import UnihubError, listed
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def apply_signature(
     graph = tf.compat.v1.get_default_graph()
     definition = variant.signature(signature)
     bound = bind_inputs(definition.inputs, inputs)
-    _check_dtypes(variant, signature, bound)
+    _check_signature(variant, signature, bound)
     if graph is state.graph:
         part = variant.part(_COLLECTIONS + (_COLLECTIONS_IF_TRAINABLE if trainable else ()))
         if graph.building_function:
@@ -87,27 +87,37 @@ def apply_signature(
     return collect_outputs(definition.outputs, tensor_named)
 
 
-def _check_dtypes(variant: GraphVariant, signature: str, bound: Mapping[str, tf.Tensor]) -> None:
-    """Raises MistypedSignature where what the signature takes does not fit its graph."""
+def _check_signature(variant: GraphVariant, signature: str, bound: Mapping[str, Any]) -> None:
+    """Raises MistypedSignature where a signature does not fit its graph."""
     nodes = {node.name: node for node in variant.graph_def.node}
-    for key, info in variant.signature(signature).inputs.items():
-        node, tensor = nodes.get(info.name.rpartition(":")[0]), bound.get(info.name)
-        if node is None or tensor is None or not node.op.startswith("Placeholder"):
-            continue
-        declared, actual = tensor.dtype.base_dtype, tf.as_dtype(node.attr["dtype"].type)
-        if declared != actual:
-            # Imported only here, for few models are wrong.
-            from unihub.inspection.judge import MistypedSignature
+    definition = variant.signature(signature)
+    for kind, tensors in (("input", definition.inputs), ("output", definition.outputs)):
+        for key, info in tensors.items():
+            node, tensor = nodes.get(info.name.rpartition(":")[0]), bound.get(info.name)
+            if node is None and info.name:
+                raise _mistyped(signature, kind, key, info.name)
+            if node is None or tensor is None or not node.op.startswith("Placeholder"):
+                continue
+            declared, actual = tensor.dtype.base_dtype, tf.as_dtype(node.attr["dtype"].type)
+            if declared != actual:
+                raise _mistyped(signature, kind, key, info.name, (declared.name, actual.name))
 
-            raise MistypedSignature(
-                handle="the module",
-                signature=signature,
-                key=key,
-                declared=declared.name,
-                actual=actual.name,
-                tensor=info.name,
-                remedy="m.get_signature_names()  # for another one",
-            )
+
+def _mistyped(
+    signature: str, kind: str, key: str, tensor: str, dtypes: Optional[Tuple[str, str]] = None
+) -> UnihubError:
+    # Imported only here, for few models are wrong.
+    from unihub.inspection.graph_facts import absent, other_dtype
+    from unihub.inspection.judge import MistypedSignature
+
+    return MistypedSignature(
+        handle="the module",
+        signature=signature,
+        kind=kind,
+        key=key,
+        difference=other_dtype(tensor, *dtypes) if dtypes else absent(tensor),
+        remedy="m.get_signature_names()  # for another one",
+    )
 
 
 def is_inside(graph: tf.Graph, outer: tf.Graph) -> bool:
