@@ -263,6 +263,14 @@ def test_inputs_of_other_names(tmp_path):
     refused("convert-wrong-inputs", handle, tmp_path, inputs=given)
 
 
+def test_what_tensorflow_makes_no_function_of(tmp_path):
+    def of_a_class():
+        x = floats(2)
+        hub.add_signature(inputs={"class": x}, outputs=x * variable("scale"))
+
+    refused("convert-failed", published(tmp_path, of_a_class), tmp_path)
+
+
 def test_what_differs_from_the_original_is_removed(tmp_path):
     def timed():
         x = floats(2)

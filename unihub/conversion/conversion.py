@@ -84,6 +84,14 @@ def convert(
                     report = _written(source, model, converted, examples, folder, path)
                     files.publish(folder, path)
                     return report
+        except (UnihubError, OSError):
+            raise
+        # TensorFlow makes functions of what no function was meant to be, and fails in many ways.
+        except Exception as error:
+            reason = f"{type(error).__name__}: {first_line(error)}"
+            raise errors.ConversionFailed(
+                handle=handle, version=tf.__version__, reason=reason
+            ) from error
         finally:
             for variant in source.variants:
                 variant.original.close()

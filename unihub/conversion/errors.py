@@ -157,6 +157,15 @@ class WrongExampleInputs(UnihubError, ValueError):
     do = "unihub.convert({handle!r}, path, inputs={{{signature!r}: {example}}})"
 
 
+class ConversionFailed(UnihubError, RuntimeError, ValueError):
+    """TensorFlow failed to make a TF2 SavedModel of a model; nothing was left behind."""
+
+    code = "convert-failed"
+    what = "TensorFlow {version} could not make a TF2 SavedModel of {handle}."
+    why = "it says: {reason}"
+    do = "with tf.Graph().as_default(): unihub.load({handle!r}, op='fine_tuning')  # in TF1 mode"
+
+
 class ConversionMismatch(UnihubError, AssertionError, RuntimeError):
     """The converted model is not equal to the original; nothing was left behind."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from keyword import iskeyword
 from typing import (
     Dict,
     FrozenSet,
@@ -142,13 +143,18 @@ def graph_facts(graph: Graph, meta_graph: MetaGraph, message: Message) -> GraphF
     mistyped, references = _mistyped(graph, meta_graph), _references(meta_graph)
     unconverted = _unconverted(graph, meta_graph)
     converts = (
-        not (mistyped or references or unconverted)
+        not (mistyped or references or unconverted or _has_words_of_python(meta_graph))
         and _converts(graph, meta_graph)
         and _is_whole(graph, meta_graph, collections)
     )
     unfed = _unfed(graph, meta_graph)
     counting = _counting(graph, meta_graph)
     return GraphFacts(ops, mistyped, references, unconverted, converts, None, unfed, counting)
+
+
+def _has_words_of_python(meta_graph: MetaGraph) -> bool:
+    """Whether an input has a name that no argument of a function can have."""
+    return any(iskeyword(name) for one in meta_graph.signatures.values() for name in one.inputs)
 
 
 def _needed_by_losses(objects: Message, children: Dict[str, int]) -> str:
