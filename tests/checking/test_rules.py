@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import tensorflow as tf
 from checking.checked import model_with_op, rules_of
 from conftest import MODELS
 from golden import check_golden
@@ -298,3 +299,14 @@ def test_convert_is_advised_where_it_converts(tmp_path):
         (found,) = check([script], runtime="tf2").findings
         assert ("convert=True" in found.do) is advised
         assert f"{name}'" in found.do
+
+
+@pytest.mark.usefixtures("eager")
+def test_of_a_model_without_signatures_none_is_advised(tmp_path):
+    file, path = tmp_path / "script.py", str(tmp_path / "model")
+    model = tf.Module()
+    model.__call__ = tf.function(lambda x: x, input_signature=[tf.TensorSpec([None])])
+    tf.saved_model.save(model, path, signatures={})
+    file.write_text(HUB + f"hub.load({path!r}).signatures['default']")
+    offered = [one.do for one in check([file], runtime="tf2").findings]
+    assert f"m = unihub.load({path!r}); m(inputs)" in offered

@@ -132,5 +132,19 @@ def test_the_components_of_a_tensor_fit_each_other(eager, name, tmp_path):
         exec(one.example, {"unihub": unihub, "tf": tf})
 
 
+@pytest.mark.usefixtures("eager")
+@pytest.mark.parametrize("op", ["DecodeJSONExample", "StringToNumber"])
+def test_no_text_is_made_up_for_what_reads_more_than_text(op, tmp_path):
+    module = tf.Module()
+    raw = {"DecodeJSONExample": "json_examples", "StringToNumber": "string_tensor"}
+    module.__call__ = tf.function(
+        lambda x: getattr(tf.raw_ops, op)(**{raw[op]: x}),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+    )
+    tf.saved_model.save(module, str(tmp_path / "m"))
+    graph = unihub.inspect(str(tmp_path / "m")).meta_graphs[0]
+    assert {one.example for one in (*graph.signatures, *graph.callables)} == {""}
+
+
 if __name__ == "__main__":
     main()

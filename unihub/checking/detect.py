@@ -386,7 +386,12 @@ class _Detective:
     def _signature(self, node: ast.AST, wanted: Any, handle: Any, model: Model) -> Iterator[Found]:
         if isinstance(wanted, str) and model.certain and wanted not in model.signatures:
             facts = {"handle": handle, "wanted": wanted, "found": listed(model.signatures)}
-            facts["example"] = nearest(wanted, model.signatures)
+            facts["remedy"] = f"use {nearest(wanted, model.signatures)!r}"
+            if not model.signatures:
+                kind = (
+                    "m = unihub.load({0!r}); m(inputs)" if model.callable else "unihub inspect {0}"
+                )
+                facts["remedy"] = kind.format(handle)
             yield self._found("unknown-signature", node, **facts)
 
     def _needs_signature(self, call: Call, model: Model) -> bool:

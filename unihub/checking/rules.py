@@ -219,7 +219,7 @@ _RULES = (
             "unknown-signature",
             "{handle} has no signature {wanted!r}.",
             "it has these signatures: {found}.",
-            "use {example!r}",
+            "{remedy}",
         ),
         Level.ERROR,
         _ALL,

@@ -28,10 +28,13 @@ _OTHER_CODES = (
     "DecodeCSV",
     "DecodeCompressed",
     "DecodeGif",
+    "DecodeJSONExample",
+    "DecodeJxl",
     "DecodePaddedRaw",
     "DecodeProtoV2",
     "DecodeRaw",
     "DecodeWav",
+    "DecodeWebP",
     "ParseTensor",
     "StringToNumber",
 )
