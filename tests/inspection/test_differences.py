@@ -66,3 +66,24 @@ def test_the_command(as_json):
 def test_a_page_is_of_one_model():
     result = CliRunner().invoke(main, ["inspect", "a", "b", "--html", "page.html"])
     assert result.exit_code == 2
+
+
+def test_graphs_of_other_tags_are_compared_all_the_same():
+    found = compared(MODELS / "tf1_hub_image", MODELS / "tf2_reusable")
+    assert "+ ['serve']" in map(str, found.changes["MetaGraphs"])
+    assert all(found.changes[subject] for subject in ("signatures", "variables", "ops"))
+
+
+def test_what_is_not_compared_is_not_called_the_same(tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(str(MODELS / "tf2_reusable"), str(other))
+    assert "not compared" not in str(compared(MODELS / "tf2_reusable", other))
+    file = other / "saved_model.pb"
+    # A constant, or an input of an op, of the same length.
+    content = file.read_bytes()
+    assert b"MatMul:product:0" in content
+    file.write_bytes(content.replace(b"MatMul:product:0", b"MatMul:prodvct:0"))
+    found = compared(MODELS / "tf2_reusable", other)
+    assert not any(found.changes.values())
+    assert str(found).splitlines()[-1].startswith("not compared: constants, and how ops ")
+    assert found.as_json()["one_graph"] is False

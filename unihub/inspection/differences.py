@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Sequence,
+    Tuple,
+)
 
 from unihub.errors import counted, printable, size
-from unihub.formats.files import CHECKPOINT
+from unihub.formats.files import CHECKPOINT, PB_FILE, PBTXT_FILE
 from unihub.inspection import plain
 from unihub.inspection.checkpoint import checksums
 from unihub.inspection.facts import MetaGraphInfo, ModelFacts, SignatureInfo
 
 _MOST = 20
+_NOT_COMPARED = "not compared: constants, and how ops are joined: the files of the graphs differ"
 
 
 class Change(NamedTuple):
@@ -36,11 +49,15 @@ class Differences(NamedTuple):
     Attributes:
         first, second: their handles.
         changes: by subject.
+        one_graph: whether their files of graphs are the same, byte for byte. Where they are
+            not, the graphs may differ in what no subject tells: in constants, and in which
+            op takes what of which.
     """
 
     first: str
     second: str
     changes: Mapping[str, Tuple[Change, ...]]
+    one_graph: bool
 
     def __str__(self) -> str:
         lines = [f"- {self.first}", f"+ {self.second}"]
@@ -52,6 +69,8 @@ class Differences(NamedTuple):
                 lines += [f"  and {rest} more (--json has all)"] if rest > 0 else []
         same = [subject for subject, changes in self.changes.items() if not changes]
         lines += [f"the same: {', '.join(same)}"] if same else []
+        if not self.one_graph:
+            lines.append(_NOT_COMPARED)
         return printable("\n".join(lines), keep="\n")
 
     def as_json(self) -> Any:
@@ -60,7 +79,12 @@ class Differences(NamedTuple):
             subject: [change._asdict() for change in found]
             for subject, found in self.changes.items()
         }
-        return {"first": self.first, "second": self.second, "changes": changes}
+        return {
+            "first": self.first,
+            "second": self.second,
+            "changes": changes,
+            "one_graph": self.one_graph,
+        }
 
 
 def differences(first: ModelFacts, second: ModelFacts) -> Differences:
@@ -77,18 +101,40 @@ def differences(first: ModelFacts, second: ModelFacts) -> Differences:
         "format": _of_texts(_whole(first), _whole(second)),
         "MetaGraphs": _of_texts(*({str(list(tags)): "" for tags in side} for side in graphs)),
     }
-    both = [tags for tags in graphs[0] if tags in graphs[1]]
+    pairs = _pairs(first.meta_graphs, second.meta_graphs)
     for subject, describe in _SUBJECTS.items():
         found: List[Change] = []
-        for tags in both:
-            mine, other = (describe(side[tags]) for side in graphs)
-            where = f"{list(tags)} " if len(both) > 1 else ""
-            found += [Change(one.mark, where + one.text) for one in _of_texts(mine, other)]
+        for graph, partner in pairs:
+            where = f"{list(graph.tags)} " if len(pairs) > 1 else ""
+            of_pair = _of_texts(describe(graph), describe(partner))
+            found += [Change(one.mark, where + one.text) for one in of_pair]
         changes[subject] = tuple(found)
     shared, others = _of_values(first.path, second.path)
     if shared:
         changes[f"values of the {counted(shared, 'tensor')} of one name"] = others
-    return Differences(first.handle, second.handle, changes)
+    return Differences(first.handle, second.handle, changes, _is_one_graph(first.path, second.path))
+
+
+def _pairs(
+    mine: Sequence[MetaGraphInfo], others: Sequence[MetaGraphInfo]
+) -> List[Tuple[MetaGraphInfo, MetaGraphInfo]]:
+    """The MetaGraphs to compare: those of the same tags, then the rest, inference first."""
+    by_tags = {graph.tags: graph for graph in others}
+    pairs = [(graph, by_tags[graph.tags]) for graph in mine if graph.tags in by_tags]
+    shared = {graph.tags for graph, _ in pairs}
+    left, right = (
+        sorted((one for one in side if one.tags not in shared), key=lambda one: "train" in one.tags)
+        for side in (mine, others)
+    )
+    return pairs + list(zip(left, right))
+
+
+def _is_one_graph(mine: str, other: str) -> bool:
+    mine, other = (
+        next(filter(os.path.exists, (os.path.join(path, name) for name in (PB_FILE, PBTXT_FILE))))
+        for path in (mine, other)
+    )
+    return filecmp.cmp(mine, other, shallow=False)
 
 
 def _whole(info: ModelFacts) -> Dict[str, str]:
