@@ -63,6 +63,7 @@ def test_a_host_that_is_gone_leads_to_kaggle_too():
     with unihub.configure(proxies={"http": "http://127.0.0.1:9"}, connect_timeout=1):
         error = refused("tfhub-dev-failed", URL)
     assert "kaggle://google/nnlm-en-dim50/tensorFlow2/nnlm-en-dim50" in error.do
+    assert "Kaggle does not answer; by the rule " in error.why
 
 
 def test_another_host_is_no_matter_of_kaggle(server):
@@ -116,3 +117,9 @@ def test_half_a_name_where_nobody_answers():
     with unihub.configure(offline=True):
         error = refused("kaggle-variation-needed", "kaggle://google/nnlm", ValueError)
     assert error.do == "unihub.load('kaggle://google/nnlm/tensorFlow2/nnlm')"
+    assert error.why == "Kaggle, which lists them, was not asked, for unihub is offline."
+
+
+def test_half_a_name_of_which_kaggle_has_nothing(tfhub):
+    error = refused("kaggle-variation-needed", "kaggle://google/nothing", ValueError)
+    assert error.why == "Kaggle, which lists them, named none."

@@ -67,15 +67,12 @@ def variation_needed(text: str, context: Context) -> Optional[KaggleVariationNee
     if found is None:
         return None
     owner, model, framework = found
-    there = [
-        one
-        for one in variations(owner, model, context) or ()
-        if framework.lower() in ("", one.framework.lower())
-    ]
+    answered = variations(owner, model, context)
+    there = [one for one in answered or () if framework.lower() in ("", one.framework.lower())]
     loadable = _loadable(there)
     guess = f"kaggle://{owner}/{model}/{framework or hubs.FRAMEWORKS[0]}/{model}"
     best = loadable[0].handle(owner, model) if loadable else guess
-    reason = "Kaggle was asked for its variations, and named none."
+    reason = f"Kaggle, which lists them, {_said(answered, context)}."
     if there:
         reason = f"it has the variations {_named(there)}."
         if not loadable:
@@ -99,6 +96,7 @@ def moved(url: str, reason: str, context: Context) -> Optional[TfhubDevFailed]:
     if parts.hostname not in TFHUB_HOSTS or len(names) < 2:
         return None
     owner, words = names[0], _words(names[1:])
+    there: Optional[List[Variation]] = []
     for model, variation in splits(words):
         there = variations(owner, model, context)
         if there is None:
@@ -113,7 +111,7 @@ def moved(url: str, reason: str, context: Context) -> Optional[TfhubDevFailed]:
         for model, variation in splits(words)
     ]
     remedy = "; or ".join(f"unihub.load({guess!r})" for guess in guesses[:2])
-    found = f"Kaggle named none; by the rule it is one of {listed(guesses)}"
+    found = f"Kaggle {_said(there, context)}; by the rule it is one of {listed(guesses)}"
     return TfhubDevFailed(handle=url, reason=reason, found=found, remedy=remedy)
 
 
@@ -155,6 +153,12 @@ def variations(owner: str, model: str, context: Context) -> Optional[List[Variat
         return None
     except (ValueError, KeyError, TypeError):
         return []
+
+
+def _said(there: Optional[List[Variation]], context: Context) -> str:
+    if there is not None:
+        return "named none"
+    return "was not asked, for unihub is offline" if context.settings.offline else "does not answer"
 
 
 def _loadable(there: Iterable[Variation]) -> List[Variation]:
