@@ -23,6 +23,7 @@ from unihub.handles.kinds import (
     TfhubModel,
 )
 from unihub.handles.parsing import KINDS, HandleNotSupported, parse
+from unihub.handles.resolving import resolve
 
 YAMNET = KaggleModel("google", "yamnet", "tensorFlow2", "yamnet", 1)
 NEWEST_YAMNET = KaggleModel("google", "yamnet", "tensorFlow2", "yamnet")
@@ -306,7 +307,19 @@ def test_no_secret_of_any_spelling_is_shown(scheme, before, after, host):
 )
 def test_what_a_missing_path_may_have_meant(text, expected):
     found = suggestion(text)
-    assert (found and found[1]) == expected
+    assert (found and found[1]) == (expected and (expected,))
+
+
+def test_two_parts_may_be_of_either_hub_or_a_path(tmp_path, monkeypatch):
+    reason, handles = suggestion("google/yamnet")
+    assert handles == ("hf://google/yamnet", "kaggle://google/yamnet")
+    (tmp_path / "goggle").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError) as raised:
+        resolve("google/yamnet")
+    assert f"holds 'goggle'; {reason}." in raised.value.why
+    tried = [str(tmp_path / "goggle"), *handles]
+    assert raised.value.do == "; or ".join(f"unihub.load({one!r})" for one in tried)
 
 
 WORD = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=8)

@@ -319,6 +319,11 @@ def _not_found(path: str) -> FormatError:
         return ModelNotFound(path=path, reason="no path has a null byte.", remedy="ls")
     if os.path.lexists(f"{path}.index"):
         return _other_format(path, _CHECKPOINT)
+    return path_not_found(path)
+
+
+def path_not_found(path: str) -> ModelNotFound:
+    """The error for a path where nothing is: what is there of it, and what is called like it."""
     absolute = os.path.abspath(path)
     parent = os.path.dirname(absolute)
     while not os.path.isdir(parent):

@@ -125,15 +125,15 @@ def hugging_face_page(parts: List[str]) -> HuggingFaceModel:
     return _hugging_face_model(parts[:2], None)
 
 
-def suggestion(text: str) -> Optional[Tuple[str, str]]:
+def suggestion(text: str) -> Optional[Tuple[str, Tuple[str, ...]]]:
     """What a path at which there is nothing was perhaps meant to be.
 
     Returns:
-        The reason and the handle to use, or None.
+        The reason and the handles that it may be, or None.
     """
     if _HOST_WITHOUT_SCHEME.match(text):
         return f"it starts like a URL, without https:// ({text.partition('/')[0]})", (
-            f"https://{text}"
+            f"https://{text}",
         )
     parts = text.split("/")
     if not all(_PART.fullmatch(part) for part in parts):
@@ -142,19 +142,22 @@ def suggestion(text: str) -> Optional[Tuple[str, str]]:
     if len(parts) in (4, 5):
         framework = _nearly_a_framework(parts[2].lower())
         if framework is not None:
-            return f"{parts[2]!r} is nearly a framework of Kaggle's", "/".join(
-                [*parts[:2], framework, *parts[3:]]
+            return f"{parts[2]!r} is nearly a framework of Kaggle's", (
+                "/".join([*parts[:2], framework, *parts[3:]]),
             )
     if len(parts) == 3 and known[2]:
-        return "as a model of Kaggle it needs a variation", f"{text}/VARIATION"
+        return "as a model of Kaggle it needs a variation", (f"{text}/VARIATION",)
     if len(parts) == 3 and not any(known):
         owner, model, variation = parts
         return (
             "as a model of Kaggle it needs a framework: owner/model/framework/variation",
-            f"{owner}/{model}/{FRAMEWORKS[0]}/{variation}",
+            (f"{owner}/{model}/{FRAMEWORKS[0]}/{variation}",),
         )
     if len(parts) == 2:
-        return "a model of Hugging Face is written with hf://", f"hf://{text}"
+        return "a model of Hugging Face is written with hf://, one of Kaggle with kaggle://", (
+            f"hf://{text}",
+            f"kaggle://{text}",
+        )
     return None
 
 

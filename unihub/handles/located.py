@@ -81,11 +81,17 @@ def _suggest(text: str) -> None:
         return
     meant = hubs.suggestion(text)
     if meant is not None:
-        from unihub.formats.not_a_model import ModelNotFound
+        from unihub.formats import not_a_model
 
-        reason, handle = meant
-        raise ModelNotFound(
-            path=parsing.shown(text),
-            reason=f"there is no such folder; {reason}.",
-            remedy=f"unihub.load({parsing.shown(handle)!r})",
+        reason, handles = meant
+        remedies = [f"unihub.load({parsing.shown(one)!r})" for one in handles]
+        if len(remedies) == 1:
+            reason = f"there is no such folder; {reason}."
+        else:
+            # It may as well be a path.
+            as_path = not_a_model.path_not_found(text)
+            reason = f"{as_path.why[:-1]}; {reason}."
+            remedies.insert(0, as_path.do)
+        raise not_a_model.ModelNotFound(
+            path=parsing.shown(text), reason=reason, remedy="; or ".join(remedies)
         )
