@@ -67,6 +67,7 @@ def test_what_cannot_be_fetched_is_not_locked(project):
     run("model")
     result = run("nowhere")
     assert (result.exit_code, "FAILED  nowhere" in result.output) == (1, True)
+    assert "unihub lock kaggle://no-such/model\n" in run("no-such/model").output
     assert set(json.loads((project / "unihub.lock").read_text())["models"]) == {"model"}
 
 

@@ -69,6 +69,31 @@ def test_fetch_with_a_hash(server, url):
     assert run("fetch", "--sha256", "0" * 64, url, url).exit_code == 2
 
 
+def test_fetch_to_a_folder(url, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name in ("new/model", "empty"):
+        result = run("fetch", url, "--to", str(tmp_path / name))
+        assert (result.exit_code, result.output) == (0, f"{tmp_path / name}\n")
+        assert tree(str(tmp_path / name)) == FILES
+
+
+def test_fetch_to_what_cannot_be_a_new_folder_is_wrong_usage(server, url, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for name in ("", ".", str(tmp_path), str(tmp_path / "file"), str(tmp_path / "file" / "m")):
+        result = run("fetch", url, "--to", name)
+        assert (result.exit_code, f"--to {name!r}: " in result.output) == (2, True)
+    # Told before anything is downloaded.
+    assert not server.requests
+    assert run("fetch", url, url, "--to", "both").exit_code == 2
+
+
+def test_what_fetch_offers_is_a_command(tmp_path):
+    result = run("fetch", "no-such/model", "--to", str(tmp_path / "m"))
+    assert result.exit_code == 1
+    line = f"unihub fetch hf://no-such/model --to {tmp_path / 'm'}; or unihub fetch kaggle://"
+    assert line in result.output
+
+
 def test_path_of_the_cache_and_of_a_model(url, cache):
     assert run("cache", "path").output.strip() == str(cache)
     assert run("cache", "path", url).exit_code == 1

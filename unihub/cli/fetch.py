@@ -12,6 +12,7 @@ import click
 
 from unihub.cli.printing import print_json
 from unihub.errors import UnihubError
+from unihub.formats.message import in_words
 from unihub.handles import parsing, resolving
 
 
@@ -40,6 +41,8 @@ def fetch(
     for option, value in (("--sha256", sha256), ("--to", folder)):
         if value is not None and len(handle) > 1:
             raise click.UsageError(f"{option} goes with one HANDLE")
+    if folder is not None:
+        _require_new(folder)
     results: List[Dict[str, Any]] = []
     for one in handle:
         try:
@@ -50,7 +53,12 @@ def fetch(
         except UnihubError as error:
             # The others may be there, and are wanted all the same.
             results.append({"handle": parsing.shown(one), "error": error.code})
-            click.echo(str(error), err=True)
+            from unihub.cli import remedies
+
+            typed = [one]
+            for option, value in (("--sha256", sha256), ("--to", folder)):
+                typed += [option, value] if value is not None else []
+            click.echo(remedies.shown_of_one(error, typed), err=True)
         if not as_json and "path" in results[-1]:
             click.echo(results[-1]["path"])
     if as_json:
@@ -59,12 +67,21 @@ def fetch(
         sys.exit(1)
 
 
+def _require_new(folder: str) -> None:
+    """Refuses a folder that cannot become a model's, before anything is downloaded for it."""
+    whole = os.path.abspath(folder)
+    try:
+        taken = not folder or (os.path.lexists(whole) and bool(os.listdir(whole)))
+        os.makedirs(os.path.dirname(whole), exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"--to {folder!r}: {in_words(error)}") from None
+    if taken:
+        raise click.UsageError(f"--to {folder!r}: name a new folder, or one with nothing in it")
+
+
 def _copied(path: str, folder: str) -> str:
     """Puts a model's files into a new folder, all of them or none."""
     whole = os.path.abspath(folder)
-    if os.path.isdir(whole) and os.listdir(whole):
-        raise click.UsageError(f"--to {folder}: it holds something already; name a new folder")
-    os.makedirs(os.path.dirname(whole), exist_ok=True)
     with tempfile.TemporaryDirectory(dir=os.path.dirname(whole), prefix=".unihub-") as near:
         shutil.copytree(path, os.path.join(near, "model"))
         os.replace(os.path.join(near, "model"), whole)

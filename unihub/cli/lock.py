@@ -57,7 +57,7 @@ def _locked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, Any]]:
             with settings.configure(lockfile="none"):
                 locked = lockfile.locked_of(resolving.resolve(text))
         except UnihubError as error:
-            click.echo(str(error), err=True)
+            _tell(error, text)
             results.append({"handle": name, "result": "FAILED", "error": error.code})
             continue
         result = "unchanged" if models.get(name) == locked else "locked"
@@ -67,6 +67,13 @@ def _locked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, Any]]:
     return results
 
 
+def _tell(error: UnihubError, *typed: str) -> None:
+    # Imported only here, for most commands end without an error.
+    from unihub.cli import remedies
+
+    click.echo(remedies.shown_of_one(error, list(typed)), err=True)
+
+
 def _checked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, Any]]:
     results: List[Dict[str, Any]] = []
     for text in texts:
@@ -74,7 +81,7 @@ def _checked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, Any]]:
             with settings.configure(lockfile=Path(present.path)):
                 resolving.resolve(present.handle_of(text))
         except UnihubError as error:
-            click.echo(str(error), err=True)
+            _tell(error, "--check", text)
             results.append({"handle": text, "result": "FAILED", "error": error.code})
         else:
             results.append({"handle": text, "result": "ok"})

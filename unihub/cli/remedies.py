@@ -38,6 +38,18 @@ def shown(
     return str(Message(error.code, error.what, error.why, said))
 
 
+def shown_of_one(error: UnihubError, arguments: List[str]) -> str:
+    """As `shown`, for a command that goes on with its other handles.
+
+    Args:
+        error: of one handle.
+        arguments: what the present command is typed with, for this handle alone.
+    """
+    context = click.get_current_context()
+    name = context.command.name or ""
+    return shown(error, {name: context.command}, name, arguments)
+
+
 def _translated(
     line: str, commands: Mapping[str, click.Command], name: str, arguments: List[str]
 ) -> Optional[str]:
