@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from unihub.cli.commands import main
@@ -61,3 +62,54 @@ def test_bash_completes_commands(tmp_path):
     env = {**os.environ, "PATH": f"{script.parent}{os.pathsep}{os.environ['PATH']}"}
     output = subprocess.check_output([bash, "-c", line], env=env, universal_newlines=True)
     assert output.split() == ["inspect"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "begun", "expected"),
+    [
+        ("help", "wrong-input-d", ["wrong-input-dtype"]),
+        ("help", "inspe", ["inspect"]),
+        ("settings", "cac", ["cache"]),
+        ("matrix --runtime", "tf1", ["tf1", "tf1_compat"]),
+        ("check --runtime", "", ["tf1", "tf1_compat", "tf2", "keras3", "here"]),
+        ("check --select", "hub-imp", ["hub-import-fails"]),
+        ("cache ls --sort", "u", ["used"]),
+    ],
+)
+def test_words_are_completed(typed, begun, expected, monkeypatch):
+    found = items(typed, begun, monkeypatch)
+    assert [(item.type, item.value) for item in found] == [("plain", one) for one in expected]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "inspect",
+        "inspect one",
+        "fetch",
+        "fetch x --to",
+        "convert model",
+        "validate",
+        "doctor",
+        "predict",
+        "predict model",
+        "predict model rows.csv -o",
+        "lock",
+        "lock --file",
+        "check",
+        "run",
+        "cache path",
+        "cache rm",
+        "inspect --html",
+    ],
+)
+def test_the_shell_completes_paths(typed, monkeypatch):
+    (item,) = items(typed, "mod", monkeypatch)
+    assert (item.type, item.value) == ("file", "mod")
+
+
+def items(typed, begun, monkeypatch):
+    monkeypatch.setenv("_UNIHUB_COMPLETE", "bash_complete")
+    return ShellComplete(main, {}, "unihub", "_UNIHUB_COMPLETE").get_completions(
+        typed.split(), begun
+    )

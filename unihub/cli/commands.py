@@ -91,6 +91,10 @@ class _Group(click.Group):
             return None
         module, _, attribute = _COMMANDS[name].target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        if "_UNIHUB_COMPLETE" in os.environ:
+            from unihub.cli.completion import completed
+
+            return completed(name, command, _COMMANDS)
         return command
 
     def resolve_command(self, context: click.Context, args: List[str]) -> Any:
