@@ -47,14 +47,15 @@ background:none;color:inherit}
 .unihub tr,.unihub td,.unihub th{background:none;color:inherit;font-size:inherit}
 .unihub td,.unihub th{padding:.15em .8em .15em 0;vertical-align:baseline;border:0;
 overflow-wrap:anywhere;white-space:normal}
-.unihub th{font-weight:600;min-width:3.6em;max-width:14em}.unihub .uses th{min-width:11em}
+.unihub th{font-weight:600;min-width:4.4em;max-width:14em}.unihub .uses th{min-width:11em}
 .unihub code{font:.92em ui-monospace,monospace;background:none;color:inherit;padding:0;
 overflow-wrap:anywhere}
 .unihub pre{margin:.3em 0;padding:.4em .6em;font:.92em/1.45 ui-monospace,monospace;
 border-radius:4px;white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;color:inherit;
 background:color-mix(in srgb,currentColor 8%,transparent)}
 .unihub summary{cursor:pointer;margin:.3em 0}
-.unihub .weights,.unihub .flow{width:100%;height:auto;display:block;margin:.5em 0}
+.unihub .wide{overflow-x:auto;margin:.5em 0}
+.unihub .weights,.unihub .flow{width:100%;min-width:54em;height:auto;display:block}
 .unihub .weights text,.unihub .flow text{font:11px system-ui,sans-serif;fill:currentColor;
 pointer-events:none}
 .unihub .grave{color:#dc3d43;font-weight:600}.unihub .medium{color:#a86500;font-weight:600}
@@ -193,7 +194,8 @@ def _pictures(graph: MetaGraphInfo, flow: Optional[Flow], is_open: bool) -> str:
         pictures.append((told, weights))
     opened = " open" if is_open else ""
     return "".join(
-        f"<details{opened}><summary>{_text(told)}</summary>{picture}</details>"
+        f"<details{opened}><summary>{_text(told)}</summary><div class='wide'>{picture}</div>"
+        "</details>"
         for told, picture in pictures
     )
 
