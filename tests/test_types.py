@@ -15,6 +15,7 @@ import pytest
 
 import unihub
 from unihub.apis.module import _FILES as MODULE_FILES
+from unihub.settings.options import OPTIONS
 
 if sys.version_info < (3, 9):
     pytest.skip("reads code with ast.unparse, of Python 3.9", allow_module_level=True)
@@ -35,7 +36,12 @@ def test_the_stub_takes_each_name_from_where_the_code_does():
     served = {name: f"unihub.{module}" for name, module in unihub._OWN.items()}
     served.update({name: f"unihub.apis.module.{file}" for name, file in MODULE_FILES.items()})
     # These it writes itself, for they say more there.
-    assert {name for name in served if name not in typed} == {"load", "support"}
+    assert {name for name in served if name not in typed} == {
+        "configure",
+        "functional",
+        "load",
+        "support",
+    }
     values = dict.fromkeys(("Format", "Operation", "Runtime", "Status"), "unihub.matrix.values")
     rooms = dict.fromkeys(set(typed) - set(served), "unihub")
     assert set(rooms) == set(dir(unihub)) - {*unihub.__all__, "__version__"}
@@ -87,6 +93,19 @@ def test_load_takes_what_its_types_say():
 
 def _in_order(arguments: Dict[str, object]) -> List[object]:
     return [arguments[api] for api in ("keras", "load", "module")]
+
+
+def test_functional_takes_what_its_types_say():
+    (typed,) = _functions(STUB, "functional")
+    assert typed == _code("dispatch/functional.py", "functional")
+
+
+def test_configure_takes_the_settings():
+    (configure,) = [
+        node for node in STUB.body if isinstance(node, ast.ClassDef) and node.name == "configure"
+    ]
+    typed = next(_functions(configure, "__init__"))
+    assert list(typed) == ["self", *(option.name for option in OPTIONS)]
 
 
 def test_keras_layer_takes_what_its_types_say():

@@ -7,7 +7,7 @@ What is served depends on TensorFlow and the model, so `load` gives what its
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Literal, Protocol, TypeAlias, overload
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias, overload
 
 import keras
 
@@ -42,7 +42,6 @@ from unihub.apis.module.spec import (
 from unihub.apis.module.spec import load_module_spec as load_module_spec
 from unihub.conversion.convert import convert as convert
 from unihub.conversion.convert import validate as validate
-from unihub.dispatch.functional import functional as functional
 from unihub.dispatch.save import save as save
 from unihub.dropin.shim import install as install
 from unihub.dropin.shim import uninstall as uninstall
@@ -59,7 +58,7 @@ from unihub.matrix.values import Operation as Operation
 from unihub.matrix.values import Runtime as Runtime
 from unihub.matrix.values import Status as Status
 from unihub.runtime.installed import environment as environment
-from unihub.settings import configure as configure
+from unihub.settings import Settings as _Settings
 
 __version__: str
 __all__ = [
@@ -252,6 +251,69 @@ def support(
     runtime: _RuntimeName | Runtime | None = None,
     operation: _OperationName | Operation = ...,
 ) -> _Cell: ...
+
+class _PureFunction(Protocol):
+    """A model's call without side effects: outputs, and the state after it."""
+
+    def __call__(
+        self, weights: Mapping[str, Any], state: Mapping[str, Any], inputs: Any, seed: Any = 0
+    ) -> tuple[Any, dict[str, Any]]: ...
+    def regularization_losses(
+        self, weights: Mapping[str, Any], state: Mapping[str, Any] = ...
+    ) -> list[Any]: ...
+
+class _Functional(NamedTuple):
+    """``f, weights, state``, for arrays of NumPy, JAX or PyTorch."""
+
+    function: _PureFunction
+    weights: dict[str, Any]
+    state: dict[str, Any]
+
+def functional(
+    handle: _Path,
+    *,
+    training: bool = False,
+    signature: str | None = None,
+    output_key: str | None = None,
+    arguments: Mapping[str, Any] | None = None,
+    tags: _Tags | None = None,
+    sha256: str | None = None,
+    on_unsafe: _OnUnsafe | None = None,
+) -> _Functional: ...
+
+class configure:
+    """Changes settings for the whole process; as a context manager, for a while."""
+
+    # Text is read as in an environment variable; None gives a setting back to it.
+    def __init__(
+        self,
+        *,
+        cache: _Path | None = ...,
+        offline: bool | str | None = ...,
+        load_format: str | None = ...,
+        progress: bool | str | None = ...,
+        verify_certificates: bool | str | None = ...,
+        ca_bundle: _Path | None = ...,
+        proxies: Mapping[str, str] | str | None = ...,
+        connect_timeout: float | str | None = ...,
+        read_timeout: float | str | None = ...,
+        retries: int | str | None = ...,
+        lock_timeout: float | str | None = ...,
+        max_redirects: int | str | None = ...,
+        max_download_bytes: int | str | None = ...,
+        max_extracted_bytes: int | str | None = ...,
+        max_ratio: float | str | None = ...,
+        max_members: int | str | None = ...,
+        max_header_bytes: int | str | None = ...,
+        gcs_endpoint: str | None = ...,
+        tfhub_cache: _Path | None = ...,
+        tfhub_mirror: str | None = ...,
+        kagglehub_cache: _Path | None = ...,
+        lockfile: _Path | None = ...,
+        on_unsafe: _OnUnsafe | None = ...,
+    ) -> None: ...
+    def __enter__(self) -> _Settings: ...
+    def __exit__(self, kind: object, error: object, traceback: object) -> None: ...
 
 class _MatrixModule(ModuleType):
     Matrix: type[_Matrix]

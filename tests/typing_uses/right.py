@@ -38,7 +38,11 @@ assert_type(unihub.inspect("model"), ModelInfo)
 assert_type(unihub.support("tf1_hub", "tf2", "fine_tuning"), Cell)
 assert_type(unihub.support(unihub.Format.TF1_HUB).status, unihub.Status)
 unihub.matrix()
-unihub.configure(offline=True)
+unihub.configure(offline=True, retries="7", cache=pathlib.Path("cache"), proxies=None)
+with unihub.configure(tfhub_mirror="https://mirror.example.org") as now:
+    waits: float = now.read_timeout
+f, weights, state = unihub.functional("model", training=True, arguments={"k": 1})
+outputs, state = f(weights, state, [[1.0]], seed=1)
 rows = unihub.Predictor("model", batch_size=32, on_bad="null")({"x": [1.0]})
 
 try:

@@ -27,3 +27,7 @@ unihub.save(object(), "path", format="h5")  # error
 unihub.Predictor("model", on_bad="skip")  # error
 print(unihub.Runtime.TF3)  # error
 print(unihub.inspect("model").signatues)  # error
+unihub.configure(ofline=True)  # error
+unihub.configure(retries=[3])  # error
+unihub.configure(on_unsafe="stop")  # error
+unihub.functional("model", trainning=True)  # error
