@@ -36,6 +36,19 @@ def test_the_frames_are_ones_own():
     assert "dispatch" not in text
 
 
+@pytest.mark.skipif(unihub.environment().runtime is not unihub.Runtime.TF2, reason="traces eagerly")
+def test_what_tensorflow_makes_of_a_traced_function_is_nobodys_own():
+    import tensorflow as tf
+
+    @tf.function
+    def traced(x):
+        return unihub.load("nowhere/at/all")(x)
+
+    text = "".join(shown.lines(error_of(lambda: traced(1.0))))
+    assert "autograph" not in text
+    assert "traced(1.0)" in text
+
+
 FIVE = {
     "a folder that is not there": lambda: unihub.load("nowhere/at/all"),
     "an operation that there is not": lambda: unihub.load(HUB, op="training"),

@@ -10,6 +10,8 @@ from typing import List
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _LIBRARIES = tuple({os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "purelib")})
 DEBUG = "UNIHUB_DEBUG"
+# What TensorFlow makes of a traced function stands in files of its own.
+_GENERATED = "__autograph_generated_file"
 _HEAD = f"Traceback (your code alone; all of it with {DEBUG}=1):\n"
 
 
@@ -44,5 +46,7 @@ def all_wanted() -> bool:
 
 def _is_own(file: str) -> bool:
     # Code that is in no file, such as that of a notebook, is its user's.
+    if os.path.basename(file).startswith(_GENERATED):
+        return False
     path = os.path.realpath(file)
     return not any(path.startswith(folder + os.sep) for folder in (_ROOT, *_LIBRARIES))
