@@ -19,7 +19,7 @@ from typing import Any, Iterator, Optional, Sequence
 
 _STDERR = 2
 # Those of absl's log before it is set up, and of TensorFlow's own up to warnings.
-_OWN = re.compile(
+OWN = re.compile(
     rb"WARNING: All log messages before absl|[IWE]\d{4} [\d:.]+ |[-\d]+ [\d:.]+: [IWE] "
 )
 
@@ -48,7 +48,7 @@ class _Finder(MetaPathFinder):
             run = loader.exec_module
 
             def exec_module(module: ModuleType) -> None:
-                with _without_own_lines():
+                with without_own_lines():
                     run(module)
 
             loader.exec_module = exec_module
@@ -56,7 +56,7 @@ class _Finder(MetaPathFinder):
 
 
 @contextmanager
-def _without_own_lines() -> Iterator[None]:
+def without_own_lines() -> Iterator[None]:
     """Keeps what is written to stderr meanwhile, and shows of it what is not TensorFlow's."""
     try:
         shown = os.dup(_STDERR)
@@ -80,5 +80,5 @@ def _without_own_lines() -> Iterator[None]:
             os.dup2(shown, _STDERR)
             os.close(shown)
             kept.seek(0)
-            rest = b"".join(line for line in kept if not _OWN.match(line))
+            rest = b"".join(line for line in kept if not OWN.match(line))
             os.write(_STDERR, rest)
