@@ -113,7 +113,7 @@ def test_a_remote_handle():
             f"  from: {url}",
             "  archive: m.tar.gz",
             "  size: 5 B (5 bytes)",
-            "What the model is shows when it is downloaded:",
+            "To see what the model is:",
             f"  unihub inspect --download {url}",
         ]
         found = json.loads(run(url, "--json").output)

@@ -172,6 +172,7 @@ class RemoteFacts:
         bytes: its size; None if unknown.
         files: how many there are of a folder; None if unknown.
         version: the one that a handle without a version stands for now; None if unknown.
+        instead: handles at Kaggle of what tfhub.dev does not give, the likeliest first.
     """
 
     handle: str
@@ -185,11 +186,14 @@ class RemoteFacts:
     bytes: Optional[int] = None
     files: Optional[int] = None
     version: Optional[str] = None
+    instead: Tuple[str, ...] = ()
 
     @property
     def next(self) -> str:
-        """The command that downloads and inspects it."""
+        """The command that downloads and inspects it, or looks where it may be instead."""
         # Imported only here, for most models are at hand.
         import shlex
 
+        if self.instead:
+            return f"unihub inspect {shlex.quote(self.instead[0])}"
         return f"unihub inspect --download {shlex.quote(self.handle)}"

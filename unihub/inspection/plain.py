@@ -16,7 +16,7 @@ from unihub.inspection.variables import Variable
 from unihub.matrix.values import Runtime
 
 USES = "What can be done with it"
-NEXT = "What the model is shows when it is downloaded:"
+NEXT = "To see what the model is:"
 
 _MOST_NAMES = 12
 _FLAG = re.compile(r"\b(\w+): (True|False)\b")
@@ -154,6 +154,7 @@ def remote_facts(info: RemoteFacts) -> Tuple[Tuple[str, str], ...]:
         ("archive", info.archive),
         ("size", ", ".join(filter(None, (many, amount)))),
         ("but", info.problem),
+        ("instead", " or ".join(info.instead)),
     )
     return tuple((name, printable(text)) for name, text in found if text)
 

@@ -29,7 +29,7 @@ from unihub.handles.kinds import (
 )
 from unihub.handles.sources.asking import Answer, ask_json, probe
 from unihub.handles.sources.context import Context
-from unihub.handles.sources.moved import KAGGLE, kaggle_endpoint
+from unihub.handles.sources.moved import KAGGLE, at_kaggle, kaggle_endpoint
 from unihub.handles.sources.tfhub import asking_for, mirrored
 from unihub.inspection.model_info import RemoteInfo
 
@@ -100,8 +100,12 @@ def _of_url(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
 
 def _of_tfhub(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
     url = mirrored(handle.url, context.settings.tfhub_mirror)
-    found = _answered(info, probe(asking_for(url, "compressed"), context))
-    return replace(found, version=_last_number(handle.url))
+    try:
+        found = _answered(info, probe(asking_for(url, "compressed"), context))
+    except TransferError as error:
+        found = replace(info, asked=True, problem=error.why)
+    instead = at_kaggle(handle.url, context)[0] if found.problem else ()
+    return replace(found, version=_last_number(handle.url), instead=tuple(instead))
 
 
 def _last_number(url: str) -> Optional[str]:

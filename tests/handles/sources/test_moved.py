@@ -52,6 +52,27 @@ def test_what_kaggle_has_is_named(tfhub, answer):
         check_golden("tfhub-dev-failed", str(error))
 
 
+@pytest.mark.parametrize("answer", [PAGE, Reply(status=404)])
+def test_it_is_described_by_where_kaggle_has_it(tfhub, answer):
+    tfhub["/google/nnlm-en-dim50/2"] = answer
+    has(tfhub, "nnlm", ("tensorFlow2", "en-dim50", 3))
+    there = "kaggle://google/nnlm/tensorFlow2/en-dim50/3"
+    found = unihub.inspect(URL, download=False)
+    assert found.instead == (there,)
+    assert str(found).splitlines()[-3:] == [
+        f"  instead: {there}",
+        "To see what the model is:",
+        f"  unihub inspect {there}",
+    ]
+
+
+def test_a_host_that_is_gone_is_described_by_the_rule():
+    with unihub.configure(proxies={"http": "http://127.0.0.1:9"}, connect_timeout=1, retries=0):
+        found = unihub.inspect(URL, download=False)
+    assert "kaggle://google/nnlm/tensorFlow2/en-dim50" in found.instead
+    assert found.problem
+
+
 def test_where_kaggle_does_not_say_the_rule_does(tfhub):
     tfhub["/google/nnlm-en-dim50/2"] = PAGE
     error = refused("tfhub-dev-failed", URL)

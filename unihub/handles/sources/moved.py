@@ -91,10 +91,23 @@ def moved(url: str, reason: str, context: Context) -> Optional[TfhubDevFailed]:
     Returns:
         None for the URL of another host, or of no model.
     """
+    handles, found = at_kaggle(url, context)
+    if not handles:
+        return None
+    remedy = "; or ".join(f"unihub.load({handle!r})" for handle in handles[:2])
+    return TfhubDevFailed(handle=url, reason=reason, found=found, remedy=remedy)
+
+
+def at_kaggle(url: str, context: Context) -> Tuple[List[str], str]:
+    """Handles of a model of tfhub.dev at Kaggle, the likeliest first, and who says so.
+
+    Returns:
+        No handles for the URL of another host, or of no model.
+    """
     parts = urlsplit(url)
     names = [part for part in unquote(parts.path).split("/") if part]
     if parts.hostname not in TFHUB_HOSTS or len(names) < 2:
-        return None
+        return [], ""
     owner, words = names[0], _words(names[1:])
     there: Optional[List[Variation]] = []
     for model, variation in splits(words):
@@ -104,15 +117,13 @@ def moved(url: str, reason: str, context: Context) -> Optional[TfhubDevFailed]:
         chosen = _chosen(there, model, variation, "-".join(words))
         if chosen is not None:
             found = f"Kaggle has {owner}/{model} with {_named(there)}"
-            remedy = f"unihub.load({chosen.handle(owner, model)!r})"
-            return TfhubDevFailed(handle=url, reason=reason, found=found, remedy=remedy)
+            return [chosen.handle(owner, model)], found
     guesses = [
         f"kaggle://{owner}/{model}/{hubs.FRAMEWORKS[0]}/{variation}"
         for model, variation in splits(words)
     ]
-    remedy = "; or ".join(f"unihub.load({guess!r})" for guess in guesses[:2])
-    found = f"Kaggle {_said(there, context)}; by the rule it is one of {listed(guesses)}"
-    return TfhubDevFailed(handle=url, reason=reason, found=found, remedy=remedy)
+    said = _said(there, context)
+    return guesses, f"Kaggle {said}; by the rule it is one of {listed(guesses)}"
 
 
 def splits(words: Sequence[str]) -> List[Tuple[str, str]]:
