@@ -11,6 +11,23 @@ import unihub
 MODEL, HUB = str(MODELS / "tf2_reusable"), str(MODELS / "tf1_hub_image")
 SIGNATURES = str(MODELS / "tf1_saved_model_pb")
 NOT_IN_TF1 = {"validate", "convert", "load", "load in full", "load a signature", "layer"}
+NOT_IN_TF1.add("functional")
+
+
+def remote(handle):
+    with unihub.configure(offline=True):
+        return unihub.inspect(handle, download=False)
+
+
+def in_a_graph(make):
+    with tf.Graph().as_default():
+        return make()
+
+
+def module_fn():
+    x = tf.compat.v1.placeholder(tf.float32, [None])
+    unihub.add_signature(inputs=x, outputs=x + 1.0)
+
 
 VALUES = {
     "inspect": (lambda: unihub.inspect(MODEL), f"<ModelInfo of {MODEL}: TF2 SavedModel, "),
@@ -32,15 +49,35 @@ VALUES = {
     ),
     "load": (
         lambda: unihub.load(MODEL, api="load"),
-        f"<model {MODEL}, api='load': m(inputs) is its own __call__; lean>",
+        f"<model {MODEL}, api='load': m(inputs) is its own __call__; loaded for its call>",
     ),
     "load in full": (
         lambda: unihub.load(MODEL, api="load", fast=False),
-        f"<model {MODEL}, api='load': m(inputs) is its own __call__; full>",
+        f"<model {MODEL}, api='load': m(inputs) is its own __call__; loaded in full>",
     ),
     "load a signature": (
         lambda: unihub.load(SIGNATURES, api="load", fast=False),
-        f"<model {SIGNATURES}, api='load': m(inputs) is its signature 'serving_default'; full>",
+        f"<model {SIGNATURES}, api='load': m(inputs) is its signature 'serving_default'; loaded ",
+    ),
+    "functional": (
+        lambda: unihub.functional(MODEL),
+        f"<f, weights, state of {MODEL}: 2 weights, 1 in the state>",
+    ),
+    "inspect what is not here": (
+        lambda: remote("https://example.org/m.tar.gz"),
+        "<RemoteInfo of https://example.org/m.tar.gz: an archive by HTTP, not downloaded; but ",
+    ),
+    "Module": (
+        lambda: in_a_graph(lambda: unihub.Module(HUB, name="m")),
+        f"<Module 'm' of {HUB}: tags [], signatures 'default', 'image_feature_vector'>",
+    ),
+    "ModuleSpec": (
+        lambda: unihub.load_module_spec(HUB),
+        f"<ModuleSpec of {HUB}: tags set(), {{'train'}}, signatures 'default', ",
+    ),
+    "a spec of one's own": (
+        lambda: unihub.create_module_spec(module_fn),
+        "<ModuleSpec: tags set(), signatures 'default'>",
     ),
     "layer": (lambda: unihub.KerasLayer(MODEL, name="l"), "<KerasLayer name=l, handle="),
     "Predictor": (lambda: unihub.Predictor(MODEL), f"<unihub.Predictor of {MODEL}: "),

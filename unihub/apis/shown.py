@@ -17,10 +17,11 @@ def shown_model(loaded: Any, handle: str, signature: Optional[str] = None) -> st
 
     Example:
         >>> unihub.load("path/to/model")
-        <model path/to/model, api='load': m(inputs) is its own __call__; lean>
+        <model path/to/model, api='load': m(inputs) is its own __call__; loaded for its call>
     """
     call = f"m(inputs) is its signature {signature!r}"
     if signature is None:
         call = "m(inputs) is its own __call__" if callable(loaded) else "see .signatures"
     lean = hasattr(type(loaded), "_lean_full") and not loaded._lean_model.is_full
-    return f"<model {shown(handle)}, api='load': {call}; {'lean' if lean else 'full'}>"
+    much = "for its call" if lean else "in full"
+    return f"<model {shown(handle)}, api='load': {call}; loaded {much}>"

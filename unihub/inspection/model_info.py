@@ -67,6 +67,10 @@ class RemoteInfo(RemoteFacts):
 
         return remote_page(self)
 
+    def __repr__(self) -> str:
+        but = f"; but {self.problem}" if self.problem else ""
+        return f"<RemoteInfo of {self.handle}: {self.kind}, not downloaded{but}; print() shows all>"
+
     def __str__(self) -> str:
         return plain.remote_text(self)
 

@@ -48,7 +48,7 @@ def test_what_does_not_load_the_full_object(lean_and_loads, full):
     assert weakref.ref(lean)() is lean
     assert isinstance(lean, tf.Module) == isinstance(full, tf.Module)
     assert [c.__name__ for c in lean.__class__.__mro__] == [c.__name__ for c in type(full).__mro__]
-    assert repr(lean).endswith("m(inputs) is its own __call__; lean>")
+    assert repr(lean).endswith("m(inputs) is its own __call__; loaded for its call>")
     assert inspect.signature(lean) == inspect.signature(full)
     assert type(full.__call__) is lean.__call__.__class__
     assert inspect.signature(lean.__call__) == inspect.signature(full.__call__)

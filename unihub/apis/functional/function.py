@@ -13,7 +13,7 @@ from unihub.apis.functional.pure import Arrays, PureCall
 from unihub.apis.functional.slots import Slots
 from unihub.apis.input_lines import Call
 from unihub.apis.surroundings import check_fork
-from unihub.errors import UnknownChoice, listed, nearest
+from unihub.errors import UnknownChoice, counted, listed, nearest
 
 
 class PureFunction(PureCall):
@@ -91,6 +91,10 @@ class Functional(NamedTuple):
     function: PureFunction
     weights: Arrays
     state: Arrays
+
+    def __repr__(self) -> str:
+        many = f"{counted(len(self.weights), 'weight')}, {len(self.state)} in the state"
+        return f"<f, weights, state of {self.function.handle}: {many}>"
 
 
 def functional_of(

@@ -198,16 +198,22 @@ class Module(NotCopied):
             raise OtherGraph(action="exported", which="the session's graph")
         self._spec.write(path_text(path), functools.partial(self._state.save, session))
 
+    def __repr__(self) -> str:
+        where = f" of {self._spec.folder}" if self._spec.folder else ""
+        names = listed(sorted(self.get_signature_names()))
+        trained = ", trainable" if self._trainable else ""
+        tags = sorted(self._variant.tags)
+        return f"<Module {self._name!r}{where}: tags {tags}{trained}, signatures {names}>"
+
     def _repr_html_(self) -> str:
         from unihub.inspection import loaded
         from unihub.matrix.values import Operation
 
-        variables = os.path.dirname(self._spec.checkpoint or "")
-        if os.path.basename(variables) != "variables":
+        if self._spec.folder is None:
             return loaded.object_card(f"Module {self._name!r}", "module")
         with self._graph.as_default():
             return loaded.card(
-                os.path.dirname(variables),
+                self._spec.folder,
                 "module",
                 all_signatures=True,
                 tags=self._variant.tags,

@@ -127,6 +127,20 @@ class ModuleSpec:
         for variant in variants:
             _check_collections(variant)
 
+    @property
+    def folder(self) -> Optional[str]:
+        """The folder that the values of its variables are in; None where nothing is saved."""
+        variables = os.path.dirname(self.checkpoint or "")
+        return os.path.dirname(variables) if os.path.basename(variables) == "variables" else None
+
+    def __repr__(self) -> str:
+        where = f" of {self.folder}" if self.folder else ""
+        graphs = _variants_text(self.get_tags())
+        return f"<ModuleSpec{where}: tags {graphs}, signatures {listed(self._names())}>"
+
+    def _names(self) -> List[str]:
+        return sorted({name for tags in self.get_tags() for name in self.get_signature_names(tags)})
+
     def get_tags(self) -> List[FrozenSet[str]]:
         """The graph variants, each as its set of tags."""
         return sorted(self._variants)
