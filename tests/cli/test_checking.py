@@ -127,5 +127,5 @@ def test_doctor_says_what_can_be_done_with_a_model(models):
 
 def test_doctor_runs_the_cells():
     printed = run("doctor", "--run").output
-    good, all_of_them = re.search(r"(\d+) of (\d+) cells as the matrix says", printed).groups()
+    good, all_of_them = re.search(r"(\d+) of (\d+) as the matrix says", printed).groups()
     assert good == all_of_them != "0"

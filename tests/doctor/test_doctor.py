@@ -336,7 +336,7 @@ def test_what_the_cells_gave_is_told():
     assert diagnosis.exit_code == 1
     text = doctor.as_text(diagnosis)
     assert "FAILED  keras: Oops: no" in text
-    assert "; 1 of 2 cells as the matrix says" in text
+    assert "; 1 of 2 as the matrix says" in text
     told = [
         (one["api"], one["ok"], one["gave"])
         for one in json.loads(doctor.as_json(diagnosis))["outcomes"]

@@ -59,14 +59,14 @@ def show_matrix(column: Optional[Runtime], as_json: bool) -> None:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def demo(as_json: bool) -> None:
-    """Runs every cell of the matrix that can run here, on models it carries.
+    """Runs every line of the matrix that can run here, on models that unihub carries.
 
     Exits with 1 when one of them misbehaves.
 
     \b
     Examples:
       unihub demo
-      unihub demo --json > cells.json
+      unihub demo --json > demo.json
     """
     from unihub.demo.run import keras_backend, run_cells
 

@@ -26,7 +26,7 @@ class _Command(NamedTuple):
 # Imported when used, so that each starts as fast as what it needs.
 _COMMANDS = {
     "matrix": _Command("unihub.cli.cells:show_matrix", "Prints the compatibility matrix."),
-    "demo": _Command("unihub.cli.cells:demo", "Runs every cell of the matrix that can run here."),
+    "demo": _Command("unihub.cli.cells:demo", "Runs every line of the matrix that can run here."),
     "run": _Command("unihub.cli.scripts:run", "Runs a script for tensorflow_hub as it is."),
     "fetch": _Command("unihub.cli.fetch:fetch", "Downloads models into the cache."),
     "cache": _Command("unihub.cli.store:cache", "Shows, verifies and clears the cache."),
@@ -41,7 +41,7 @@ _COMMANDS = {
         "unihub.cli.checking:check", "Says what a script's uses of tensorflow_hub do."
     ),
     "doctor": _Command(
-        "unihub.cli.health:doctor", "Says what is installed, what quarrels, what mends it."
+        "unihub.cli.health:doctor", "Says what is installed, what conflicts, what mends it."
     ),
     "predict": _Command("unihub.cli.predict:predict", "Runs a model over the rows of files."),
     "lock": _Command("unihub.cli.lock:lock", "Records the hashes of a project's models."),

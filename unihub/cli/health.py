@@ -18,12 +18,12 @@ from unihub.matrix.values import Status
 
 @click.command()
 @click.argument("handle", required=False)
-@click.option("--run", is_flag=True, help="Run the matrix's cells too, as `unihub demo` does.")
+@click.option("--run", is_flag=True, help="Run each line of the matrix too, as `unihub demo` does.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def doctor(handle: Optional[str], run: bool, as_json: bool) -> None:
-    """Says what is installed, what of it quarrels, and what mends it.
+    """Says what is installed, what of it is in conflict, and what mends it.
 
-    Looks at packages, settings, the cache, proxies, and at what each cell of
+    Looks at packages, settings, the cache, proxies, and at what each line of
     the matrix will do here; with HANDLE also at what can be done with that model.
     TensorFlow is not imported without --run.
 

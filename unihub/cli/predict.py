@@ -41,7 +41,7 @@ _ENGINE_OPTION = "--engine-option"
 @click.option(
     "-o", "--out", required=True, metavar="FILE", help="To write: .parquet .jsonl .csv .npy"
 )
-@click.option("--signature", help="To call; by default the evident one.")
+@click.option("--signature", help="To call; else default, serving_default or the only one.")
 @click.option(
     "--input", "named", multiple=True, metavar="NAME=COLUMN", help="The column of an input."
 )

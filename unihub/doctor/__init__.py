@@ -1,4 +1,4 @@
-"""Says what is installed, what of it quarrels, and what mends it.
+"""Says what is installed, what of it is in conflict, and what mends it.
 
 Reads the packages' metadata: no TensorFlow is imported.
 """

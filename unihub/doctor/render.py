@@ -104,7 +104,7 @@ def _summary(diagnosis: Diagnosis) -> str:
     )
     if diagnosis.outcomes is not None:
         good = sum(outcome.ok for outcome in diagnosis.outcomes)
-        text += f"; {good} of {len(diagnosis.outcomes)} cells as the matrix says"
+        text += f"; {good} of {len(diagnosis.outcomes)} as the matrix says"
     return text
 
 
