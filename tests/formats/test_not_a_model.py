@@ -312,6 +312,17 @@ def test_every_refusal_is_caught_as_either_builtin():
         (("MLmodel", "data/model/saved_model.pb"), "'data/model'", "data/model"),
         (("Format-Serving/1/saved_model.pb",), "'Format-Serving/1'", "Format-Serving/1"),
         (("a/9/saved_model.pb", "a/10/saved_model.pb"), "'a/9', 'a/10'", "a/10"),
+        # TFX writes one for evaluation beside it.
+        (
+            ("Format-Serving/saved_model.pb", "Format-TFMA/saved_model.pb"),
+            "'Format-Serving', 'Format-TFMA'",
+            "Format-Serving",
+        ),
+        (
+            ("serving/1/saved_model.pb", "train/2/saved_model.pb"),
+            "'train/2', 'serving/1'",
+            "serving/1",
+        ),
     ],
 )
 def test_a_model_further_down_is_found_and_named(files, found, example, tmp_path):

@@ -363,8 +363,7 @@ def refused_folder(folder: str) -> FormatError:
         return EmptyFolder(path=folder)
     models = [name for name in names if _is_model(os.path.join(folder, name))]
     if models:
-        newest = max(models, key=lambda name: (name.isdecimal(), int(_digits(name)), name))
-        example = os.path.join(folder, newest)
+        example = os.path.join(folder, max(models, key=_for_use))
         return ModelInSubfolder(path=folder, found=listed(models), example=example)
     if "variables" in names:
         checkpoint = os.path.join(folder, CHECKPOINT)
@@ -375,8 +374,9 @@ def refused_folder(folder: str) -> FormatError:
             return refusal
     deeper = _models_below(folder, names)
     if deeper:
-        shown = [os.path.relpath(model, folder) for model in deeper]
-        return ModelInSubfolder(path=folder, found=listed(shown), example=deeper[-1])
+        shown = sorted((os.path.relpath(model, folder) for model in deeper), key=_for_use)
+        example = os.path.join(folder, shown[-1])
+        return ModelInSubfolder(path=folder, found=listed(shown), example=example)
     return NoSavedModel(path=folder, found=found)
 
 
@@ -392,9 +392,15 @@ def _models_below(folder: str, names: List[str]) -> List[str]:
                     below += [os.path.join(path, name) for name in _names(path)]
         found = [path for path in below if _is_model(path)]
         if found:
-            return sorted(found, key=lambda path: int(_digits(os.path.basename(path))))
+            return found
         level = below
     return []
+
+
+def _for_use(path: str) -> Tuple[bool, bool, int, str]:
+    """Orders folders of models: that for serving is last, then the newest version."""
+    name = os.path.basename(path)
+    return "serving" in path.lower(), name.isdecimal(), int(_digits(name)), path
 
 
 def _other_model(path: str) -> Optional[FormatError]:
