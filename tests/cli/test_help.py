@@ -20,6 +20,12 @@ def test_help_of_an_error():
     assert lines[-1] == "In Python: AmbiguousSignature, UnihubError, ValueError"
 
 
+def test_help_of_an_error_by_its_class_or_in_capitals():
+    said = run("ambiguous-signature").output
+    for word in "AmbiguousSignature", "AMBIGUOUS-SIGNATURE", "unihub.formats.AmbiguousSignature:":
+        assert run(word).output == said
+
+
 def test_help_of_every_error():
     for code in known():
         result = run(code)

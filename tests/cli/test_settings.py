@@ -59,3 +59,10 @@ def test_a_misspelt_name_is_answered_by_the_right_one():
 def test_the_table_has_a_row_for_each(width):
     output = run(COLUMNS=width).output
     assert all(option.name in output for option in OPTIONS)
+
+
+def test_a_misspelt_variable_is_told():
+    told = "UNIHUB_CAHCE sets nothing. Did you mean UNIHUB_CACHE?"
+    assert told in run(UNIHUB_CAHCE="/data").output
+    assert told not in run("--json", UNIHUB_CAHCE="/data").output
+    assert "sets nothing" not in run(UNIHUB_DEBUG="1", UNIHUB_SHARED_MODELS="/m").output

@@ -19,6 +19,7 @@ def show_help(context: click.Context, subject: str, below: Tuple[str, ...]) -> N
     """Explains an error by its code, or a command.
 
     The code is the first word of an error: what it means, why it happens, what mends it.
+    The name of its class in Python does as well.
 
     \b
     Examples:
@@ -42,7 +43,9 @@ def show_help(context: click.Context, subject: str, below: Tuple[str, ...]) -> N
         click.echo(command.get_help(inner))
         return
     errors = known()
-    code = subject.strip().rstrip(":")
+    word = subject.strip().rstrip(":").rpartition(".")[2]
+    by_class = {error.name: code for code, error in errors.items()}
+    code = by_class.get(word, word.lower())
     if code not in errors:
         close = close_to(code, [*errors, *group.list_commands(above)])
         offered = f" Did you mean {close}?  unihub help {close}" if close else ""

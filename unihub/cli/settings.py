@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
-from typing import Any, Mapping, Optional, Tuple
+from typing import Any, Iterator, Mapping, Optional, Tuple
 
 import click
 
 from unihub import settings
-from unihub.cli.printing import print_json, print_table
+from unihub.cli.printing import close_to, print_json, print_table
 from unihub.errors import nearest
 from unihub.errors.redaction import redacted, scrubbed
 from unihub.settings.options import OPTIONS, Option
+
+_PREFIX = "UNIHUB_"
 
 
 @click.command("settings")
@@ -44,6 +47,8 @@ def show_settings(name: Optional[str], as_json: bool) -> None:
     else:
         rows = [(one.name, one.value, one.source) for one in found]
         print_table(("setting", "value", "from"), rows, wraps=1)
+        for line in misspelt():
+            click.echo(line, err=True)
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,17 @@ def sources() -> Tuple[Sourced, ...]:
         SettingNotUnderstood: for a variable with a value that its setting does not take.
     """
     return tuple(map(_sourced, OPTIONS))
+
+
+def misspelt() -> Iterator[str]:
+    """Tells which variables of the environment look like one of unihub's, and are none."""
+    known = [f"{_PREFIX}{option.name.upper()}" for option in OPTIONS]
+    for name in sorted(os.environ):
+        if name.startswith(_PREFIX) and name not in known:
+            # The prefix makes all of them alike.
+            close = close_to(name[len(_PREFIX) :], [one[len(_PREFIX) :] for one in known])
+            if close:
+                yield f"{name} sets nothing. Did you mean {_PREFIX}{close}?"
 
 
 def _sourced(option: Option) -> Sourced:
