@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner
+from conftest import ROOT
 from handles.places import FILES, cache, tar_gz, write
 from handles.server import Reply, Server
 
@@ -61,6 +65,22 @@ def test_checked_from_a_folder_below(project, monkeypatch):
     below.mkdir()
     monkeypatch.chdir(below)
     assert run("--check").output == "ok  model\n"
+
+
+def test_where_nothing_can_be_locked_nothing_is_written(project):
+    assert run("nowhere").exit_code == 1
+    assert not (project / "unihub.lock").exists()
+
+
+def test_a_warning_begins_with_our_name_and_no_line_of_click(project, url):
+    run("model")
+    # In a process of its own, for pytest keeps the warnings of this one.
+    command = [sys.executable, "-m", "unihub", "fetch", url]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, stderr=subprocess.PIPE, env=env)
+    (told,) = done.stderr.decode().splitlines()
+    assert told.startswith("unihub WARNING: ")
+    assert "does not name" in told
 
 
 def test_what_cannot_be_fetched_is_not_locked(project):

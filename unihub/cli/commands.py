@@ -146,13 +146,34 @@ def main(debug: bool, verbose: int, quiet: bool) -> None:
     Example: unihub matrix --runtime tf2
     """
     # What a script says, and has TensorFlow say, is its own matter.
-    is_ours = click.get_current_context().invoked_subcommand != "run"
+    context = click.get_current_context()
+    is_ours = context.invoked_subcommand != "run"
     if verbose or quiet:
         _set_level(verbose, quiet)
     elif is_ours and not logging.getLogger("unihub").hasHandlers():
         _log_to_stderr()
     if not verbose and is_ours:
         _quieten_tensorflow()
+    if is_ours:
+        _name_warnings(context)
+
+
+def _name_warnings(context: click.Context) -> None:
+    """Has a warning of ours begin with our name: where it points to is a line of click's."""
+    before = warnings.formatwarning
+
+    def formatted(
+        message: Any, category: Any, filename: str, lineno: int, line: Optional[str] = None
+    ) -> str:
+        if os.path.dirname(filename) == os.path.dirname(click.__file__):
+            return f"unihub WARNING: {message}\n"
+        return before(message, category, filename, lineno, line)
+
+    def restore() -> None:
+        warnings.formatwarning = before
+
+    warnings.formatwarning = formatted
+    context.call_on_close(restore)
 
 
 def _quieten_tensorflow() -> None:

@@ -63,7 +63,8 @@ def _locked(texts: Tuple[str, ...], present: Lockfile) -> List[Dict[str, Any]]:
         result = "unchanged" if models.get(name) == locked else "locked"
         models[name] = locked
         results.append({"handle": name, "result": result, **asdict(locked)})
-    lockfile.write(Lockfile(present.path, models))
+    if models:
+        lockfile.write(Lockfile(present.path, models))
     return results
 
 

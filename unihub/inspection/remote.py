@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import replace
-from typing import Any, Callable, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Mapping, Optional, Sequence, Tuple, Union
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from unihub import settings
-from unihub.errors import path_text
+from unihub.errors import listed, path_text
 from unihub.errors.redaction import redacted
+from unihub.formats.files import PB_FILE, PBTXT_FILE
 from unihub.handles import parsing
 from unihub.handles.cache.cache import Cache
 from unihub.handles.download.transfer_errors import TransferError
@@ -182,8 +183,16 @@ def _of_hugging_face(handle: Any, info: RemoteInfo, context: Context) -> RemoteI
         version=str(page.get("sha", "")) or None,
         files=len(files),
         bytes=sum(int(one.get("size") or 0) for one in files),
-        problem="" if files else _REASONS[404],
+        problem=_lacking([str(one["rfilename"]) for one in files]),
     )
+
+
+def _lacking(files: Sequence[str]) -> str:
+    """Why there is no model among the files of a repository; "" where there is one."""
+    if not files:
+        return _REASONS[404]
+    is_there = {PB_FILE, PBTXT_FILE} & {name.rpartition("/")[2] for name in files}
+    return "" if is_there else f"none of its files is a SavedModel: {listed(files)}"
 
 
 def _of_gfile(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:

@@ -215,6 +215,9 @@ def test_it_is_described_without_a_download(hub):
     info = unihub.inspect(f"hf://{REPOSITORY}", download=False)
     assert (info.version, info.files) == (hub.commit, len(MODEL) + len(OTHERS))
     assert hub.downloads() == []
+    hub.add("keras-io/of-keras-3", {"model.keras": b"PK", "config.json": b"{}"})
+    info = unihub.inspect("hf://keras-io/of-keras-3", download=False)
+    assert info.problem == "none of its files is a SavedModel: 'model.keras', 'config.json'"
 
 
 def test_without_huggingface_hub(cache):
