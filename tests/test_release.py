@@ -29,7 +29,7 @@ def test_one_repository():
 
 def test_the_recipe_has_the_dependencies():
     (listed,) = re.findall(r"^dependencies = \[\n(.*?)^\]", text("pyproject.toml"), re.M | re.S)
-    for name, least in re.findall(r'"([\w-]+)>=([\d.]+)"', listed):
+    for name, least in re.findall(r'"([\w-]+)>=([\d.]+)[";]', listed):
         assert f"    - {name} >={least}\n" in text("conda/meta.yaml"), name
 
 
