@@ -39,6 +39,7 @@ def test_the_rules_are_listed():
     assert result.exit_code == 0
     for rule in unihub.checking.RULES:
         assert f"{rule} (" in result.output
+    assert "hub.<name> raises AttributeError" in result.output
 
 
 def test_standard_input(script):

@@ -75,6 +75,13 @@ def test_html(tmp_path):
     assert os.listdir(str(tmp_path)) == ["page.html"]
 
 
+def test_html_is_printed_for_a_dash(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(FOLDER, "--html", "-")
+    assert result.output == unihub.inspect(FOLDER).as_html() + "\n"
+    assert os.listdir(str(tmp_path)) == []
+
+
 def test_html_writes_over_no_folder(tmp_path):
     result = run(FOLDER, "--html", str(tmp_path))
     assert result.exit_code == 2

@@ -12,6 +12,7 @@ from unihub import checking
 from unihub.checking.run import NothingToCheck, UnknownRule
 from unihub.checking.scripts import STDIN
 from unihub.checking.targets import UnknownTarget
+from unihub.cli.help import with_open_facts
 from unihub.errors import printable
 from unihub.errors.redaction import without_secrets
 
@@ -23,7 +24,8 @@ def _show_rules(context: click.Context, option: click.Parameter, wanted: bool) -
     if wanted:
         for rule in checking.RULES.values():
             runtimes = ", ".join(rule.runtimes)
-            click.echo(f"{rule.id} ({rule.level.value}; {runtimes}): {rule.message.what}")
+            what = with_open_facts(rule.message.what)
+            click.echo(f"{rule.id} ({rule.level.value}; {runtimes}): {what}")
         context.exit()
 
 

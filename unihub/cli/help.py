@@ -55,8 +55,8 @@ def show_help(context: click.Context, subject: str, below: Tuple[str, ...]) -> N
 
 def _explained(error: Known) -> str:
     parts = {"why": error.why, "do": error.do}
-    lines = [f"{error.code}: {_open(error.what)}"]
-    lines += [f"  {name + ':':4} {_open(text)}" for name, text in parts.items() if text]
+    lines = [f"{error.code}: {with_open_facts(error.what)}"]
+    lines += [f"  {name + ':':4} {with_open_facts(text)}" for name, text in parts.items() if text]
     lines += ["", error.meaning]
     if error.name or error.builtins:
         caught = [error.name or "MatrixRefusal", "UnihubError", *error.builtins]
@@ -64,6 +64,6 @@ def _explained(error: Known) -> str:
     return "\n".join(lines)
 
 
-def _open(text: str) -> str:
+def with_open_facts(text: str) -> str:
     """Shows ``{handle!r}``, where a fact goes, as <handle>."""
     return re.sub(r"\{(\w+)[^{}]*\}", r"<\1>", text).replace("{{", "{").replace("}}", "}")

@@ -24,8 +24,8 @@ Info = Union[ModelInfo, RemoteInfo]
 @click.option(
     "--html",
     metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Write one self-contained page instead.",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write one self-contained page instead; - prints it.",
 )
 @click.option("--variables", is_flag=True, help="Name every variable.")
 @click.option("--download", is_flag=True, help="Fetch a model that is not in the cache.")
@@ -55,14 +55,16 @@ def inspect(
     if as_json and html is not None:
         raise click.UsageError("--json and --html exclude each other")
     if other is not None and (html is not None or variables):
-        raise click.UsageError("of two models there are text and --json alone")
+        raise click.UsageError("two models are compared as text or --json: the others are of one")
     with without_garbage_collection():
         # What is compared has to be here.
         info = inspector.inspect(handle, download=download or other is not None)
     if other is not None:
         _compare(info, inspector.inspect(other), as_json)
         return
-    if html is not None:
+    if html == "-":
+        click.echo(info.as_html())
+    elif html is not None:
         _write(html, info.as_html())
         click.echo(f"written to {html}")
     elif as_json:
