@@ -40,8 +40,10 @@ NEWER_OPS = {"tf2_reusable_tf215", "keras2_saved_model", "keras2_dict_outputs", 
     cells_here(),
     ids=lambda cell: f"{cell.runtime.value}-{cell.format.value}-{cell.operation.value}",
 )
-def test_cell_does_what_the_matrix_says(cell):
+def test_cell_does_what_the_matrix_says(cell, caplog):
     outcomes = list(run_cell(cell))
+    # What is run here is how it is meant to be run.
+    assert [one.getMessage() for one in caplog.records if one.name.startswith("unihub")] == []
     assert [outcome.text for outcome in outcomes if not outcome.ok] == []
     assert [outcome.api for outcome in outcomes] == list(cell.apis or ["refused"])
 
