@@ -13,6 +13,7 @@ from unihub.cli import remedies
 from unihub.cli.commands import main
 from unihub.cli.predict import predict
 from unihub.engines.errors import NoSuchColumn
+from unihub.handles.cache.derived import ORIGIN
 from unihub.matrix import Runtime
 
 REUSABLE, MULTI = str(MODELS / "tf2_reusable"), str(MODELS / "tf1_hub_multi")
@@ -42,7 +43,8 @@ def test_a_command_is_offered_again_with_its_options(tmp_path):
 
 @in_tf2
 def test_flags_are_flags(tmp_path):
-    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / ORIGIN).parent.mkdir()
+    (tmp_path / ORIGIN).write_text("{}")
     assert remedy("convert", MULTI, str(tmp_path)) == (
         f"unihub convert {MULTI} {tmp_path} --overwrite"
     )

@@ -282,9 +282,10 @@ def test_a_dry_run_leaves_nothing_and_reports_the_same(image, tmp_path):
     assert "nothing: this is a dry run" in str(dry)
 
 
-def test_overwriting_replaces_the_folder(tmp_path):
+def test_overwriting_replaces_a_model_with_all_that_is_in_it(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("old")
+    (tmp_path / "out" / "saved_model.pb").write_text("old")
     unihub.convert(MODELS / "tf1_hub_scalar", tmp_path / "out", overwrite=True)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["out"]
     assert not (tmp_path / "out" / "notes.txt").exists()

@@ -83,6 +83,28 @@ def test_something_is_there(tmp_path):
     assert (target / "notes.txt").read_text() == "mine"
 
 
+def test_only_a_model_is_overwritten_and_only_a_converted_one_is_offered_to_be(tmp_path):
+    handle = str(MODELS / "tf1_hub_scalar")
+    kept, model = tmp_path / "kept" / "notes.txt", tmp_path / "model"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    with pytest.raises(FileExistsError) as caught:
+        unihub.convert(handle, kept.parent, overwrite=True)
+    assert caught.value.do == f"unihub.convert({handle!r}, {str(kept.parent / 'converted')!r})"
+    shutil.copytree(handle, str(model))
+    with pytest.raises(FileExistsError) as caught:
+        unihub.convert(str(model), model)
+    beside = str(tmp_path / "model_converted")
+    assert caught.value.do == f"unihub.convert({str(model)!r}, {beside!r})"
+    exec(caught.value.do)
+    with pytest.raises(FileExistsError) as caught:
+        unihub.convert(str(model), beside)
+    assert caught.value.do.endswith("overwrite=True)")
+    exec(caught.value.do)
+    assert kept.read_text() == "mine"
+    assert (model / "tfhub_module.pb").exists()
+
+
 def test_v1_control_flow_under_gradients(tmp_path):
     refused("convert-v1-control-flow", str(MODELS / "tf1_hub_control_flow"), tmp_path)
 

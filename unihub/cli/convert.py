@@ -17,7 +17,7 @@ from unihub.cli.printing import print_json
 @click.argument("path")
 @click.option("--signature", help="To call; else default, serving_default or the only one.")
 @click.option("--tags", multiple=True, help="Of the graph for inference; may be repeated.")
-@click.option("--overwrite", is_flag=True, help="Replace a folder that is there.")
+@click.option("--overwrite", is_flag=True, help="Replace a model that is there.")
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def convert(

@@ -51,7 +51,7 @@ def convert(
         path: the folder to write.
         signature: the one to call the model by; the evident one when None.
         tags: of the graph for inference; the evident one when None.
-        overwrite: whether to replace a folder that is there.
+        overwrite: whether to replace a model that is there.
         dry_run: whether to leave nothing behind: the same work is done in a
             temporary folder, and the report says what would be written.
         inputs: for the comparison, by signature and name; for those left out

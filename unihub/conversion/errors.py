@@ -35,7 +35,7 @@ class TargetExists(UnihubError, FileExistsError):
     code = "convert-target-exists"
     what = "{path} exists already."
     why = "a converted model is written into a folder of its own. (found: {found})"
-    do = "unihub.convert({handle!r}, {path!r}, overwrite=True)"
+    do = "{remedy}"
 
 
 class V1ControlFlow(UnihubError, NotImplementedError):

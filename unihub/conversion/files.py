@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -20,12 +21,33 @@ ATTACHED_MESSAGES_FILE = "attached_messages.json"
 
 
 def check_target(handle: str, path: str, overwrite: bool) -> None:
-    """Raises TargetExists if there is something at the path that is not to go."""
-    if not os.path.lexists(path) or (overwrite and os.path.isdir(path)):
+    """Raises TargetExists if there is something at the path that is not to go.
+
+    Only a model is overwritten: whatever else is in a folder is nothing that a conversion wrote.
+    """
+    if not os.path.lexists(path):
         return
     found = listed(sorted(os.listdir(path))) if os.path.isdir(path) else "a file"
-    if found != "none":
-        raise errors.TargetExists(handle=handle, path=path, found=found)
+    if found == "none" or (overwrite and _is_model(path)):
+        return
+    remedy = f"unihub.convert({handle!r}, {path!r}, overwrite=True)"
+    if not os.path.isfile(os.path.join(path, ORIGIN)):
+        # Of what was not converted nothing brings it back.
+        remedy = f"unihub.convert({handle!r}, {_free_path(path)!r})"
+    raise errors.TargetExists(handle=handle, path=path, found=found, remedy=remedy)
+
+
+def _is_model(path: str) -> bool:
+    names = ("saved_model.pb", "saved_model.pbtxt")
+    return any(os.path.isfile(os.path.join(path, name)) for name in names)
+
+
+def _free_path(path: str) -> str:
+    """A path that nothing has: in a folder of other things, beside a model or a file."""
+    is_folder = os.path.isdir(path) and not _is_model(path)
+    stem = os.path.join(path, "converted") if is_folder else f"{path.rstrip(os.sep)}_converted"
+    numbered = (f"{stem}_{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain([stem], numbered) if not os.path.lexists(one))
 
 
 @contextlib.contextmanager
