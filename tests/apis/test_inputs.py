@@ -34,7 +34,74 @@ CASES = {
     "nested texts": (lambda: [["a", "b"]], TEXTS, "Shape", "m(tf.reshape(x, (-1,)))"),
     "a flat one": (lambda: ones(6, 1, 1), ROWS, "Shape", "m(tf.reshape(x, (-1, 3)))"),
     "an image": (lambda: ones(1, 16, 9, 3), IMAGES, "Shape", "m(tf.image.resize(x, (8, 8)))"),
-    "a grey image": (lambda: ones(1, 8, 8, 1), IMAGES, "Shape", "m(tf.zeros([1, 8, 8, 3]))"),
+    "a grey image": (lambda: ones(1, 8, 8, 1), IMAGES, "Shape", "m(tf.image.grayscale_to_rgb(x))"),
+    "a grey image of another size": (
+        lambda: ones(1, 9, 9, 1),
+        IMAGES,
+        "Shape",
+        "m(tf.image.grayscale_to_rgb(tf.image.resize(x, (8, 8))))",
+    ),
+    "one image of another size": (
+        lambda: ones(9, 9, 3),
+        IMAGES,
+        "Shape",
+        "m(tf.expand_dims(tf.image.resize(x, (8, 8)), axis=0))",
+    ),
+    "a see-through image": (lambda: ones(1, 8, 8, 4), IMAGES, "Shape", "m(x[..., :3])"),
+    "channels first": (
+        lambda: ones(1, 3, 8, 8),
+        IMAGES,
+        "Shape",
+        "m(tf.transpose(x, (0, 2, 3, 1)))",
+    ),
+    "the file of an image": (
+        lambda: __file__,
+        IMAGES,
+        "Dtype",
+        "m(tf.image.resize(tf.io.decode_image(tf.io.read_file(x), 3, tf.float32, ",
+    ),
+    "wide rows that are no rows of these": (
+        lambda: ones(2, 28, 56),
+        tf.TensorSpec([None, 28, 28]),
+        "Shape",
+        "m(tf.zeros([1, 28, 28]))",
+    ),
+    "flat images": (
+        lambda: ones(2, 4, 4),
+        tf.TensorSpec([None, 16]),
+        "Shape",
+        "m(tf.reshape(x, (-1, 16)))",
+    ),
+    "several where one is taken": (
+        lambda: np.ones((3, 2), np.float32),
+        tf.TensorSpec([1, 2]),
+        "Shape",
+        "[m(x[i:i + 1]) for i in range(len(x))]",
+    ),
+    "a picture of 0 to 1 where bytes are taken": (
+        lambda: np.full([1, 2, 2, 3], 0.5),
+        tf.TensorSpec([1, None, None, 3], tf.uint8),
+        "Dtype",
+        "m(tf.image.convert_image_dtype(x, tf.uint8))",
+    ),
+    "fractions where whole numbers are taken": (
+        lambda: [[1.5, 2.0, 3.0]],
+        tf.TensorSpec([None, 3], tf.int32),
+        "Dtype",
+        'm(tf.cast(tf.round(x), "int32"))',
+    ),
+    "a number of another kind without its axis": (
+        lambda: 1,
+        tf.TensorSpec([None], tf.int64),
+        "Shape",
+        "m(tf.expand_dims(tf.constant(x, tf.int64), axis=0))",
+    ),
+    "an array of another kind without its axis": (
+        lambda: np.ones([], np.int32),
+        tf.TensorSpec([None], tf.int64),
+        "Dtype",
+        'm(tf.expand_dims(tf.cast(x, "int64"), axis=0))',
+    ),
     "another width": (lambda: ones(8, 2), ROWS, "Shape", "m(tf.zeros([1, 3]))"),
     "whole numbers": (
         lambda: ones(2, 3, dtype=tf.int64),
@@ -62,7 +129,26 @@ CASES = {
         lambda: [[1.0, 2.0, 3.0], [4.0]],
         ROWS,
         "Value",
-        "m(tf.ragged.constant(x).to_tensor())",
+        "m(tf.ragged.constant(x, tf.float32).to_tensor())",
+    ),
+    "texts in lists of different lengths": (
+        lambda: [["a", "b"], ["c"]],
+        TEXTS,
+        "Value",
+        "m(tf.ragged.constant(x, tf.string).flat_values)",
+    ),
+    "texts of which some are missing": (
+        lambda: np.array(["a", float("nan"), None], object),
+        TEXTS,
+        "Value",
+        'm(tf.constant(["" if one is None or one != one else str(one) for one in x]))',
+    ),
+    "a set": (lambda: {"a"}, TEXTS, "Value", "m(list(x))"),
+    "a dataset": (
+        lambda: tf.data.Dataset.from_tensors(tf.ones([2, 3])),
+        ROWS,
+        "Value",
+        "x.map(m)",
     ),
     "a dict": (lambda: {"rows": ones(2, 3)}, ROWS, "Structure", "m(inputs['rows'])"),
     "ragged rows": (
@@ -70,6 +156,18 @@ CASES = {
         ROWS,
         "Structure",
         "m(x.to_tensor())",
+    ),
+    "ragged whole numbers of another size": (
+        lambda: tf.ragged.constant([[1, 2], [3]]),
+        tf.TensorSpec([None, None], tf.int64),
+        "Structure",
+        'm(tf.cast(x.to_tensor(), "int64"))',
+    ),
+    "a list of whole numbers, not sparse": (
+        lambda: [[1, 0, 0]],
+        tf.SparseTensorSpec([None, 3], tf.float32),
+        "Structure",
+        "m(tf.sparse.from_dense(tf.constant(x, tf.float32)))",
     ),
     "sparse rows": (
         lambda: tf.sparse.from_dense(tf.ones([2, 3])),
@@ -94,9 +192,14 @@ def test_the_line_makes_it_fit(case):
     assert type(found).__name__ == f"WrongInput{kind}"
     assert isinstance(found, (ValueError, TypeError))
     assert found.do.startswith(line)
+    if case in ("a table with holes", "the file of an image"):
+        # They are of other sizes, and of another kind.
+        return
     now = eval(line, {"tf": tf, "m": lambda x: x, "x": given, "inputs": given})
-    if case != "a table with holes":
-        assert mismatch(now, accepted, M) is None
+    if case == "a dataset":
+        now = tf.zeros(tf.compat.v1.data.get_output_shapes(now))
+    for one in now if case == "several where one is taken" else [now]:
+        assert mismatch(one, accepted, M) is None
 
 
 @pytest.mark.parametrize(
@@ -116,6 +219,33 @@ def test_inputs_in_a_list_are_named_by_place():
     found = mismatch([ones(2, 3), [ones(2, 3, dtype=tf.int32)]], [ROWS, [ROWS]], M)
     assert found.what == "input 1[0] of the model is int32[2,3]."
     assert found.do == 'm([x[0], [tf.cast(x[1][0], "float32")]])'
+
+
+SPARSE_PARTS = {
+    "s": tf.TensorSpec([None, 2], tf.int64),
+    "s_1": tf.TensorSpec([None], tf.float32),
+    "s_2": tf.TensorSpec([2], tf.int64),
+}
+RAGGED_PARTS = {"r": tf.TensorSpec([None], tf.int64), "r_1": tf.TensorSpec([None], tf.int64)}
+
+
+@pytest.mark.parametrize(
+    ("given", "accepted"),
+    [
+        ([[1.0, 0.0]], SPARSE_PARTS),
+        ([[1, 0]], SPARSE_PARTS),
+        (np.eye(2, dtype="f"), SPARSE_PARTS),
+        (tf.sparse.from_dense([[1.0, 0.0]]), SPARSE_PARTS),
+        (tf.ragged.constant([[1, 2], [3]], tf.int64), RAGGED_PARTS),
+    ],
+)
+@pytest.mark.parametrize("call", [M, BY_KEYWORD], ids=["dict", "keywords"])
+def test_what_a_signature_takes_apart_is_taken_apart(given, accepted, call):
+    found = mismatch(given, accepted, call)
+    before, _, line = found.do.rpartition("; ")
+    names = {"tf": tf, "m": lambda x=None, **named: x or named, "x": given}
+    exec(before, names)
+    assert mismatch(eval(line, names), accepted, call) is None
 
 
 def test_other_names():

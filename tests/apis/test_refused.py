@@ -197,7 +197,8 @@ def test_arguments_are_compared_with_the_nearest_trace(several, fast):
     model, right = unihub.load(several, fast=fast), np.ones((2, 1), np.int32)
     np.testing.assert_array_equal(model(X, right, 2.0, shift=np.float64(1)), 2 * X + 1)
     for args, kwargs, text in (
-        ((X, X), {}, 'm(left=left, right=tf.cast(right, "int32"))'),
+        ((X, X), {}, 'm(left=left, right=tf.cast(tf.round(right), "int32"))'),
+        ((X[0], right), {"scale": 2.0}, "right=right, scale=2.0)"),
         ((X, right, 3.0), {}, "scale=3.0 was not traced"),
         ((X, right, 3.0), {}, "it takes scale=1.0 or scale=2.0."),
         ((X, right, 2.0), {"shift": "far"}, "input 'shift' of"),

@@ -31,7 +31,7 @@ class Call:
         by_position: whether they are given in their order, as any number is taken.
         layer: a line that makes a Keras layer of the model.
         outside: what calls it where a layer cannot.
-        before: other arguments, which go before the inputs.
+        before, after: other arguments, which go before the inputs or behind them.
     """
 
     model: str
@@ -43,6 +43,7 @@ class Call:
     layer: str = "unihub.KerasLayer(handle)"
     outside: str = ""
     before: str = ""
+    after: str = ""
 
     def line(
         self,
@@ -65,11 +66,12 @@ class Call:
             names.update(renamed or {})
             if self.by_position:
                 written = (_written(part, changed or {}) for part in names.values())
-                return f"{start}{self.name}({', '.join(written)})"
+                return f"{start}{self.name}({', '.join(written)}{self.after})"
             if self.by_keyword and all(map(is_name, names)):
                 parts = (f"{name}={_written(part, changed or {})}" for name, part in names.items())
-                return f"{start}{self.name}({', '.join(parts)})"
-        return f"{start}{self.name}({self.before}{_written(names, changed or {})})"
+                return f"{start}{self.name}({', '.join(parts)}{self.after})"
+        values = f"{self.before}{_written(names, changed or {})}{self.after}"
+        return f"{start}{self.name}({values})"
 
     def functional(self, accepted: Any) -> str:
         """The same call as a pure function of the model, on arrays of other frameworks."""
@@ -116,6 +118,11 @@ def made_up(spec: Any, otherwise: str) -> str:
     else:
         return repr(spec)
     return otherwise if UNKNOWN in code else code
+
+
+def made_up_nest(accepted: Any) -> str:
+    """Code for a nest of values of the kinds that are accepted."""
+    return _written(variables(accepted, {}), {})
 
 
 def is_name(name: Any) -> bool:

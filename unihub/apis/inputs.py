@@ -6,21 +6,17 @@ Signatures, layers and a loaded object's own call all say it by these errors.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
 import numpy as np
 import tensorflow as tf
 
+from unihub.apis import fitting
 from unihub.apis.input_lines import SPECS, Call, is_name, made_up, variables
 from unihub.apis.traces import dtype_of, shape_of
 from unihub.errors import UnihubError, first_line, listed, nearest
 from unihub.formats.model import TensorInfo
 
-# What makes a tensor of a list that TensorFlow takes for none.
-_OF_LISTS: Sequence[Tuple[str, Callable[[Any], Any]]] = (
-    ("tf.ragged.constant({x}).to_tensor()", lambda x: tf.ragged.constant(x).to_tensor()),
-    ("tf.constant([str(one) for one in {x}])", lambda x: tf.constant([str(one) for one in x])),
-)
 _KINDS = (
     (tf.RaggedTensor, tf.RaggedTensorSpec, "ragged "),
     (tf.SparseTensor, tf.SparseTensorSpec, "sparse "),
@@ -169,15 +165,28 @@ def wrong_structure(
     fields = getattr(accepted, "_fields", None)
     if fix is None and fields and isinstance(inputs, Mapping) and {*fields} == {*inputs}:
         made = f"namedtuple({type(accepted).__name__!r}, {' '.join(fields)!r})(**x)"
-        fix = f"from collections import namedtuple; {call.name}({call.before}{made})"
+        line = f"{call.name}({call.before}{made}{call.after})"
+        fix = f"from collections import namedtuple; {line}"
     elif fix is None and isinstance(inputs, Mapping) and not isinstance(accepted, Mapping):
-        fix = f"{call.name}({call.before}inputs[{min(inputs, default='x')!r}])"
+        fix = f"{call.name}({call.before}inputs[{min(inputs, default='x')!r}]{call.after})"
+    if fix is None and isinstance(accepted, Mapping) and not isinstance(inputs, Mapping):
+        fix = _of_parts(inputs, accepted, call)
     return WrongInputStructure(
         model=call.model,
         received=described(inputs),
         accepted=described(accepted),
         fix=fix or call.line(accepted, given=inputs),
     )
+
+
+def _of_parts(value: Any, accepted: Mapping[str, Any], call: Call) -> Optional[str]:
+    """A call with the parts of what was given, where the inputs are those of one tensor."""
+    found = fitting.parts_of_sole(accepted, value)
+    if found is None:
+        return None
+    before, parts = found
+    names = variables(accepted)
+    return before + call.line(accepted, {names[n]: p for n, p in zip(sorted(accepted), parts)})
 
 
 def leaf_mismatch(leaf: Leaf, accepted: Any, call: Call) -> Optional[WrongInputs]:
@@ -214,22 +223,31 @@ def leaf_mismatch(leaf: Leaf, accepted: Any, call: Call) -> Optional[WrongInputs
         "received": described(value),
         "accepted": described(spec),
     }
-    if _kind(value) != _kind(spec):
-        return wrong_structure(value, spec, call, line(_other_kind(x, value, spec)))
-    given, wanted = dtype_of(value), dtype_of(spec)
+    code: Optional[str] = fitting.typed(leaf.value, x, dtype_of(spec))
     declared = _declared(spec, call)
-    if given != wanted and not (given.is_floating and wanted.is_floating):
-        changed = _cast(value, x, given, wanted, call)
-        fix = line(changed) if changed is not None else _like(leaf, accepted, call)
-        return WrongInputDtype(fix=fix + declared, **about)
+    if _kind(value) != _kind(spec):
+        code = fitting.other_kind(value, str(code), spec, call)
+        fix = line(code) if code is not None else _like(leaf, accepted, call)
+        return wrong_structure(value, spec, call, fix + declared)
+    given, wanted = dtype_of(value), dtype_of(spec)
+    is_other = given != wanted and not (given.is_floating and wanted.is_floating)
     shape, sizes = value.shape, shape_of(spec)
-    if shape.is_compatible_with(sizes):
+    if not is_other and shape.is_compatible_with(sizes):
         return None
-    changed = reshaped(x, shape, sizes, call)
-    fix = line(changed) if changed is not None else _like(leaf, accepted, call)
-    if shape.rank is not None and shape.rank < sizes.rank:
-        fix += "  # if the batch is missing"
-    return WrongInputShape(fix=fix + declared, **about)
+    code = fitting.other_dtype(value, str(code), spec, call)
+    note = ""
+    if code is not None and not shape.is_compatible_with(sizes):
+        # A line that mends the dtype alone would be answered by the shape, and back.
+        fitted = fitting.reshaped(code, shape, sizes, call)
+        if fitted is not None and shape.rank < sizes.rank:
+            note = "  # if the batch is missing"
+        code = fitted or (code if is_other else None)
+    if code is not None:
+        fix = line(code) + note
+    else:
+        several = fitting.other_call(value, x, spec, call) if accepted is spec else None
+        fix = several or _like(leaf, accepted, call)
+    return (WrongInputDtype if is_other else WrongInputShape)(fix=fix + declared, **about)
 
 
 def _of_others(value: Any) -> Optional[Tuple[str, str]]:
@@ -246,33 +264,17 @@ def _of_others(value: Any) -> Optional[Tuple[str, str]]:
 def wrong_value(leaf: Leaf, accepted: Any, call: Call, error: Exception) -> WrongInputValue:
     """The error for an input that is no tensor and cannot be made one."""
     x, value = leaf.variable, leaf.value
-    made = None
-    if isinstance(leaf.spec, tf.RaggedTensorSpec):
-        made = f"tf.ragged.constant({x}, tf.{dtype_of(leaf.spec).name})"
-    elif isinstance(value, (list, tuple)):
-        made = next((code.format(x=x) for code, make in _OF_LISTS if _works(make, value)), None)
-    elif isinstance(value, Iterator):
-        made = f"list({x})"
+    made = fitting.other_value(value, x, leaf.spec)
+    fix = None if made is None else call.line(accepted, {x: made})
+    if fix is None and accepted is leaf.spec:
+        fix = fitting.other_call(value, x, leaf.spec, call)
     return WrongInputValue(
         name=leaf.name,
         model=call.model,
         accepted=described(leaf.spec),
         reason=first_line(error),
-        fix=_like(leaf, accepted, call) if made is None else call.line(accepted, {x: made}),
+        fix=fix or _like(leaf, accepted, call),
     )
-
-
-def _works(make: Callable[[Any], Any], value: Any) -> bool:
-    try:
-        make(value)
-    # Nested lists fail in nearly every way.
-    except Exception:
-        return False
-    return True
-
-
-def _numbers_of(texts: Any) -> List[float]:
-    return [float(text) for text in np.ravel(texts)]
 
 
 def _like(leaf: Leaf, accepted: Any, call: Call) -> str:
@@ -358,57 +360,13 @@ def same_classes(inputs: Any, accepted: Any) -> bool:
     return True
 
 
-def _other_kind(x: str, value: Any, spec: Any) -> str:
-    if isinstance(value, tf.RaggedTensor):
-        return f"{x}.to_tensor()"
-    if isinstance(value, tf.SparseTensor):
-        return f"tf.sparse.to_dense({x})"
-    maker = "RaggedTensor.from_tensor" if _kind(spec) == "ragged " else "sparse.from_dense"
-    return f"tf.{maker}({x})"
-
-
-def _cast(value: Any, x: str, given: tf.DType, wanted: tf.DType, call: Call) -> Optional[str]:
-    """What makes an input one of another dtype; None for text that is no number."""
-    if wanted == tf.string:
-        return f"tf.strings.as_string({x})"
-    if given == tf.string:
-        known = tf.get_static_value(value)
-        if known is not None and not _works(_numbers_of, known):
-            return None
-        return f"tf.strings.to_number({x}, tf.{wanted.name})"
-    return f'{call.ops}.cast({x}, "{wanted.name}")'
-
-
-def reshaped(x: str, given: Any, wanted: Any, call: Call) -> Optional[str]:
-    """What most likely makes an input one of the shape that is accepted; None where nothing."""
-    if given.rank is None or wanted.rank is None:
-        return None
-    sizes: Sequence[Optional[int]] = wanted.as_list()
-    surplus = given.rank - wanted.rank
-    if surplus == -1 and given.is_compatible_with(wanted[1:]):
-        return f"{call.ops}.expand_dims({x}, axis=0)"
-    if surplus == 1 and given.as_list()[-1] in (1, None) and given[:-1].is_compatible_with(wanted):
-        return f"{call.ops}.squeeze({x}, axis={given.rank - 1})"
-    if surplus == 0 and given.rank == 4 and None not in sizes[1:3]:
-        resized = given[:1].concatenate(wanted[1:3]).concatenate(given[3:])
-        if resized.is_compatible_with(wanted):
-            return f"{call.ops}.image.resize({x}, {tuple(sizes[1:3])})"
-    if not given.is_fully_defined() or list(sizes).count(None) > 1:
-        return None
-    count, row = given.num_elements(), 1
-    for size in sizes:
-        row *= 1 if size is None else size
-    if row == 0 or (count % row if None in sizes else count != row):
-        return None
-    return f"{call.ops}.reshape({x}, {tuple(-1 if size is None else size for size in sizes)})"
-
-
 def _declared(spec: Any, call: Call) -> str:
     if not call.keras:
         return ""
     shape = shape_of(spec)
     sizes = tuple(shape.as_list()[1:]) if shape.rank else ()
-    return f'; in a model: {call.keras}.Input(shape={sizes}, dtype="{dtype_of(spec).name}")'
+    kind = f", {_kind(spec).strip()}=True" if _kind(spec) else ""
+    return f'; in a model: {call.keras}.Input(shape={sizes}, dtype="{dtype_of(spec).name}"{kind})'
 
 
 def _is_described(value: Any) -> bool:

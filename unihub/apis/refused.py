@@ -7,7 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import tensorflow as tf
 
-from unihub.apis.input_lines import Call, made_up
+from unihub.apis.input_lines import Call, made_up, made_up_nest
 from unihub.apis.inputs import (
     WrongInputs,
     described,
@@ -159,7 +159,7 @@ class _Refusal:
             return self._wrong(problem, accepted, name, nest)
         left_out = [one for one in self._parameters.defaults if one not in self._explicit]
         inputs = {k: part for k, part in trace.items() if _is_input(part) and k not in left_out}
-        call, given = self._call, self.given[name]
+        call, given = replace(self._call, after=self._flags(*inputs, name)), self.given[name]
         if len(inputs) > 1:
             by_position = self._parameters.any_number
             call, nest = replace(call, by_keyword=True, by_position=by_position), inputs
@@ -181,8 +181,12 @@ class _Refusal:
             # A layer gives one.
             fix = f"{call.outside}({self._unpacked() or self._needed('', None)})"
         else:
-            given = f", arguments={{{name!r}: {_shown(value)}}}" if name else ""
-            fix = f"{call.layer[:-1]}{given})"
+            further = {name: _shown(value)} if name else {}
+            for one in parameters.keywords:
+                if one not in self.given:
+                    further[one] = self._example(one)
+            entries = ", ".join(f"{one!r}: {code}" for one, code in further.items())
+            fix = f"{call.layer[:-1]}{f', arguments={{{entries}}}' if entries else ''})"
         return WrongArguments(model=call.model, problem=problem, accepted=accepted, fix=fix)
 
     def _needed(self, name: str, value: Any) -> str:
@@ -202,7 +206,16 @@ class _Refusal:
                 others = (key for key, part in self._kwargs.items() if part is value)
                 code = next(others, one) if one == name else self._example(one)
             parts.append(f"{one}={code}" if one in by_name else code)
-        return ", ".join(parts)
+        return ", ".join(parts) + self._flags(name)
+
+    def _flags(self, *but: str) -> str:
+        """Arguments with a default that were given by name and are no tensors, as training=."""
+        if self._call.keras:
+            # A layer gives them.
+            return ""
+        named = [one for one in self._parameters.defaults if one not in but]
+        kept = {one: value for one, value in self._kwargs.items() if one in named and plain(value)}
+        return "".join(f", {one}={value!r}" for one, value in kept.items())
 
     def _unpacked(self) -> str:
         """The arguments, where they were given as one, or one of them as several."""
@@ -212,11 +225,13 @@ class _Refusal:
             return "*inputs"
         if len(names) > 1 and isinstance(given, Mapping) and {*given} == {*names}:
             return "**inputs"
-        if len(names) == 1 and self._kwargs and not self._args:
-            for trace in self.traces:
-                nest = trace.get(names[0])
-                if isinstance(nest, Mapping) and {*nest} == {*self._kwargs}:
-                    return f"dict({', '.join(f'{name}={name}' for name in self._kwargs)})"
+        for trace in self.traces if len(names) == 1 else ():
+            nest = trace.get(names[0])
+            if len(self._args) > 1 and isinstance(nest, (Mapping, list, tuple)):
+                return made_up_nest(nest)
+            by_name = {*self._kwargs} if self._kwargs and not self._args else None
+            if isinstance(nest, Mapping) and {*nest} == by_name:
+                return f"dict({', '.join(f'{name}={name}' for name in self._kwargs)})"
         return ""
 
     def _example(self, name: str) -> str:

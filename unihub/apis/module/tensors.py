@@ -7,8 +7,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional
 
 import tensorflow as tf
 
+from unihub.apis.fitting import reshaped
 from unihub.apis.input_lines import Call
-from unihub.apis.inputs import reshaped
 from unihub.apis.module import compat
 from unihub.apis.module.errors import TensorInfoMalformed
 from unihub.errors import UnihubError, listed
