@@ -126,6 +126,47 @@ def test_sparse_inputs_by_name(models):
     np.testing.assert_array_equal(layer(sparse), layer({"default": sparse}))
 
 
+def of_kind(spec, tmp_path):
+    """A layer of a model that takes one input, and one of its signature."""
+    module = tf.Module()
+    module.call = module.__call__ = tf.function(
+        lambda x: tf.identity(x.values if hasattr(x, "values") else x), input_signature=[spec]
+    )
+    tf.saved_model.save(module, str(tmp_path), signatures={"serving_default": module.call})
+    by_signature = KerasLayer(
+        str(tmp_path), signature="serving_default", signature_outputs_as_dict=True
+    )
+    return KerasLayer(str(tmp_path)), by_signature
+
+
+@pytest.mark.usefixtures("eager")
+@pytest.mark.skipif(IN_TF1, reason="TensorFlow 1.15 saves no composite tensors")
+@pytest.mark.parametrize(
+    ("spec", "given", "line"),
+    [
+        (tf.TensorSpec([None, 3]), [[1, 2.0, 3]], ""),
+        (tf.TensorSpec([None, 3]), [1.0, 2.0, 3.0], "layer(tf.expand_dims(x, axis=0))"),
+        (tf.TensorSpec([None, 2], tf.int64), [[1, 2], [3]], "to_tensor())"),
+        (tf.SparseTensorSpec([None, 3], tf.float32), [[1, 0, 0]], "tf.constant(x, tf.float32)"),
+        (tf.RaggedTensorSpec([None, None], tf.int64), [[1, 2], [3]], "layer(tf.ragged.constant("),
+    ],
+    ids=["fits", "no batch", "of different lengths", "sparse", "ragged"],
+)
+def test_lists_of_numbers_are_one_tensor_each_in_errors_as_well(spec, given, line, tmp_path):
+    for layer in of_kind(spec, tmp_path):
+        names = {"layer": layer, "x": given, "tf": tf}
+        if not line or (layer._signature and isinstance(given[0], float)):
+            # Signatures run on fewer axes, and log it.
+            assert tf.nest.flatten(layer(given))[0].shape[-1] == 3
+            continue
+        with pytest.raises((ValueError, TypeError)) as refused:
+            layer(given)
+        if layer._signature is None:
+            assert line in refused.value.do
+        for code in refused.value.do.partition("; in a model")[0].split("; "):
+            exec(code, names)
+
+
 @pytest.mark.skipif(
     current_keras() is Keras.KERAS2, reason="this stack has no second Keras installed"
 )

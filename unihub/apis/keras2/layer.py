@@ -160,11 +160,30 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         Raises:
             WrongArguments: for more than inputs and ``training``.
         """
-        for leaf in tf.nest.flatten(inputs):
+        leaves = tf.nest.flatten(inputs)
+        for leaf in leaves:
             check_keras(leaf, self._keras)
         if args or kwargs:
             kwargs = only_training(self, args, kwargs)
+        if any(isinstance(leaf, (int, float)) for leaf in leaves):
+            inputs = self._of_numbers(inputs)
         return super().__call__(inputs, **kwargs)
+
+    def _of_numbers(self, inputs: Any) -> Any:
+        """Lists of numbers as the tensors that they stand for: Keras makes one of each number."""
+        for accepted in traces.accepted_inputs(self._callable)[:1]:
+            if self._signature:
+                accepted = self._composites.wholes(accepted, inputs)
+            is_named = isinstance(accepted, dict) and not isinstance(inputs, dict)
+            if is_named and len(accepted) == 1:
+                accepted = accepted[min(accepted)]
+            try:
+                return _of_lists(inputs, accepted)
+            except (ValueError, TypeError):
+                found = self._mismatch(inputs)
+                if found is not None:
+                    raise found from None
+        return inputs
 
     def call(self, inputs: Any, training: Any = None) -> Any:
         """Calls the callable on ``inputs``, in training mode when trainable.
@@ -287,6 +306,9 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
             inputs = {**self._arguments, **given}
         for nest in traces.accepted_inputs(self._callable):
             accepted = self._composites.wholes(nest, inputs)
+            if isinstance(inputs, dict) and [*inputs] == [*accepted] == [sole]:
+                # A line to paste needs no name for it.
+                inputs = inputs[sole]
             if len(accepted) == 1 and not isinstance(inputs, dict):
                 return mismatch(inputs, accepted[min(accepted)], call)
             return mismatch(inputs, accepted, call)
@@ -366,6 +388,27 @@ def _prepared(given: Arguments) -> Tuple[Any, Optional[Tags], Any]:
     if tags is None and len(model.meta_graphs) > 1:
         return folder, meta_graph.tags, options
     return folder, tags, options
+
+
+def _of_lists(value: Any, accepted: Any) -> Any:
+    """A nest with tensors in the place of lists of numbers, where a dense one is accepted.
+
+    Raises:
+        TypeError, ValueError: where the numbers are of no dense tensor, or none is accepted.
+    """
+    if isinstance(value, dict):
+        specs = accepted if isinstance(accepted, dict) else {}
+        return {name: _of_lists(part, specs.get(name)) for name, part in value.items()}
+    is_list = isinstance(value, (list, tuple))
+    if isinstance(accepted, (list, tuple)):
+        alike = is_list and len(value) == len(accepted)
+        return type(value)(map(_of_lists, value, accepted)) if alike else value
+    numbers = tf.nest.flatten(value)
+    if not is_list or not all(isinstance(number, (int, float)) for number in numbers):
+        return value
+    if not isinstance(accepted, tf.TensorSpec):
+        raise TypeError("a list of numbers is a dense tensor")
+    return tf.convert_to_tensor(value, dtype_hint=accepted.dtype)
 
 
 def _failure(error: Exception, given: Arguments, folder: str) -> UnihubError:
