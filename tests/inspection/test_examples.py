@@ -110,6 +110,26 @@ def test_a_number_that_a_tensor_stands_for_is_left_out(parsing):
         exec(line, {"unihub": unihub, "tf": tf})
 
 
+class Sequences(tf.Module):
+    """Parses one tf.train.SequenceExample, of which no example is made up."""
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+    def __call__(self, serialized):
+        feature = tf.io.FixedLenSequenceFeature([2], tf.float32)
+        return tf.io.parse_single_sequence_example(serialized, {}, {"f": feature})[1]["f"]
+
+
+def test_a_text_that_is_parsed_by_what_no_code_is_known_for_is_not_shown_as_a_text(eager, tmp_path):
+    module, path = Sequences(), str(tmp_path / "m")
+    tf.saved_model.save(module, path, signatures=module.__call__)
+    graph = unihub.inspect(path).meta_graphs[0]
+    assert [one.example for one in (*graph.signatures, *graph.callables)] == ["", ""]
+    for model in unihub.load(path), unihub.load(path, signature="serving_default"):
+        with pytest.raises(ValueError, match="not-an-example") as refused:
+            model("text")
+        assert refused.value.do == f"print(unihub.inspect({path!r}))  # what it takes"
+
+
 class Composite(tf.Module):
     """Its signature takes two tensors apart."""
 

@@ -43,6 +43,7 @@ _EXAMPLES = (
     "is required but could not be found",
     "Can't parse serialized Example",
     "Data types don't match",
+    "Invalid protocol message input",
 )
 _IMAGES = (
     "Unknown image file format",

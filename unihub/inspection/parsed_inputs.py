@@ -11,7 +11,9 @@ from unihub.inspection.graph import Graph, Node, node_of
 UNKNOWN = "..."
 # The one takes the keys of features as vectors, the other as an input each.
 _BY_VECTOR, _BY_KEY = "ParseExampleV2", "ParseExample"
-_PARSING = (_BY_KEY, _BY_VECTOR, "ParseSingleExample", "ParseSequenceExample")
+# Of a tf.train.SequenceExample no code is made up.
+_SEQUENCES = ("ParseSequenceExample", "ParseSequenceExampleV2", "ParseSingleSequenceExample")
+_PARSING = (_BY_KEY, _BY_VECTOR, "ParseSingleExample", *_SEQUENCES)
 _PASSES_ON = ("Identity", "PlaceholderWithDefault", "Reshape", "ExpandDims")
 _VALUES = {"float32": ("Float", "0.0"), "int64": ("Int64", "0"), "string": ("Bytes", 'b"text"')}
 _MOST_VALUES = 10_000
