@@ -274,3 +274,22 @@ def test_nobody_is_led_to_ignore_what_is_unsafe_by_a_typing_error():
         unihub.load(MODELS / "tf2_reusable", on_unsafe="nope")
     assert "'warn', 'refuse', 'ignore'" in raised.value.why
     assert "on_unsafe='warn')" in raised.value.do
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "line"),
+    [
+        ("input_shape", (3,), "unihub.load({0!r}, api='keras', input_shape=(3,))"),
+        ("arguments", {}, "unihub.load({0!r}, api='keras', arguments={{}})"),
+        ("tag", None, "unihub.load({0!r}, tags=None)"),
+        ("weight", None, "unihub.load({0!r}, weights=None)"),
+        ("batch_size", 3, "unihub.load({0!r})  # without batch_size="),
+        ("cache_dir", None, "unihub.configure(cache=None); unihub.load({0!r})"),
+    ],
+)
+def test_an_argument_is_answered_by_one_that_does_what_is_meant(argument, value, line, eager):
+    handle = model("tf2_reusable")
+    with pytest.raises(TypeError) as refused:
+        unihub.load(handle, **{argument: value})
+    assert refused.value.do == line.format(handle)
+    exec(refused.value.do)

@@ -45,6 +45,9 @@ class CreationIsSaving(UnihubError, ValueError):
 
 # Arguments of a KerasLayer, and what load has in their place.
 _AS_IN_LAYERS = {"signature_outputs_as_dict": "as_dict", "load_options": "options"}
+_OF_LAYERS = ("arguments", "dtype", "input_shape", "name", "output_shape")
+# Where half of the letters are the same the two have little in common: cache_dir and as_dict.
+_LIKENESS = 0.6
 
 
 class UnexpectedArgument(UnihubError, TypeError):
@@ -95,9 +98,14 @@ def unexpected_argument(
         own: names of the arguments of load() itself.
         taken: of those that the API takes beyond them.
     """
-    close = _AS_IN_LAYERS.get(argument) or nearest(argument, ["", *own, *taken])
+    names = ["", "tags", "options", *own, *taken]
+    close = _AS_IN_LAYERS.get(argument) or nearest(argument, names, _LIKENESS)
     remedy = f"unihub.load({handle!r}, {close}={value!r})"
-    if argument == "trainable":
+    if argument in _OF_LAYERS and api != "keras":
+        remedy = f"unihub.load({handle!r}, api='keras', {argument}={value!r})"
+    elif argument == "cache_dir":
+        remedy = f"unihub.configure(cache={value!r}); unihub.load({handle!r})"
+    elif argument == "trainable":
         remedy = f'unihub.load({handle!r}, op="fine_tuning")'
     elif not close:
         remedy = f"unihub.load({handle!r})  # without {argument}="

@@ -170,12 +170,17 @@ def listed(names: Iterable[Any]) -> str:
     return f"{text} and {rest} more" if rest > 0 else text
 
 
-def nearest(word: Any, names: Sequence[str]) -> str:
-    """The name spelt most like ``word``, or the first one when none is close."""
+def nearest(word: Any, names: Sequence[str], likeness: float = 0.5) -> str:
+    """The name spelt most like ``word``, or the first one when none is close.
+
+    Args:
+        word, names: to be compared.
+        likeness: from which on a name is close; 1 is the same.
+    """
     # Imported only here, for most processes end without an error.
     import difflib
 
-    close = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(word), names, n=1, cutoff=likeness)
     return close[0] if close else (names[0] if names else "")
 
 
