@@ -98,6 +98,13 @@ CASES = [
         "keras3",
         HUB + "import numpy as np\ntf.keras.Sequential([]).fit(np.array(['a', 'b']), y)",
     ),
+    ("contrib-gone", "tf2", HUB + "from tensorflow.contrib import lookup"),
+    ("keras-3-loads-no-folder", "keras3", HUB + "tf.keras.models.load_model('folder')"),
+    (
+        "keras-3-saves-weights-by-another-name",
+        "keras3",
+        HUB + "tf.keras.Sequential([]).save_weights('w.h5')",
+    ),
     (
         "collections-not-filled",
         "tf1",
@@ -159,6 +166,27 @@ def test_rule(rule, runtime, script, tmp_path):
     if runtime == "here":
         text = text.replace(tensorflow_version(), "<tensorflow>")
     check_golden(f"check-{rule}", text, models=MODELS, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("texts = numpy.array(['a'])\nmodel.fit(texts, y)", "keras-3-takes-no-numpy-texts"),
+        ("model.fit(x=['a'], y=y)", "keras-3-takes-no-numpy-texts"),
+        ("model.predict(['a'])", "keras-3-takes-no-numpy-texts"),
+        ("model.predict(tf.constant(['a']))", None),
+        ("model.predict([1.0])", None),
+        ("import tensorflow.contrib.slim as slim\nslim.conv2d(x)", "contrib-gone"),
+        ("from tensorflow import contrib", "contrib-gone"),
+        ("tf.contrib.layers.flatten(x)", "contrib-gone"),
+        ("tf.keras.models.load_model('model.keras')", None),
+        ("model.save_weights('w.weights.h5')", None),
+    ],
+)
+def test_what_breaks_around_is_followed(line, rule):
+    script = "import numpy, tensorflow as tf, unihub\nmodel = tf.keras.Sequential([])\n" + line
+    found = [one for _, one in rules_of(script, "keras3")]
+    assert found == [rule] * (rule is not None)
 
 
 @pytest.mark.parametrize(("rule", "runtime", "script"), CASES, ids=[case[0] for case in CASES])

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterator, Tuple
 
 from unihub.checking.names import keras_name, tensorflow_name
 from unihub.checking.targets import Target
-from unihub.checking.values import Call, Mode
+from unihub.checking.values import Call, Literal, Mode, Value
 from unihub.runtime.installed import Keras
 
 # Those that only tf.compat.v1 has, as scripts call them.
@@ -34,6 +34,7 @@ _PACKAGES_OF_TENSORFLOW_1 = ("app", "flags", "layers", "logging")
 _NEED_A_GRAPH = ("placeholder", "placeholder_with_default", "sparse_placeholder")
 _SESSIONS = ("InteractiveSession", "Session")
 _FILES_OF_KERAS = (".keras", ".h5", ".hdf5")
+_WEIGHTS = ".weights.h5"
 _RUN_BY_KERAS = ("evaluate", "fit", "predict")
 
 # A rule, whether it is in doubt, and its facts.
@@ -83,19 +84,19 @@ def _of_keras_2(call: Call) -> Iterator[Told]:
     is_folder = isinstance(path, str) and path != "" and not path.endswith(_FILES_OF_KERAS)
     if called in ("save", "save_model") and is_folder:
         yield "keras-3-saves-no-folder", False, {"path": str(path).rstrip("/")}
-    if method in _RUN_BY_KERAS and call.node.args and _is_array_of_texts(call.node.args[0]):
+    if called == "load_model" and is_folder:
+        yield "keras-3-loads-no-folder", False, {"path": path}
+    if called == "save_weights" and isinstance(path, str) and not path.endswith(_WEIGHTS):
+        stem = str(path).rsplit(".", 1)[0]
+        yield "keras-3-saves-weights-by-another-name", False, {"path": path, "stem": stem}
+    given = call.args[0] if call.args else call.keywords.get("x")
+    if method in _RUN_BY_KERAS and _are_texts(given):
         yield "keras-3-takes-no-numpy-texts", False, {"method": method}
 
 
-def _is_array_of_texts(node: ast.AST) -> bool:
-    """Whether it is np.array([...]) of texts that stand there."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+def _are_texts(value: Value) -> bool:
+    """Whether it is a list of texts, or an array of one."""
+    texts = value.value if isinstance(value, Literal) else None
+    if not isinstance(texts, (list, tuple)) or not texts:
         return False
-    if node.func.attr not in ("array", "asarray") or node.keywords or len(node.args) > 1:
-        return False
-    try:
-        texts = ast.literal_eval(node.args[0])
-    except ValueError:
-        return False
-    is_list = isinstance(texts, (list, tuple)) and len(texts) > 0
-    return is_list and all(isinstance(one, str) for one in texts)
+    return all(isinstance(one, str) for one in texts)

@@ -115,6 +115,8 @@ class _Detective:
             yield from self._collection(call)
             yield from self._lambda(call)
         if self._story.imports:
+            for node in () if self._target.is_tensorflow_1 else self._story.contrib:
+                yield self._found("contrib-gone", node)
             for call in (*self._story.calls, *self._story.of_models):
                 for rule, doubt, facts in around(call, self._target, self._keras):
                     yield self._found(rule, call.node, doubt, **facts)

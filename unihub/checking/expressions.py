@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterable, List, Optional, Sequence, cast
 from unihub.checking import constants
 from unihub.checking.names import (
     hub_name,
+    is_contrib,
     keras_name,
     public_name,
     tensorflow_name,
@@ -37,6 +38,7 @@ _LITERALS = (ast.Constant, ast.UnaryOp)
 _MADE_BY_HUB = {"Module": Kind.MODULE, "load": Kind.LOADED, "KerasLayer": Kind.HUB_LAYER}
 _APPLICABLE = (Kind.MODULE, Kind.LOADED, Kind.HUB_LAYER)
 _MODELS = ("Sequential", "Model")
+_ARRAYS = ("numpy.array", "numpy.asarray")
 _IMPORTERS = ("importlib.import_module", "__import__", "import_module")
 # They call the functions they are given in a graph of their own.
 _CALL_IN_GRAPH = re.compile(r"create_module_spec|Estimator|EstimatorSpec|wrap_function|TrainSpec")
@@ -130,7 +132,16 @@ class Expressions(ast.NodeVisitor):
         owner = self._owner(node.value)
         value = self._attribute_of(owner, node.attr)
         self._refer(node, value)
+        if isinstance(value, Named) and is_contrib(value.path) and self._is_below_tensorflow(node):
+            self.story.contrib.append(node)
         return value
+
+    def _is_below_tensorflow(self, node: ast.expr) -> bool:
+        """Whether a dotted name begins with TensorFlow, and not with what was imported of it."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        first = self.scope.find(node.id) if isinstance(node, ast.Name) else None
+        return isinstance(first, Named) and not is_contrib(first.path)
 
     def _owner(self, node: ast.expr) -> Value:
         """An expression before a dot: only the longest dotted name is a reference."""
@@ -308,6 +319,9 @@ class Expressions(ast.NodeVisitor):
             return Named(module)
         if path == "getattr":
             return self._getattr(call)
+        if path in _ARRAYS and len(call.args) == 1 and not call.keywords:
+            # Of texts; what else they hold is of no use here.
+            return call.args[0]
         if name in _DISABLE or path.endswith(".disable_v2_behavior"):
             self.story.disables_v2 = True
         if name in _ENABLE:

@@ -12,7 +12,7 @@ from unihub.checking.expressions import (
     parameters,
     subscript_index,
 )
-from unihub.checking.names import TENSORFLOW_HUB, UNIHUB, hub_name
+from unihub.checking.names import TENSORFLOW_HUB, UNIHUB, hub_name, is_contrib
 from unihub.checking.targets import Target
 from unihub.checking.values import (
     Class,
@@ -108,6 +108,8 @@ class _Flow(Expressions):
             self.story.modules.add(top)
             if top in (TENSORFLOW_HUB, UNIHUB):
                 self.story.imports.append(Import(node, alias.name))
+            if is_contrib(alias.name):
+                self.story.contrib.append(node)
             if alias.asname:
                 self.scope.bind(alias.asname, Named(alias.name))
             else:
@@ -123,6 +125,8 @@ class _Flow(Expressions):
         for alias in node.names:
             path = f"{module}.{alias.name}"
             star = alias.name == "*"
+            if is_contrib(path):
+                self.story.contrib.append(node)
             if hub_name(path):
                 self.story.imports.append(Import(node, module if star else path, star))
             if not star:

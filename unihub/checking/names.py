@@ -56,6 +56,11 @@ def tensorflow_name(path: str) -> str:
     return rest[len(prefix) :]
 
 
+def is_contrib(path: str) -> bool:
+    """Whether it is a name of tensorflow.contrib."""
+    return f"{tensorflow_name(path)}.".startswith("contrib.")
+
+
 def keras_name(path: str) -> Optional[HubName]:
     """A name of some Keras: ``library`` is "keras", "tf_keras" or "tensorflow"."""
     top, _, rest = path.partition(".")

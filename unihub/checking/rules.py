@@ -318,6 +318,18 @@ _RULES = (
     ),
     Rule(
         Message(
+            "contrib-gone",
+            "tensorflow.contrib is not there: TensorFlow 2 has none.",
+            "it left TensorFlow with 2.0.",
+            "unihub run --v1 SCRIPT  # imports it, has what lives on, and says of the rest where "
+            "it is used",
+        ),
+        Level.ERROR,
+        _TENSORFLOW_2,
+        "https://www.tensorflow.org/guide/migrate",
+    ),
+    Rule(
+        Message(
             "graph-call-in-eager-mode",
             "tf.compat.v1.{name} is of no use here: TensorFlow executes eagerly.",
             "placeholders and sessions are of a graph, and there is none.",
@@ -341,6 +353,28 @@ _RULES = (
     ),
     Rule(
         Message(
+            "keras-3-loads-no-folder",
+            "Keras 3 refuses to load a model from {path!r}.",
+            "it reads files that end in .keras or .h5, and no SavedModel.",
+            "unihub.load({path!r}, api='keras')  # a layer, where it is a SavedModel",
+        ),
+        Level.ERROR,
+        ("keras3",),
+        "https://keras.io/guides/migrating_to_keras_3/",
+    ),
+    Rule(
+        Message(
+            "keras-3-saves-weights-by-another-name",
+            "Keras 3 refuses to save weights at {path!r}.",
+            "it wants a name that ends in .weights.h5.",
+            "model.save_weights({stem!r} + '.weights.h5')",
+        ),
+        Level.ERROR,
+        ("keras3",),
+        "https://keras.io/api/models/model_saving_apis/weights_saving_and_loading/",
+    ),
+    Rule(
+        Message(
             "keras-3-loads-no-layer-of-hub",
             "Keras 3 does not load the KerasLayer of a saved model by custom_objects alone.",
             "the layer would load a SavedModel, whose graph runs whatever its author put there, "
@@ -355,8 +389,8 @@ _RULES = (
     Rule(
         Message(
             "keras-3-takes-no-numpy-texts",
-            "{method}() of Keras 3 takes no NumPy array of texts.",
-            "it makes tensors of arrays itself, of numbers alone.",
+            "{method}() of Keras 3 takes no NumPy array or list of texts.",
+            "it makes tensors of arrays itself, of numbers alone, and takes no lists.",
             "model.{method}(tf.constant(texts))  # or a tf.data.Dataset of them",
         ),
         Level.ERROR,

@@ -183,6 +183,7 @@ class Story:
         legacy_keras: whether it sets TF_USE_LEGACY_KERAS.
         keras_backend: what it sets KERAS_BACKEND to; None where it does not.
         installs_unihub: whether it calls unihub.install().
+        contrib: where tensorflow.contrib is imported, or named below tensorflow.
         of_models: the calls of methods of Keras models.
         uses: of each object made, the nodes where it is used other than to be called.
     """
@@ -191,6 +192,7 @@ class Story:
     modules: Set[str] = field(default_factory=set)
     references: List[Reference] = field(default_factory=list)
     calls: List[Call] = field(default_factory=list)
+    contrib: List[ast.AST] = field(default_factory=list)
     of_models: List[Call] = field(default_factory=list)
     applied: List[Applied] = field(default_factory=list)
     signatures: List[SignatureChosen] = field(default_factory=list)
