@@ -9,14 +9,13 @@ from typing import Any, Callable, Optional
 import tensorflow as tf
 
 from unihub.apis.assets import loader_of_bound
+from unihub.apis.patterns import line_elsewhere
 from unihub.errors import UnihubError, beside, first_line, warn
 from unihub.formats.model import MetaGraph, SavedModel
 from unihub.inspection.judge import unloadable, wrong_signatures
 from unihub.matrix.values import Format, Runtime
 from unihub.runtime import current_runtime, is_newer
 
-# What matches more than itself in the patterns that TensorFlow looks for weights by.
-_READ_AS_PATTERN = frozenset("[]\\")
 # Of the writers whose graphs TensorFlow reads otherwise when it loads them into functions.
 _OLD = ("0.", "1.0", "1.1.")
 # What TensorFlow says where a file of weights is too short.
@@ -75,7 +74,7 @@ def failure(
         handle=handle,
         reason=_reason(error),
         writer=meta_graph.tensorflow_version or "unknown",
-        remedy=_remedy(handle, meta_graph),
+        remedy=_remedy(handle, model.path, meta_graph),
     )
 
 
@@ -107,16 +106,13 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {first_line(error)}"
 
 
-def _remedy(handle: str, meta_graph: MetaGraph) -> str:
+def _remedy(handle: str, folder: str, meta_graph: MetaGraph) -> str:
     if is_newer(meta_graph.tensorflow_version):
         return beside.with_newer(meta_graph.tensorflow_version)
-    if not _READ_AS_PATTERN.isdisjoint(handle) and os.path.isdir(handle):
-        name = "".join("_" if c in _READ_AS_PATTERN else c for c in os.path.basename(handle))
-        name = f"{name}-copy" if os.path.exists(name) else name or "model"
-        return (
-            f"import shutil; shutil.copytree({handle!r}, {name!r}); m = unihub.load({name!r})  "
-            "# TensorFlow reads the path of weights as a pattern, with [, ] and \\ in it"
-        )
+    folder = handle if os.path.isdir(handle) else folder
+    elsewhere = line_elsewhere(folder, "m = unihub.load({handle!r})")
+    if elsewhere:
+        return elsewhere
     lines = f"tf.compat.v1.saved_model.load_v2({handle!r})  # for TensorFlow's own traceback"
     if meta_graph.object_graph is None and current_runtime() is Runtime.TF2:
         # What a TF1 graph did with references, a function may not.

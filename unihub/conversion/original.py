@@ -7,6 +7,7 @@ variables and constants are read.
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ import tensorflow as tf
 from unihub.apis.failures import LoadFailed
 from unihub.apis.module.compat import MetaGraphDef
 from unihub.apis.module.tensors import component_names
+from unihub.apis.patterns import line_elsewhere
 from unihub.errors import first_line
 
 _V1 = tf.compat.v1
@@ -66,12 +68,14 @@ class Original:
         # Importing and restoring raise nearly every type, without the handle in any.
         except Exception as error:
             writer = self.meta_graph.meta_info_def.tensorflow_version
+            folder = os.path.dirname(os.path.dirname(self._checkpoint))
+            elsewhere = line_elsewhere(folder, "unihub.convert({handle!r}, 'converted')")
             raise LoadFailed(
                 version=tf.__version__,
                 handle=self._handle,
                 reason=f"{type(error).__name__}: {first_line(error)}",
                 writer=writer or "unknown",
-                remedy=f"unihub.load({self._handle!r})  # whether it loads as it is",
+                remedy=elsewhere or f"unihub.load({self._handle!r})  # whether it loads as it is",
             ) from error
 
     def run(self, fetches: Any, feeds: Optional[Mapping[str, Any]] = None) -> Any:

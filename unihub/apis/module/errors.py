@@ -292,8 +292,8 @@ class VariablesMissing(  # type: ignore[misc]
     error_code = tf.errors.NOT_FOUND
     code = "module-variables-missing"
     what = "the module has variables ({count}), but no values for them."
-    why = "no file of the checkpoint {checkpoint} is there."
-    do = "fetch or copy the model again, as a whole; then: ls {checkpoint!r}*"
+    why = "no file of the checkpoint {checkpoint} {fails}."
+    do = "{remedy}"
 
 
 class VariablesDamaged(  # type: ignore[misc]

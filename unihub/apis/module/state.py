@@ -6,6 +6,7 @@ state ops are what all applications of the module share.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Union
@@ -21,6 +22,7 @@ from unihub.apis.module.errors import (
     VariablesMissing,
 )
 from unihub.apis.module.variant import GraphVariant, scoped_shared_names, split_scope
+from unihub.apis.patterns import line_elsewhere
 from unihub.errors import listed
 from unihub.inspection.checkpoint import OBJECTS, read_checkpoint
 
@@ -123,9 +125,19 @@ def create_state(
         )
 
 
+def _missing(checkpoint: str, count: int) -> VariablesMissing:
+    folder = os.path.dirname(os.path.dirname(checkpoint))
+    elsewhere = line_elsewhere(folder, "m = unihub.Module({handle!r})")
+    remedy = f"fetch or copy the model again, as a whole; then: ls {checkpoint!r}*"
+    fails = "is found by TensorFlow" if elsewhere else "is there"
+    return VariablesMissing(
+        checkpoint=checkpoint, count=count, fails=fails, remedy=elsewhere or remedy
+    )
+
+
 def _initialize_from(checkpoint: str, variables: VariableMap) -> None:
     if not tf.io.gfile.glob(f"{checkpoint}*"):
-        raise VariablesMissing(checkpoint=checkpoint, count=len(variables))
+        raise _missing(checkpoint, len(variables))
     # A session would find out only when it initialises the variables.
     found = read_checkpoint(checkpoint)
     if found is not None and found.damage:
