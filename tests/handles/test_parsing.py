@@ -294,6 +294,7 @@ def test_no_secret_of_any_spelling_is_shown(scheme, before, after, host):
         ("tfhub.dev/google/yamnet/1", "https://tfhub.dev/google/yamnet/1"),
         ("www.kaggle.com/models/x", "https://www.kaggle.com/models/x"),
         ("localhost:8000/m.tar.gz", "https://localhost:8000/m.tar.gz"),
+        ("google/yamnet/1", "https://tfhub.dev/google/yamnet/1"),
         ("google/yamnet/small", "google/yamnet/tensorFlow2/small"),
         ("google/yamnet/tfjs", "google/yamnet/tfjs/VARIATION"),
         ("google/yamnet/tensorflow/small/1", "google/yamnet/tensorFlow2/small/1"),
