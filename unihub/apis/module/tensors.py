@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 import tensorflow as tf
 
 from unihub.apis.fitting import reshaped
-from unihub.apis.input_lines import Call
+from unihub.apis.input_lines import Call, is_name, made_up
 from unihub.apis.module import compat
 from unihub.apis.module.errors import TensorInfoMalformed
 from unihub.errors import UnihubError, listed
@@ -162,7 +162,7 @@ def name_inputs(inputs: Any, expected: Mapping[str, Any], signature: str) -> Dic
         return {next(iter(expected)): inputs}
     if set(inputs) != set(expected):
         given = listed(sorted(inputs, key=str))
-        raise _inputs_differ(expected, signature, f"{given} {_were(inputs)}")
+        raise _inputs_differ(expected, signature, f"{given} {_were(inputs)}", inputs)
     return dict(inputs)
 
 
@@ -177,7 +177,7 @@ def with_named(
     if inputs is None or isinstance(inputs, dict):
         return {**(inputs or {}), **named}
     given = f"one value, and {listed(sorted(named))} by keyword, were"
-    raise _inputs_differ(expected, signature, given)
+    raise _inputs_differ(expected, signature, given, named)
 
 
 def fit_inputs(
@@ -218,18 +218,28 @@ def _type_spec(proto: Any) -> Any:
     return specs[encoding](shape, tf.as_dtype(proto.dtype))
 
 
-def _inputs_differ(expected: Mapping[str, Any], signature: str, given: str) -> InputsDiffer:
-    names = sorted(expected)
-    example = "{" + ", ".join(f"{name!r}: ..." for name in names) + "}, "
+def _inputs_differ(
+    expected: Mapping[str, Any], signature: str, given: str, named: Iterable[str] = ()
+) -> InputsDiffer:
+    """The error whose line has what was given by its name, and makes up the rest."""
+    parts = [
+        f"{name!r}: {name if name in named and is_name(name) else _made_up(info)}"
+        for name, info in sorted(expected.items())
+    ]
     return InputsDiffer(
         signature=repr(signature),
-        expected=listed(names),
+        expected=listed(sorted(expected)),
         given=given,
         reason="inputs are passed as a dict, each under its name; a single one may be passed alone."
-        if names
+        if parts
         else "this signature takes no inputs.",
-        call=example if names else "",
+        call=f"{{{', '.join(parts)}}}, " if parts else "",
     )
+
+
+def _made_up(info: Any) -> str:
+    spec = info.type_spec if isinstance(info, TensorInfo) else compat.type_spec_of(info)
+    return made_up(spec, "...")
 
 
 def _were(values: Any) -> str:
