@@ -71,7 +71,7 @@ def run(target: str, arguments: Sequence[str], *, module: bool = False, v1: bool
     except SystemExit:
         raise
     except BaseException as error:
-        _exit_as_python_does(error)
+        _exit_as_python_does(error, target, arguments, module, v1)
 
 
 def _first_folder(target: str, module: bool, own_folder: bool) -> str:
@@ -99,19 +99,30 @@ def _run_script(script: str, main: types.ModuleType, v1: bool) -> None:
     exec(loader.get_code("__main__"), vars(main))
 
 
-def _exit_as_python_does(error: BaseException) -> NoReturn:
+def _exit_as_python_does(
+    error: BaseException, target: str, arguments: Sequence[str], module: bool, v1: bool
+) -> NoReturn:
+    _show(error)
+    # Few scripts end so.
+    from unihub.dropin.advice import advice
+
+    said = advice(error, target, arguments, module, v1)
+    if said is not None:
+        sys.stderr.write(f"{said}\n")
+    sys.exit(_INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1)
+
+
+def _show(error: BaseException) -> None:
     if isinstance(error, UnihubError) and sys.excepthook is sys.__excepthook__:
-        # Few scripts end so.
         from unihub.errors import shown
 
         if not shown.all_wanted():
             sys.stderr.write("".join(shown.lines(error)))
-            sys.exit(1)
+            return
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_frame.f_code.co_filename == __file__:
         traceback = traceback.tb_next
     sys.excepthook(type(error), error.with_traceback(traceback), traceback)
-    sys.exit(_INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1)
 
 
 def _is_tensorflow_2() -> bool:
