@@ -150,7 +150,7 @@ def suggestion(text: str) -> Optional[Tuple[str, Tuple[str, ...]]]:
     if len(parts) == 3 and not any(known):
         owner, model, variation = parts
         if variation.isdigit():
-            return "as a model of TF Hub it needs its host", f"https://tfhub.dev/{text}"
+            return "as a model of TF Hub it needs its host", (f"https://tfhub.dev/{text}",)
         return (
             "as a model of Kaggle it needs a framework: owner/model/framework/variation",
             (f"{owner}/{model}/{FRAMEWORKS[0]}/{variation}",),
