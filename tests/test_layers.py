@@ -88,6 +88,7 @@ NAMES_A_ROOM = {
     ("apis/module/feature_columns.py", "unihub."),
     ("apis/module/initialize.py", "unihub.apis.module"),
     ("checking/detect.py", "unihub."),
+    ("demo/run.py", "unihub.apis.module"),
     ("handles/resolving.py", "unihub.settings"),
 }
 
