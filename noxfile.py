@@ -30,7 +30,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = False
 nox.options.sessions = ["lint", "tf1", "tf215", "keras3", "keras2"]
-nox.options.sessions += ["beam", "spark", "ray", "jax", "torch"]
+nox.options.sessions += ["engines", "jax", "torch"]
 
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "TF_USE_LEGACY_KERAS": None}
 # Many tests start a process with TensorFlow, and compiling that anew takes longer than all else.
@@ -147,28 +147,12 @@ def whole(session: nox.Session) -> None:
     _run_tests(session, **({"TF_USE_LEGACY_KERAS": "1"} if session.python == "3.12" else {}))
 
 
-def _run_engine(session: nox.Session, extra: str, *tests: str) -> None:
-    session.install("tensorflow", "tensorflow-hub", *TEST_TOOLS, f"{ROOT}[{extra}]")
+@nox.session(python="3.12")
+def engines(session: nox.Session) -> None:
+    """Apache Beam, Apache Spark, which needs Java, and Ray: workers of each; and files of rows."""
+    session.install("tensorflow", "tensorflow-hub", *TEST_TOOLS, f"{ROOT}[predict,beam,spark,ray]")
+    tests = ("tests/engines", "tests/cli/test_predict.py")
     session.run("pytest", *PARALLEL, *(session.posargs or tests), env=QUIET)
-
-
-@nox.session(python="3.12")
-def beam(session: nox.Session) -> None:
-    """Apache Beam: its direct runner, with several worker processes."""
-    _run_engine(session, "beam", "tests/engines/test_beam.py")
-
-
-@nox.session(python="3.12")
-def spark(session: nox.Session) -> None:
-    """Apache Spark, which needs Java: a cluster of two workers; and files of rows, by pyarrow."""
-    tests = ("tests/engines", "tests/cli/test_predict.py", "--ignore=tests/engines/test_beam.py")
-    _run_engine(session, "spark", *tests, "--ignore=tests/engines/test_ray.py")
-
-
-@nox.session(python="3.12")
-def ray(session: nox.Session) -> None:
-    """Ray: a cluster of two nodes."""
-    _run_engine(session, "ray", "tests/engines/test_ray.py")
 
 
 def _run_backend(session: nox.Session, backend: str, *packages: str, **env: str) -> None:
