@@ -84,6 +84,27 @@ def test_a_part_lives_without_the_whole(signatures, tmp_path, eager):
     assert layer(tf.constant(["b"])).numpy() == [-2.0]
 
 
+def test_a_part_in_a_list_lives_and_explains_itself_too(tmp_path, eager):
+    spec = tf.TensorSpec([None])
+    whole, part = tf.Module(), tf.Module()
+    whole.weight = tf.Variable(2.0)
+    part.__call__ = tf.function(lambda x: x * whole.weight, input_signature=[spec])
+    whole.parts = [part]
+    whole.named = {"a": (tf.function(lambda x: x + whole.weight, input_signature=[spec]),)}
+    path = str(tmp_path / "model")
+    tf.saved_model.save(whole, path, signatures={})
+    for fast in (True, False):
+        for get, answer in ((lambda m: m.parts[0], 6.0), (lambda m: m.named["a"][0], 5.0)):
+            found = get(unihub.load(path, fast=fast))
+            gc.collect()
+            assert found(tf.constant([3.0])).numpy() == [answer]
+            error = refused(lambda found=found: found(tf.ones([1, 2])))
+            assert error.code == "wrong-input-shape"
+    assert "input 'x' of named['a'][0] of" in str(error)
+    (_, line), _ = verdict_of(path, Operation.INFERENCE).code
+    exec(line, {"unihub": unihub, "inputs": tf.ones([1])})
+
+
 def test_arguments_that_a_call_has_not(tmp_path, eager):
     """m(inputs, training=...) is said of models that take it."""
     model = tf.train.Checkpoint(weight=tf.Variable(2.0))

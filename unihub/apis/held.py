@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from unihub.apis.parts import items_of
+
 _WHOLE = "_unihub_whole"
 
 
@@ -24,8 +26,10 @@ class _Part:
         if instance is None or self._name not in vars(instance):
             raise AttributeError(self._name)
         part = vars(instance)[self._name]
-        if hasattr(part, "__dict__"):
-            vars(part)[_WHOLE] = instance
+        # Of a list or dict, one of those in it is what is called.
+        for _, held in items_of(part):
+            if hasattr(held, "__dict__"):
+                vars(held)[_WHOLE] = instance
         return part
 
     def __set__(self, instance: Any, value: Any) -> None:
@@ -45,10 +49,11 @@ def hold_parts(loaded: Any, kind: str) -> None:
     waiting, found = [loaded], {id(loaded)}
     while waiting:
         one = waiting.pop()
-        for name, part in list(vars(one).items()):
-            if name.startswith("_") or not (callable(part) or type(part).__name__ == kind):
+        for name, value in list(vars(one).items()):
+            parts = [part for _, part in items_of(value)]
+            own = [part for part in parts if type(part).__name__ == kind]
+            if name.startswith("_") or not (own or any(map(callable, parts))):
                 continue
             setattr(type(one), name, _Part(name))
-            if type(part).__name__ == kind and id(part) not in found:
-                found.add(id(part))
-                waiting.append(part)
+            waiting += [part for part in own if id(part) not in found]
+            found.update(map(id, own))

@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Iterator, Optional, Tuple
 
 from unihub.apis.request import Origin
 
 OWN_CLASS = "_UserObject"
 _FUNCTION = "RestoredFunction"
 _CALL = "__call__"
+_DEEPEST = 5  # A file may have a list in itself.
 _COPYING = ("__copy__", "__deepcopy__", "__reduce_ex__", "__setattr__", "__delattr__")
 
 
 def explain_calls(loaded: Any, handle: str) -> None:
-    """Has a loaded object and its parts say why they refuse arguments; all else stays as it was.
-
-    Their parts are not copied alone, and say so.
-    """
-    waiting, found = [(loaded, "m")], {id(loaded)}
-    while waiting:
-        one, name = waiting.pop()
-        kind = type(one)
-        if kind.__name__ != OWN_CLASS:
+    """Has a loaded object and its parts say why they refuse arguments, or to be copied alone."""
+    waiting, found = [(loaded, "m")], {id(loaded): ""}
+    for one, name in waiting:
+        if type(one).__name__ != OWN_CLASS:
             continue
+        kind = type(one)
         if _CALL in vars(kind):
             kind.__call__ = _explained(vars(kind)[_CALL], handle, name)  # type: ignore[method-assign]
         if one is not loaded:
             _refuse_copies(kind, handle)
-        for key, part in list(vars(one).items()):
-            if not key.startswith("_") and id(part) not in found:
-                found.add(id(part))
-                waiting.append((part, f"{name}.{key}"))
-                if type(part).__name__ == _FUNCTION:
-                    part.__class__ = _kind_of_function(type(part), handle, f"{name}.{key}")
+        for key, value in list(vars(one).items()):
+            for place, part in () if key.startswith("_") else items_of(value, f"{name}.{key}"):
+                if found.setdefault(id(part), place) is place:
+                    waiting.append((part, place))
+                    if type(part).__name__ == _FUNCTION:
+                        part.__class__ = _kind_of_function(type(part), handle, place)
+
+
+def items_of(value: Any, place: str = "", depth: int = 0) -> Iterator[Tuple[str, Any]]:
+    """What is in a list, tuple or dict, and in those within, by its place; else the value."""
+    if not isinstance(value, (list, tuple, dict)):
+        yield place, value
+    elif depth < _DEEPEST:
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from items_of(item, f"{place}[{key!r}]", depth + 1)
 
 
 def _kind_of_function(kind: Any, handle: str, name: str) -> type:
@@ -66,8 +72,7 @@ def _refuse_copies(kind: Any, handle: str) -> None:
 
 def copy_as_loaded(kind: type, origin: Optional[Origin]) -> None:
     """Has objects of a class that TensorFlow made for a loaded one behave as `copying` says."""
-    shown = ("__repr__",) if origin is not None else ()
-    for name in (*_COPYING, *shown):
+    for name in (*_COPYING, *(("__repr__",) if origin is not None else ())):
         setattr(kind, name, functools.partialmethod(_by_copying, name, origin))
 
 
