@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from apis.module import module_fns as fns
@@ -123,3 +124,17 @@ def test_state_stays_outside_of_a_replicated_function(module_fn: Any, graph: tf.
     )
     first, second = run(outputs)
     assert first == second
+
+
+def test_a_second_input_is_not_taken_for_a_signature(graph: tf.Graph) -> None:
+    module = hub.Module(fns.spec(hub, fns.scale))
+    for second in (np.ones([2]), tf.ones([2]), 1.0):
+        with pytest.raises(TypeError, match="wrong-type: signature= was given as") as refused:
+            module(np.float32(1.0), second)
+        assert list(eval(refused.value.do, {"m": module})) == ["default"]
+
+
+def test_imaginary_parts_are_not_left_out_in_silence(graph: tf.Graph) -> None:
+    module = hub.Module(fns.spec(hub, fns.scale))
+    with pytest.raises(TypeError, match="module-input-not-accepted"):
+        module(np.complex64(1 + 2j))

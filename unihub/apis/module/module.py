@@ -140,6 +140,12 @@ class Module(NotCopied):
         graph = tf.compat.v1.get_default_graph()
         if not is_inside(graph, self._graph):
             raise OtherGraph(action="applied", which="the current graph")
+        if not (signature is None or isinstance(signature, str)):
+            # Of m(a, b) the second is no input.
+            from unihub.errors.arguments import wrong_type
+
+            line = "m.get_input_info_dict()  # several inputs go by these names, in one dict"
+            raise wrong_type("signature=", signature, "the name of a signature", line)
         signature = signature or DEFAULT_SIGNATURE
         expected = self.get_input_info_dict(signature)
         returned = self.get_output_info_dict(signature)

@@ -198,6 +198,9 @@ def _fit(value: Any, info: TensorInfo, name: str, signature: str) -> Any:
         tensor = value
     else:
         try:
+            if getattr(getattr(value, "dtype", None), "kind", "") == "c":
+                # NumPy would leave the imaginary parts out.
+                value = tf.convert_to_tensor(value)
             tensor = tf.convert_to_tensor(value, dtype=info.dtype)
         except (TypeError, ValueError) as error:
             raise _not_accepted(value, info, name, signature, error) from error
