@@ -363,7 +363,7 @@ def refused_folder(folder: str) -> FormatError:
         return EmptyFolder(path=folder)
     models = [name for name in names if _is_model(os.path.join(folder, name))]
     if models:
-        example = os.path.join(folder, max(models, key=_for_use))
+        example = os.path.join(folder, max(models, key=for_use))
         return ModelInSubfolder(path=folder, found=listed(models), example=example)
     if "variables" in names:
         checkpoint = os.path.join(folder, CHECKPOINT)
@@ -374,7 +374,7 @@ def refused_folder(folder: str) -> FormatError:
             return refusal
     deeper = _models_below(folder, names)
     if deeper:
-        shown = sorted((os.path.relpath(model, folder) for model in deeper), key=_for_use)
+        shown = sorted((os.path.relpath(model, folder) for model in deeper), key=for_use)
         example = os.path.join(folder, shown[-1])
         return ModelInSubfolder(path=folder, found=listed(shown), example=example)
     return NoSavedModel(path=folder, found=found)
@@ -397,7 +397,7 @@ def _models_below(folder: str, names: List[str]) -> List[str]:
     return []
 
 
-def _for_use(path: str) -> Tuple[bool, bool, int, str]:
+def for_use(path: str) -> Tuple[bool, bool, int, str]:
     """Orders folders of models: that for serving is last, then the newest version."""
     name = os.path.basename(path)
     return "serving" in path.lower(), name.isdecimal(), int(_digits(name)), path

@@ -98,6 +98,10 @@ def test_a_model_in_a_folder(hub):
     hub.add("a/two", {**files, **both})
     assert tree(unihub.resolve("hf://a/two/2")) == FILES
     check(refused("several-models-there", "hf://a/two", ValueError))
+    versions = {f"{n}/{name}": data for n in ("9", "10") for name, data in FILES.items()}
+    hub.add("a/versions", versions)
+    error = refused("several-models-there", "hf://a/versions", ValueError)
+    assert error.do == "unihub.load('hf://a/versions/10')"
 
 
 def test_a_token_goes_to_hugging_face_and_nowhere_else(hub, monkeypatch, cache):

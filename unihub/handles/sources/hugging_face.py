@@ -224,7 +224,11 @@ def _folder(handle: HuggingFaceModel, files: List[_File]) -> str:
     if len(inside) == 1:
         return inside[0]
     if inside:
-        line = _spelt(handle, inside[0])
+        # Its patterns take long to compile, and most repositories hold one.
+        from unihub.formats.not_a_model import for_use
+
+        inside = sorted(inside, key=for_use)
+        line = _spelt(handle, inside[-1])
         raise SeveralModelsThere(
             handle=str(handle), count=len(inside), folders=listed(inside), line=line
         )
