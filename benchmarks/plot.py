@@ -8,6 +8,8 @@ from xml.sax.saxutils import escape
 from benchmarks.measuring import Row
 
 _ROW, _LEFT, _WIDTH = 22, 340, 420
+# Read on white and on black.
+_STYLE = "text{fill:#1d2b2a}@media(prefers-color-scheme:dark){text{fill:#e4ecea}}"
 _COLOURS = {"unihub.load": "#2a7f62", "unihub.load, mapped": "#7fc8a9", "TFSMLayer": "#b0b0b0"}
 
 
@@ -41,7 +43,7 @@ def bars(rows: Sequence[Row], what: str) -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" {size} {font}>',
-            '<rect width="100%" height="100%" fill="white"/>',
+            f"<style>{_STYLE}</style>",
             f'<text x="{_LEFT}" y="15" font-weight="bold">{title}</text>',
             *lines,
             "</svg>\n",

@@ -11,9 +11,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import drawn
+from mkdocs.structure.files import File
 
 _FENCE = re.compile(r"^(```\w+) ([^\n`]*)$", re.MULTILINE)
 _FILE = re.compile(r"\bfile=(\S+)")
+# Drawn from what was measured, in a folder of the repository that is none of the site's.
+_PLOT = "benchmarks/results/load.svg"
 _OUTSIDE = re.compile(r"\]\(\.\./([^)\s]+)\)")
 
 
@@ -32,9 +35,15 @@ def on_startup(**_: Any) -> None:
         copied.write_text(text.replace("    Example:\n", "    Examples:\n"), encoding="utf-8")
 
 
+def on_files(files: Any, config: Any, **_: Any) -> Any:
+    """Takes the plot of the benchmarks along."""
+    files.append(File.generated(config, _PLOT, abs_src_path=str(drawn.ROOT / _PLOT)))
+    return files
+
+
 def on_page_markdown(markdown: str, page: Any, config: Any, **_: Any) -> str:
     """A page as MkDocs takes it; tests/pages reads what is taken away here."""
-    text = _FENCE.sub(_fence, drawn.with_drawn(markdown))
+    text = _FENCE.sub(_fence, drawn.with_drawn(markdown)).replace(f"../{_PLOT}", _PLOT)
     # What is not a page of the site is a file of the repository.
     return _OUTSIDE.sub(rf"]({config['repo_url']}/blob/main/\1)", text)
 
