@@ -105,7 +105,8 @@ def _of_tfhub(handle: Any, info: RemoteInfo, context: Context) -> RemoteInfo:
         found = _answered(info, probe(asking_for(url, "compressed"), context))
     except TransferError as error:
         found = replace(info, asked=True, problem=error.why)
-    instead = at_kaggle(handle.url, context)[0] if found.problem else ()
+    # What a mirror lacks is asked of nobody else.
+    instead = at_kaggle(url, context)[0] if found.problem else ()
     return replace(found, version=_last_number(handle.url), instead=tuple(instead))
 
 
