@@ -75,7 +75,7 @@ def test_equality_and_hash(loaded):
 def test_repr_names_the_model_and_the_signature(loaded):
     text = repr(loaded)
     assert text.startswith("<model ")
-    assert text.endswith(", api='load': m(inputs) is its signature 'default'; full>")
+    assert text.endswith(", api='load': m(inputs) is its signature 'default'; loaded in full>")
 
 
 def test_tracing_in_a_tf_function(loaded, x):

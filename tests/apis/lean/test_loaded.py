@@ -314,7 +314,7 @@ def test_what_does_not_load_the_full_object(lean_and_loads, full):
     assert "m(inputs) is its signature" in repr(lean)
     assert loads.count == 0
     assert lean.variables
-    assert repr(lean).endswith("; full>")
+    assert repr(lean).endswith("; loaded in full>")
     assert type(full.__wrapped__).__name__ == lean.__class__.__name__
 
 
