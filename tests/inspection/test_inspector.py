@@ -195,6 +195,14 @@ def test_no_tensorflow_is_imported():
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.skipif(current_runtime() is not Runtime.TF1, reason="is about TensorFlow 1.15")
+def test_ops_that_1_15_lacks_are_told_without_importing_it_as_well():
+    script = "import sys, unihub; print(unihub.inspect(sys.argv[1]))"
+    command = [sys.executable, "-c", script, str(MODELS / "keras2_dict_outputs")]
+    done = subprocess.run(command, cwd=str(ROOT), stdout=subprocess.PIPE, check=True, text=True)
+    assert "inference in TF1 (1.15) (here): refused" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

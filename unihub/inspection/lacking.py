@@ -14,6 +14,9 @@ from unihub.errors import UnihubError, beside, listed
 from unihub.runtime import tensorflow as tensorflow_here
 from unihub.runtime.op_packages import installing, package_of
 
+# Of every variable that a model of TensorFlow 2.13 and later has.
+_NOT_IN_TENSORFLOW_1 = frozenset(("DisableCopyOnRead",))
+
 
 class MissingOps(UnihubError, RuntimeError, ValueError):
     """The graph uses ops that no imported package registers."""
@@ -92,4 +95,7 @@ def _unregistered(ops: List[str]) -> List[str]:
     # The table of TensorFlow's own ops is read only where they are asked for.
     from unihub.inspection.op_dangers import unknown_ops
 
-    return sorted(op for found in unknown_ops(ops).values() for op in found)
+    unknown = {op for found in unknown_ops(ops).values() for op in found}
+    if runtime.tensorflow_version().startswith("1."):
+        unknown |= _NOT_IN_TENSORFLOW_1.intersection(ops)
+    return sorted(unknown)
