@@ -104,6 +104,12 @@ def test_other_sizes_than_the_signatures_are_logged_once(models, caplog):
     assert "is float32[1,16,16,3].\n  why: it is to be float32[?,8,8,3]" in record.getMessage()
 
 
+def test_an_output_shape_that_the_model_does_not_give(models):
+    with pytest.raises(ValueError, match="keras-layer-other-output-shape") as refused:
+        reusable(models, output_shape=[7])(tf.constant(X))
+    assert "output_shape=(7,)" in refused.value.what
+
+
 def test_an_unknown_signature(models):
     with pytest.raises(UnknownSignature) as refused:
         KerasLayer(str(models / "tf2_signatures_only"), signature="statistic")

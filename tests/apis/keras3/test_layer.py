@@ -308,7 +308,7 @@ def test_in_a_time_distributed_layer(models):
 
 def test_attributes_that_scripts_reach_for_in_tensorflow_hubs_layer(models, hub_layer):
     names = ["_handle", "_arguments", "_signature", "_signature_outputs_as_dict", "_output_key"]
-    names += ["_is_hub_module_v1", "_has_training_argument"]
+    names += ["_is_hub_module_v1", "_has_training_argument", "_load_options"]
     for name, given in {
         "tf2_reusable": {"arguments": {"training": False}},
         "tf2_signatures_only": {"signature": "statistics", "output_key": "mean"},
@@ -682,6 +682,7 @@ REFUSED = {
         models, arguments={"table": object()}
     ).get_config(),
     "keras-layer-output-shape": lambda models: reusable(models, output_shape="two"),
+    "keras-layer-other-output-shape": lambda models: reusable(models, output_shape=[7])(X),
     "keras-layer-of-other-keras-3": on_a_tf_keras_tensor,
     "wrong-input-names-of-layer": lambda models: pair_layer(models)({"lefft": X, "right": X}),
     "wrong-input-names-missing": lambda models: pair_layer(models)({"left": X}),

@@ -259,6 +259,15 @@ class BadOutputShape(UnihubError, TypeError):
     do = "unihub.KerasLayer(handle, output_shape=[20])  # for outputs of shape [batch_size, 20]"
 
 
+class OtherOutputShape(LayerError, ValueError):
+    """The outputs have another shape than output_shape says."""
+
+    code = "keras-layer-other-output-shape"
+    what = "output_shape={declared} is not the shape of what {handle} gives."
+    why = "without the batch size it is that of each output. (TensorFlow says: {reason})"
+    do = "{layer})  # finds the shape of its outputs itself"
+
+
 class OtherKeras(UnihubError, ValueError, TypeError):
     """The input comes from another Keras than the layer."""
 

@@ -12,7 +12,13 @@ from unihub.apis import traces
 from unihub.apis.copying import shallow
 from unihub.apis.inputs import WrongInputs, WrongInputShape, mismatch
 from unihub.apis.keras.calling import layer_as_called, only_training
-from unihub.apis.keras.errors import BadHandle, OutputKeyWithoutDict, handle_text, layer_call
+from unihub.apis.keras.errors import (
+    BadHandle,
+    OtherOutputShape,
+    OutputKeyWithoutDict,
+    handle_text,
+    layer_call,
+)
 from unihub.apis.keras.kerases import check_keras, keras_module, keras_of
 from unihub.apis.keras.layer import (
     ALL_OUTPUTS,
@@ -49,6 +55,7 @@ _HubKerasLayer: Any = import_tensorflow_hub("a KerasLayer").KerasLayer
 
 # What TensorFlow raises when inputs do not fit a function.
 _QUOTED = re.compile(r"'([^']*)'")
+_OF_SHAPES = re.compile("is not compatible with supplied shape|in both shapes must be equal")
 _NOT_FITTING = (TypeError, ValueError, AttributeError, tf.errors.InvalidArgumentError)
 Tags = Tuple[str, ...]
 
@@ -271,6 +278,9 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
     def _wrong_output(self, said: str) -> Optional[UnihubError]:
         """The error for an output that is not there, of which tensorflow_hub's layer tells."""
         key, handle = self._output_key, handle_text(self._handle)
+        declared = getattr(self, "_output_shape", None)
+        if declared is not None and _OF_SHAPES.search(said):
+            return OtherOutputShape(handle=handle, declared=declared, reason=said)
         if key and said.startswith("Specifying `output_key`"):
             kind = said.partition("'")[2].partition("'")[0].rpartition(".")[2]
             return OutputKeyWithoutDict(output_key=key, handle=handle, found=kind)

@@ -26,6 +26,7 @@ from unihub.apis.keras.layer import (
     say_once_that_dtypes_stay,
 )
 from unihub.apis.keras3.callee import (
+    Callee,
     callee_of,
     check_trainable,
     unknown_output_key,
@@ -33,7 +34,7 @@ from unihub.apis.keras3.callee import (
 from unihub.apis.keras3.variables import SharedVariable, follow_layers, shared_variable
 from unihub.apis.request import Request
 from unihub.apis.saved_model import load_frozen, load_meta_graph
-from unihub.errors import UnihubError
+from unihub.errors import UnihubError, first_line
 from unihub.errors.guard import guarded
 from unihub.errors.redaction import shown
 from unihub.formats import selection
@@ -142,6 +143,7 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
         self.supports_jit = False
         self._handle = handle
         self._tags = given.tags
+        self._load_options = given.load_options
         self._callee = callee
         self._loaded = loaded
         self._said_that_nothing_trains = False
@@ -210,7 +212,7 @@ class KerasLayer(CommonLayer, keras.layers.Layer):  # type: ignore[misc]
             training = self._trainable and bool(training)
             outputs = self._outputs(inputs, {**callee.arguments, "training": training})
         if callee.output_shape is not None:
-            _set_shapes(inputs, outputs, callee.output_shape)
+            _set_shapes(inputs, outputs, callee)
         return outputs
 
     def _traced_call(self, inputs: Any, training: Any) -> Any:
@@ -426,11 +428,16 @@ def _load_object(handle: str, given: Arguments, fast: bool) -> Any:
         return load_meta_graph(handle, model, meta_graph, options, signature=signature)
 
 
-def _set_shapes(inputs: Any, outputs: Any, shapes: Any) -> None:
-    batch = tf.nest.flatten(inputs)[0].shape[:1]
-    tf.nest.map_structure(
-        lambda output, shape: output.set_shape(batch.concatenate(shape)), outputs, shapes
-    )
+def _set_shapes(inputs: Any, outputs: Any, callee: Callee) -> None:
+    batch, shapes = tf.nest.flatten(inputs)[0].shape[:1], callee.output_shape
+    try:
+        tf.nest.map_structure(
+            lambda output, shape: output.set_shape(batch.concatenate(shape)), outputs, shapes
+        )
+    except (TypeError, ValueError) as error:
+        raise errors.OtherOutputShape(
+            handle=callee.handle, declared=shapes, reason=first_line(error)
+        ) from None
 
 
 def _type_spec(value: Any) -> tf.TypeSpec:
