@@ -34,12 +34,12 @@ CASES = {
     "nested texts": (lambda: [["a", "b"]], TEXTS, "Shape", "m(tf.reshape(x, (-1,)))"),
     "a flat one": (lambda: ones(6, 1, 1), ROWS, "Shape", "m(tf.reshape(x, (-1, 3)))"),
     "an image": (lambda: ones(1, 16, 9, 3), IMAGES, "Shape", "m(tf.image.resize(x, (8, 8)))"),
-    "a grey image": (lambda: ones(1, 8, 8, 1), IMAGES, "Shape", "m(tf.image.grayscale_to_rgb(x))"),
+    "a grey image": (lambda: ones(1, 8, 8, 1), IMAGES, "Shape", "m(tf.repeat(x, 3, axis=-1))"),
     "a grey image of another size": (
         lambda: ones(1, 9, 9, 1),
         IMAGES,
         "Shape",
-        "m(tf.image.grayscale_to_rgb(tf.image.resize(x, (8, 8))))",
+        "m(tf.repeat(tf.image.resize(x, (8, 8)), 3, axis=-1))",
     ),
     "one image of another size": (
         lambda: ones(9, 9, 3),
@@ -195,11 +195,13 @@ def test_the_line_makes_it_fit(case):
     if case in ("a table with holes", "the file of an image"):
         # They are of other sizes, and of another kind.
         return
-    now = eval(line, {"tf": tf, "m": lambda x: x, "x": given, "inputs": given})
-    if case == "a dataset":
-        now = tf.zeros(tf.compat.v1.data.get_output_shapes(now))
-    for one in now if case == "several where one is taken" else [now]:
-        assert mismatch(one, accepted, M) is None
+    is_eager = isinstance(given, tf.Tensor) and tf.executing_eagerly()
+    for x in (given, given.numpy()) if is_eager else (given,):
+        now = eval(line, {"tf": tf, "m": lambda x: x, "x": x, "inputs": x})
+        if case == "a dataset":
+            now = tf.zeros(tf.compat.v1.data.get_output_shapes(now))
+        for one in now if case == "several where one is taken" else [now]:
+            assert mismatch(one, accepted, M) is None
 
 
 @pytest.mark.parametrize(

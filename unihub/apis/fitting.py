@@ -128,7 +128,7 @@ def _picture(x: str, given: Any, wanted: Any, call: Call) -> Optional[str]:
         given = given[:1].concatenate(wanted[1:3]).concatenate(given[3:])
     channels = given.as_list()[3], sizes[3]
     if channels == (1, 3):
-        code = f"tf.image.grayscale_to_rgb({code})"
+        code = f"tf.repeat({code}, 3, axis=-1)"
     elif channels == (4, 3):
         code = f"{code}[..., :3]"
     elif not given.is_compatible_with(wanted):
