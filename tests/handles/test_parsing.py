@@ -138,7 +138,9 @@ def test_kagglehub_spells_it_so():
     [
         (None, "a NoneType", "unihub.load('path/to/folder')"),
         (3, "a int", "unihub.load('path/to/folder')"),
-        (b"models/a", "a bytes", "unihub.load('path/to/folder')"),
+        (b"models/a", "a bytes", "unihub.load('models/a')"),
+        (["models/a"], "a list", "unihub.load('models/a')"),
+        (len, "a builtin_function_or_method", "m(inputs)  # it is loaded already"),
         ("", "an empty string", "unihub.load('path/to/folder')"),
         (" \t", "white space only", "unihub.load('path/to/folder')"),
         ("a\0b", "a NUL character", "unihub.load('ab')"),
@@ -294,6 +296,7 @@ def test_no_secret_of_any_spelling_is_shown(scheme, before, after, host):
         ("tfhub.dev/google/yamnet/1", "https://tfhub.dev/google/yamnet/1"),
         ("www.kaggle.com/models/x", "https://www.kaggle.com/models/x"),
         ("localhost:8000/m.tar.gz", "https://localhost:8000/m.tar.gz"),
+        ("'models/a'", "models/a"),
         ("google/yamnet/1", "https://tfhub.dev/google/yamnet/1"),
         ("google/yamnet/small", "google/yamnet/tensorFlow2/small"),
         ("google/yamnet/tfjs", "google/yamnet/tfjs/VARIATION"),

@@ -131,6 +131,8 @@ def suggestion(text: str) -> Optional[Tuple[str, Tuple[str, ...]]]:
     Returns:
         The reason and the handles that it may be, or None.
     """
+    if len(text) > 2 and text[0] == text[-1] and text[0] in "'\"":
+        return "it has quotes around it", (text[1:-1],)
     if _HOST_WITHOUT_SCHEME.match(text):
         return f"it starts like a URL, without https:// ({text.partition('/')[0]})", (
             f"https://{text}",

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from pathlib import PurePath
-from typing import Callable, NamedTuple, NoReturn, Optional, Tuple, Union
+from typing import Any, Callable, NamedTuple, NoReturn, Optional, Tuple, Union
 from urllib.parse import unquote, urlsplit
 
 from unihub.errors import UnihubError, path_text
@@ -87,7 +87,7 @@ def parse(handle: Text) -> Handle:
     """
     if not isinstance(handle, (str, os.PathLike)):
         found = f"a {type(handle).__name__}"
-        _refuse(scrubbed(repr(handle)), found, "unihub.load('path/to/folder')")
+        _refuse(scrubbed(repr(handle)), found, _meant(handle))
     text = path_text(handle)
     if isinstance(handle, PurePath):
         return _odd_spelling(text) or _local(os.path.expanduser(text))
@@ -245,6 +245,17 @@ def _refuse(handle: str, found: str, remedy: str) -> NoReturn:
     raise HandleNotSupported(
         handle=handle, found=found, remedy=remedy, tried="; ".join(reversed(spellings))
     )
+
+
+def _meant(handle: Any) -> str:
+    """The line for what is neither text nor a path."""
+    if isinstance(handle, bytes):
+        return _load(os.fsdecode(handle))
+    if isinstance(handle, (list, tuple)) and len(handle) == 1 and isinstance(handle[0], str):
+        return _load(handle[0])
+    if callable(handle) or hasattr(handle, "signatures"):
+        return "m(inputs)  # it is loaded already"
+    return "unihub.load('path/to/folder')"
 
 
 def _refuse_other_archive(name: str, text: str) -> None:
