@@ -165,6 +165,19 @@ def sequence_like(sequence: Any, parts: Iterable[Any]) -> Any:
     return type(sequence)(*parts) if hasattr(sequence, "_fields") else type(sequence)(parts)
 
 
+def has_one_mode(function: Any, arguments: Mapping[str, Any]) -> bool:
+    """Whether ``training`` among a layer's arguments is the one mode of a function.
+
+    Else the layer says in which mode a model is, whatever its arguments are, as
+    tensorflow_hub's does.
+    """
+    parameters = parameters_of(function) if "training" in arguments else None
+    if parameters is None:
+        return False
+    calls = [parameters.bound(*call) for call in accepted_arguments(function)]
+    return bool(calls) and all(call.get("training") is arguments["training"] for call in calls)
+
+
 @dataclass(frozen=True)
 class Composites:
     """The inputs of a signature that are one sparse or ragged tensor each.

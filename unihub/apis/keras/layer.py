@@ -111,8 +111,8 @@ class CommonLayer:
             trainable: whether the layer is trainable. Not for signatures, nor for
                 models in TF1 Hub format.
             arguments: further keyword arguments for the callable; plain Python
-                values, if the layer is to be saved. ``training`` among them stays as it is,
-                whatever Keras does.
+                values, if the layer is to be saved. ``training`` among them counts where
+                the model has no other mode.
             tags: of the MetaGraph to load.
             signature: name of the signature to call instead of the object itself;
                 "default" for models in TF1 Hub format.

@@ -8,6 +8,7 @@ from typing import Any, Callable, Mapping, Sequence
 
 import tensorflow as tf
 
+from unihub.apis import traces
 from unihub.apis.inputs import WrongInputs
 from unihub.apis.keras import errors
 from unihub.apis.keras.layer import (
@@ -69,7 +70,8 @@ def callee_of(loaded: Any, handle: str, given: Arguments) -> Callee:
         loaded=loaded,
         function=function,
         inputs=inputs_of(function, handle, signature),
-        takes_training="training" not in given.arguments and _takes_training(function),
+        takes_training=_takes_training(function)
+        and not traces.has_one_mode(function, given.arguments),
         arguments=given.arguments,
         signature=signature,
         output_key=output_key,

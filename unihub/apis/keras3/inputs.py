@@ -214,7 +214,8 @@ def _tensors(value: Any, accepted: Any) -> Any:
         return {name: _tensors(part, specs.get(name)) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         if isinstance(accepted, (list, tuple)) and len(accepted) == len(value):
-            return traces.sequence_like(value, map(_tensors, value, accepted))
+            like = value if hasattr(value, "_fields") else accepted
+            return traces.sequence_like(like, map(_tensors, value, accepted))
         if any(isinstance(part, np.ndarray) or _is_tensor(part) for part in value):
             return traces.sequence_like(value, [_tensors(part, None) for part in value])
     return _tensor(value, getattr(accepted, "dtype", None))
