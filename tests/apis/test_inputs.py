@@ -96,6 +96,12 @@ CASES = {
         "Shape",
         "m(tf.expand_dims(tf.constant(x, tf.int64), axis=0))",
     ),
+    "whole numbers that a layer has made a tensor of": (
+        lambda: tf.constant([1], tf.int64),
+        tf.TensorSpec([None, None], tf.int64),
+        "Shape",
+        'm(tf.expand_dims(tf.cast(x, "int64"), axis=0))',
+    ),
     "an array of another kind without its axis": (
         lambda: np.ones([], np.int32),
         tf.TensorSpec([None], tf.int64),
@@ -239,6 +245,8 @@ RAGGED_PARTS = {"r": tf.TensorSpec([None], tf.int64), "r_1": tf.TensorSpec([None
         (np.eye(2, dtype="f"), SPARSE_PARTS),
         (tf.sparse.from_dense([[1.0, 0.0]]), SPARSE_PARTS),
         (tf.ragged.constant([[1, 2], [3]], tf.int64), RAGGED_PARTS),
+        ([[1, 2], [3]], RAGGED_PARTS),
+        (np.ones((2, 2), np.int64), RAGGED_PARTS),
     ],
 )
 @pytest.mark.parametrize("call", [M, BY_KEYWORD], ids=["dict", "keywords"])

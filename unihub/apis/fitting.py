@@ -21,6 +21,9 @@ _IMAGE_FILES = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM")
 
 def typed(value: Any, x: str, dtype: tf.DType) -> str:
     """What a Python value goes into other code as: of itself it might have another dtype."""
+    if isinstance(value, tf.Tensor) and value.dtype == dtype == tf.int64:
+        # It may be made of Python's integers, of which TensorFlow makes int32 elsewhere.
+        return f'tf.cast({x}, "int64")'
     if hasattr(value, "dtype") or not _works(tf.convert_to_tensor, value):
         return x
     natural = tf.convert_to_tensor(value).dtype
@@ -154,6 +157,15 @@ def _same_numbers(x: str, given: Any, wanted: Any, call: Call) -> Optional[str]:
     return f"{call.ops}.reshape({x}, {tuple(-1 if size is None else size for size in sizes)})"
 
 
+def _rows(value: Any, dtype: tf.DType) -> Optional[str]:
+    """Code for a ragged tensor of rows; None for what has none."""
+    if isinstance(value, (list, tuple)) and not _works(tf.convert_to_tensor, value):
+        is_ragged = _works(tf.ragged.constant, value)
+        return f"tf.ragged.constant(x, tf.{dtype.name})" if is_ragged else None
+    is_table = len(np.shape(value)) == 2 if not tf.is_tensor(value) else value.shape.rank == 2
+    return f"tf.RaggedTensor.from_tensor({typed(value, 'x', dtype)})" if is_table else None
+
+
 def _ends_alike(given: Any, wanted: Any) -> bool:
     """Whether the axes behind the first are those of the end, but for some of size 1."""
     sizes = [size for size in given.as_list() if size != 1]
@@ -220,6 +232,9 @@ def parts_of_sole(accepted: Any, value: Any) -> Optional[Tuple[str, List[str]]]:
     if isinstance(value, tf.RaggedTensor) and len(names) == value.ragged_rank + 1:
         splits = [f"x.nested_row_splits[{place}]" for place in range(value.ragged_rank)]
         return "", ["x.flat_values", *splits]
+    if len(names) == 2 and [shape_of(accepted[name]).rank for name in names] == [1, 1]:
+        make = _rows(value, dtype_of(accepted[stem]))
+        return None if make is None else (f"x = {make}; ", ["x.flat_values", "x.row_splits"])
     if len(names) != 3:
         return None
     indices, values, sizes = (accepted[name] for name in names)

@@ -155,8 +155,10 @@ def of_kind(spec, tmp_path):
         (tf.TensorSpec([None, 2], tf.int64), [[1, 2], [3]], "to_tensor())"),
         (tf.SparseTensorSpec([None, 3], tf.float32), [[1, 0, 0]], "tf.constant(x, tf.float32)"),
         (tf.RaggedTensorSpec([None, None], tf.int64), [[1, 2], [3]], "layer(tf.ragged.constant("),
+        (tf.TensorSpec([None], tf.string), ["a", 1], "str(one) for one in x"),
+        (tf.TensorSpec([None], tf.string), np.array(["a", None], object), "one is None"),
     ],
-    ids=["fits", "no batch", "of different lengths", "sparse", "ragged"],
+    ids=["fits", "no batch", "of different lengths", "sparse", "ragged", "mixed", "objects"],
 )
 def test_lists_of_numbers_are_one_tensor_each_in_errors_as_well(spec, given, line, tmp_path):
     for layer in of_kind(spec, tmp_path):

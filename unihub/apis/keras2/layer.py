@@ -6,6 +6,7 @@ import logging
 import re
 from typing import Any, Dict, Optional, Tuple
 
+import numpy as np
 import tensorflow as tf
 
 from unihub.apis import traces
@@ -172,7 +173,7 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
             check_keras(leaf, self._keras)
         if args or kwargs:
             kwargs = only_training(self, args, kwargs)
-        if any(isinstance(leaf, (int, float)) for leaf in leaves):
+        if any(isinstance(leaf, (int, float)) or _of_objects(leaf) for leaf in leaves):
             inputs = self._of_numbers(inputs)
         return super().__call__(inputs, **kwargs)
 
@@ -413,12 +414,19 @@ def _of_lists(value: Any, accepted: Any) -> Any:
     if isinstance(accepted, (list, tuple)):
         alike = is_list and len(value) == len(accepted)
         return type(value)(map(_of_lists, value, accepted)) if alike else value
-    numbers = tf.nest.flatten(value)
-    if not is_list or not all(isinstance(number, (int, float)) for number in numbers):
+    parts = tf.nest.flatten(value)
+    if _of_objects(value):
+        return tf.convert_to_tensor(value)
+    if not is_list or any(hasattr(part, "shape") for part in parts):
         return value
     if not isinstance(accepted, tf.TensorSpec):
         raise TypeError("a list of numbers is a dense tensor")
     return tf.convert_to_tensor(value, dtype_hint=accepted.dtype)
+
+
+def _of_objects(value: Any) -> bool:
+    """Whether it is a NumPy array of texts and what else is in a column of them."""
+    return isinstance(value, np.ndarray) and value.dtype.kind == "O"
 
 
 def _failure(error: Exception, given: Arguments, folder: str) -> UnihubError:
