@@ -186,7 +186,7 @@ def _mistyped(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Mistyped]:
     found: Dict[str, Mistyped] = {}
     for name, kind, key, info in _dense_tensors(meta_graph):
         node = graph.nodes.get(node_of(info.name))
-        if node is None and info.name:
+        if node is None and info.name and graph.nodes:
             found.setdefault(name, Mistyped(kind, key, absent(info.name)))
         if node is None or kind != "input" or node.op not in _PLACEHOLDERS:
             continue

@@ -214,8 +214,9 @@ def _tensors(value: Any, accepted: Any) -> Any:
         return {name: _tensors(part, specs.get(name)) for name, part in value.items()}
     if isinstance(value, (list, tuple)):
         if isinstance(accepted, (list, tuple)) and len(accepted) == len(value):
-            like = value if hasattr(value, "_fields") else accepted
-            return traces.sequence_like(like, map(_tensors, value, accepted))
+            # A list may stand for a tuple, and not for a namedtuple.
+            kind = value if hasattr(accepted, "_fields") else accepted
+            return traces.sequence_like(kind, map(_tensors, value, accepted))
         if any(isinstance(part, np.ndarray) or _is_tensor(part) for part in value):
             return traces.sequence_like(value, [_tensors(part, None) for part in value])
     return _tensor(value, getattr(accepted, "dtype", None))
