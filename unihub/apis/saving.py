@@ -209,9 +209,14 @@ def _hollow(target: Any, path: str) -> Optional[SavedWithoutCall]:
 
 
 def _keras_3_in(target: Any) -> Optional[str]:
+    return next((name for name, value in vars(target).items() if _is_keras_3(value)), None)
+
+
+def _is_keras_3(target: Any) -> bool:
+    # It needs what a KerasLayer needs.
     from unihub.apis.keras.reusable import is_keras_3
 
-    return next((name for name, value in vars(target).items() if is_keras_3(value)), None)
+    return is_keras_3(target)
 
 
 def losses_left_out(target: Any, path: str, root: Any) -> Optional[LossesNotSaved]:
@@ -282,6 +287,12 @@ def _explained(write: Callable[[], None], target: Any, path: str) -> None:
             remedy = (
                 f"obj.used = [v]; unihub.save(obj, {path!r})  # v: each variable and table that "
                 "its functions use, and no attribute of it leads to"
+            )
+        elif isinstance(error, TypeError) and _is_keras_3(target):
+            # TensorFlow's own writes such a model without its call.
+            remedy = (
+                f"x = [keras.Input(s) for s in shapes]; unihub.save(keras.Model(x, obj(*x)), "
+                f"{path!r})  # shapes: of what its call takes, without the batch"
             )
         raise SaveFailed(
             version=tf.__version__,

@@ -17,6 +17,7 @@ from unihub.apis.layers import keras_layer_class
 from unihub.apis.saving import (
     LossesNotSavedWarning,
     SavedWithoutCall,
+    SaveFailed,
     WrongThingToSave,
     losses_left_out,
 )
@@ -335,3 +336,23 @@ def test_a_loaded_model_that_is_called_by_its_parts_is_saved(tmp_path):
     tf.saved_model.save(root, str(tmp_path / "m"), signatures={})
     unihub.save(unihub.load(tmp_path / "m"), tmp_path / "n")
     assert unihub.load(tmp_path / "n").half(tf.constant([3.0])).numpy() == [1.5]
+
+
+class Added(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = keras.layers.Dense(2)
+
+    def call(self, a, b):
+        return self.dense(a) + b
+
+
+@only_keras_3
+def test_a_model_of_several_arguments_is_written_by_the_line(tmp_path):
+    obj, path, b = Added(), str(tmp_path / "m"), np.ones([8, 2], np.float32)
+    expected = obj(X, b)
+    with pytest.raises(SaveFailed) as refused:
+        unihub.save(obj, path)
+    names = {"keras": keras, "unihub": unihub, "obj": obj, "shapes": [(3,), (2,)]}
+    exec(refused.value.do, names)
+    np.testing.assert_allclose(unihub.load(path)([X, b]), expected, rtol=1e-5)
