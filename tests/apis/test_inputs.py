@@ -149,6 +149,13 @@ CASES = {
         "Value",
         'm(tf.constant(["" if one is None or one != one else str(one) for one in x]))',
     ),
+    "a list of tensors of several sizes": (
+        lambda: [tf.ones([2]), tf.ones([3])],
+        TEXTS,
+        "Structure",
+        'm(tf.constant(["text"]))',
+    ),
+    "one tensor in a list": (lambda: [tf.ones([2, 3])], ROWS, "Structure", "m(x[0])"),
     "a set": (lambda: {"a"}, TEXTS, "Value", "m(list(x))"),
     "a dataset": (
         lambda: tf.data.Dataset.from_tensors(tf.ones([2, 3])),

@@ -14,6 +14,7 @@ from unihub.apis.traces import dtype_of, shape_of
 _IMAGE_CHANNELS = (1, 3, 4)
 # By what the axes of images are ordered in, the order that they are put into.
 _CHANNELS_LAST, _CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
+_SINGLE = (str, bytes, bool, int, float, np.generic)
 # What is missing in a column of texts is None, or the NaN of pandas.
 _NO_TEXT = "one is None or one != one"
 _IMAGE_FILES = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM")
@@ -77,7 +78,7 @@ def other_value(value: Any, x: str, spec: Any) -> Optional[str]:
         # All texts of lists of different lengths, where one list of them is taken.
         return f"{rows}.flat_values" if rank == 1 else f"{rows}.to_tensor()"
     if dtype == tf.string and _is_column(value):
-        if any(one is None or one != one for one in value):
+        if any(one is None or (isinstance(one, float) and one != one) for one in value):
             return f'tf.constant(["" if {_NO_TEXT} else str(one) for one in {x}])'
         return f"tf.constant([str(one) for one in {x}])"
     is_some = isinstance(value, Iterable) and not hasattr(value, "__len__")
@@ -192,7 +193,7 @@ def _image_read(texts: Any, x: str, spec: Any) -> Optional[str]:
 def _is_column(value: Any) -> bool:
     """Whether a value is a list of single values, or an array or a column of objects."""
     if isinstance(value, (list, tuple)):
-        return not any(isinstance(one, (list, tuple, dict)) for one in value)
+        return all(isinstance(one, (*_SINGLE, type(None))) for one in value)
     return len(getattr(value, "shape", ())) == 1 and hasattr(value, "__iter__")
 
 

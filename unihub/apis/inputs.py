@@ -171,6 +171,11 @@ def wrong_structure(
         fix = f"{call.name}({call.before}inputs[{min(inputs, default='x')!r}]{call.after})"
     if fix is None and isinstance(accepted, Mapping) and not isinstance(inputs, Mapping):
         fix = _of_parts(inputs, accepted, call)
+    if fix is None and isinstance(accepted, SPECS) and isinstance(inputs, (list, tuple)):
+        # The same call again would be the same error.
+        sole = "x[0]" if len(inputs) == 1 else None
+        leaf = Leaf("", "x", inputs, accepted)
+        fix = call.line(accepted, {"x": sole}) if sole else _like(leaf, accepted, call)
     return WrongInputStructure(
         model=call.model,
         received=described(inputs),
