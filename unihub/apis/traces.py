@@ -165,8 +165,8 @@ def sequence_like(sequence: Any, parts: Iterable[Any]) -> Any:
     return type(sequence)(*parts) if hasattr(sequence, "_fields") else type(sequence)(parts)
 
 
-def has_one_mode(function: Any, arguments: Mapping[str, Any]) -> bool:
-    """Whether ``training`` among a layer's arguments is the one mode of a function.
+def lacks_other_mode(function: Any, arguments: Mapping[str, Any]) -> bool:
+    """Whether ``training`` among a layer's arguments holds: no mode but it was traced.
 
     Else the layer says in which mode a model is, whatever its arguments are, as
     tensorflow_hub's does.
@@ -175,7 +175,10 @@ def has_one_mode(function: Any, arguments: Mapping[str, Any]) -> bool:
     if parameters is None:
         return False
     calls = [parameters.bound(*call) for call in accepted_arguments(function)]
-    return bool(calls) and all(call.get("training") is arguments["training"] for call in calls)
+    modes = [call.get("training") for call in calls]
+    # A tensor stands for both.
+    told = all(mode is None or isinstance(mode, bool) for mode in modes)
+    return told and arguments["training"] in modes and not {True, False}.issubset(modes)
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def test_the_folder_of_a_config_that_moved_can_be_pointed_to(models, tmp_path, m
 # The call of a layer `layer` on rows `x`, and the line that the error offers in its place.
 REFUSED_CALLS = {
     "a name": ("layer(x, momentum=0.9)", "layer(x)"),
-    "one that the model knows": ("layer(x, traning=True)", "arguments={'training': True})"),
+    "nearly its own": ("layer(x, traning=True)", "layer(x, training=True)"),
     "two inputs": ("layer(x, x)", "layer(x)"),
 }
 

@@ -51,7 +51,10 @@ def only_training(layer: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
         taken = parameters_of(layer._callable)
         choices = [] if taken is None else [*taken.names, *taken.keywords]
         name = nearest(name, ["", *choices])
-        if name and plain(kwargs[strange[0]]):
+        if name == "training":
+            # It is the layer's own: its arguments do not say it.
+            fix = f"layer(x, training={kwargs[strange[0]]!r})"
+        elif name and plain(kwargs[strange[0]]):
             value = kwargs[strange[0]]
             fix = (
                 f"layer = {layer_call(layer._handle)}, arguments={{{name!r}: {value!r}}}); layer(x)"

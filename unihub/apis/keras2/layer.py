@@ -121,7 +121,7 @@ class KerasLayer(CommonLayer, _HubKerasLayer):  # type: ignore[misc]
         self._load_options = given.load_options
         # What a config needs, on this machine and others.
         self._handle = given.handle
-        if self._signature or traces.has_one_mode(self._func, given.arguments):
+        if self._signature or traces.lacks_other_mode(self._func, given.arguments):
             # tensorflow_hub 0.12 asks the whole object whether it takes `training`,
             # and then passes it to the signature, which does not.
             self._has_training_argument = False

@@ -71,7 +71,7 @@ def callee_of(loaded: Any, handle: str, given: Arguments) -> Callee:
         function=function,
         inputs=inputs_of(function, handle, signature),
         takes_training=_takes_training(function)
-        and not traces.has_one_mode(function, given.arguments),
+        and not traces.lacks_other_mode(function, given.arguments),
         arguments=given.arguments,
         signature=signature,
         output_key=output_key,
