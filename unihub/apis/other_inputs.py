@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Dict, Mapping, Optional, Tuple
 
-import numpy as np
 import tensorflow as tf
 
 from unihub.apis import inputs
+from unihub.apis.exact import inexact
 from unihub.apis.input_lines import Call, variables
 from unihub.apis.inputs import Leaf, WrongInputs
 from unihub.apis.traces import numbered_parts, sparse_parts
@@ -72,7 +72,9 @@ class OtherInputs:
         if not isinstance(value, (tf.Tensor, *_COMPOSITE)):
             if type(value).__name__ == "KerasTensor":
                 self._check(name, value)
-            self._check_exact(name, value, tf.as_dtype(info.dtype))
+            numbers = inexact(value, tf.as_dtype(info.dtype))
+            if numbers is not None:
+                self._check(name, numbers)
             try:
                 value = tf.convert_to_tensor(value, dtype=info.dtype)
             except (ValueError, TypeError, RuntimeError, tf.errors.OpError) as error:
@@ -88,24 +90,6 @@ class OtherInputs:
         found = inputs.leaf_mismatch(leaf, accepted, self._call)
         if found is not None:
             raise found from error
-
-    def _check_exact(self, name: str, value: Any, wanted: tf.DType) -> None:
-        """Of numbers that would be cut to whole ones, wrap or lose a part, in silence."""
-        dtype = getattr(value, "dtype", None)
-        if getattr(dtype, "kind", "") == "c" and not wanted.is_complex:
-            self._check(name, np.asarray(value))
-        if not (wanted.is_integer or wanted.is_bool) or wanted.is_quantized:
-            return
-        try:
-            given = np.asarray(value)
-        except (ValueError, TypeError):
-            # TensorFlow says what it is.
-            return
-        if given.dtype.kind in "biuf" and given.dtype != wanted.as_numpy_dtype:
-            with np.errstate(invalid="ignore"):
-                made = given.astype(wanted.as_numpy_dtype)
-            if not np.array_equal(made, given):
-                self._check(name, given)
 
     def _place(self, name: str, value: Any) -> Tuple[Leaf, Any]:
         """One input, and all that is accepted: a sole input goes without its name."""

@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional
 
 import tensorflow as tf
 
+from unihub.apis.exact import inexact
 from unihub.apis.fitting import reshaped
 from unihub.apis.input_lines import Call, is_name, made_up
 from unihub.apis.module import compat
@@ -198,10 +199,12 @@ def _fit(value: Any, info: TensorInfo, name: str, signature: str) -> Any:
         tensor = value
     else:
         try:
-            if getattr(getattr(value, "dtype", None), "kind", "") == "c":
-                # NumPy would leave the imaginary parts out.
-                value = tf.convert_to_tensor(value)
-            tensor = tf.convert_to_tensor(value, dtype=info.dtype)
+            numbers = inexact(value, info.dtype) if info.is_supported_type else None
+            if numbers is None:
+                tensor = tf.convert_to_tensor(value, dtype=info.dtype)
+            else:
+                # It is told as what it is.
+                tensor = tf.convert_to_tensor(numbers)
         except (TypeError, ValueError) as error:
             raise _not_accepted(value, info, name, signature, error) from error
     if not compat.type_spec_of(tensor).is_compatible_with(info.type_spec):
