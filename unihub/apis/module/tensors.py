@@ -178,7 +178,7 @@ def with_named(
     if inputs is None or isinstance(inputs, dict):
         return {**(inputs or {}), **named}
     given = f"one value, and {listed(sorted(named))} by keyword, were"
-    raise _inputs_differ(expected, signature, given, named)
+    raise _inputs_differ(expected, signature, given)
 
 
 def fit_inputs(
