@@ -46,5 +46,7 @@ def test_a_module_takes_no_numbers_that_would_be_others(graph):
     module = unihub.Module(unihub.create_module_spec(module_fn))
     with pytest.raises(TypeError, match="module-input-not-accepted"):
         module(np.array([1.5]))
+    module(tf.compat.v1.placeholder(tf.int32, [None]))
     with tf.compat.v1.Session() as session:
-        assert session.run(module(np.array([3.0]))).tolist() == [6]
+        for whole in (np.array([3.0]), [tf.constant(3)], tf.constant([3])):
+            assert session.run(module(whole)).tolist() == [6]
