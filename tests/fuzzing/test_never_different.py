@@ -16,7 +16,7 @@ from fuzzing.comparing import Count, differences
 from fuzzing.programs import HEAD, Program, programs
 
 # These same ones in each run of the tests; `nox -s fuzz` has others, and more.
-EXAMPLES, LONGEST = (MANY, 40) if MANY else (25, 16)
+EXAMPLES, LONGEST = (MANY, 40) if MANY else (15, 16)
 COUNT = Count()
 
 AFTER_A_FAILED_CALL = f"""{HEAD}
