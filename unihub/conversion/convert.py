@@ -49,8 +49,8 @@ def convert(
     Args:
         handle: of a TF1 Hub module or a TF1 SavedModel.
         path: the folder to write.
-        signature: the one to call the model by; the evident one when None.
-        tags: of the graph for inference; the evident one when None.
+        signature: the one to call the model by; the default one when None.
+        tags: of the graph for inference; the default one when None.
         overwrite: whether to replace a model that is there.
         dry_run: whether to leave nothing behind: the same work is done in a
             temporary folder, and the report says what would be written.

@@ -61,9 +61,9 @@ def load(
 
     Args:
         handle: a folder, the URL of a model, or what else `unihub.resolve` takes.
-        tags: of the MetaGraph to use (one str or several); by default the
-            evident one: "train" when fine-tuning a TF1 format that has it,
-            else none, "serve", or the only one.
+        tags: of the MetaGraph to use (one str or several); by default
+            "train" when fine-tuning a TF1 format that has it, else none,
+            "serve", or the only one.
         options: a tf.saved_model.LoadOptions, for the APIs that take it.
         op: "inference" or "fine_tuning".
         api: "module", "load" or "keras", to pin one of the APIs that are named there.

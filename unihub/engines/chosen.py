@@ -101,7 +101,7 @@ def chosen(
         folder: of the model.
         handle: for errors.
         tags: of the MetaGraph.
-        signature: its name; None for the evident one.
+        signature: its name; None for the default one.
         inputs: columns by the inputs' names.
         outputs: names of outputs, or columns by them; None for all that are by row.
 

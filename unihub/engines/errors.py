@@ -39,10 +39,10 @@ class NoSuchInput(UnihubError, KeyError, ValueError):
 
 
 class NoSignatureToPredict(UnihubError, ValueError):
-    """A model has no signature that is evident, by which columns could be told."""
+    """A model has no default signature, by which columns could be told."""
 
     code = "no-signature-to-predict"
-    what = "{handle} has no evident signature, whose inputs could be columns."
+    what = "{handle} has no default signature, whose inputs could be columns."
     why = "a call of the object itself has no names for them. (signatures: {found})"
     do = "{remedy}"
 

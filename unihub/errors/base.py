@@ -126,7 +126,7 @@ class MatrixRefusal(UnihubError, ValueError, NotImplementedError):
 
 
 class NotEvident(UnihubError, ValueError):
-    """A choice was left open, and there is no evident one."""
+    """A choice was left open, and none is taken by default."""
 
 
 class UnknownChoice(UnihubError, ValueError):

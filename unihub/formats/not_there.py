@@ -32,7 +32,7 @@ class AmbiguousTags(UnihubError, ValueError, RuntimeError):
     """Several MetaGraphs, none of them the usual one."""
 
     code = "ambiguous-tags"
-    what = "{handle} has several MetaGraphs, and none is the evident one."
+    what = "{handle} has several MetaGraphs, and none is taken by default."
     why = "neither an empty set of tags nor 'serve' is among them. (found: {found})"
     do = "{remedy}"
 
@@ -71,7 +71,7 @@ class AmbiguousSignature(NotEvident):
     """Several signatures, none of them the usual one."""
 
     code = "ambiguous-signature"
-    what = "{handle} can be called by several signatures, and none is the evident one."
+    what = "{handle} can be called by several signatures, and none is taken by default."
     why = "neither 'default' nor 'serving_default' is among them. (found: {found})"
     do = "{remedy}"
 
