@@ -73,11 +73,6 @@ def redacted(url: str) -> str:
     return start + _TAIL.sub(lambda tail: "?" + _HIDDEN if tail.group()[0] == "?" else "", after)
 
 
-def _is_revision(start: str, before: str) -> bool:
-    is_hugging_face = _HUGGING_FACE.fullmatch(start.lower()) is not None
-    return is_hugging_face and _REPOSITORY.fullmatch(before) is not None
-
-
 def shown(handle: str) -> str:
     """A handle as it may be shown: a path of this machine as it is, all else redacted."""
     return handle if _MAYBE_URL.search(handle.lstrip()) is None else redacted(handle)
