@@ -1,4 +1,4 @@
-"""What an error offers as Python, as the command line that does the same."""
+"""Turns the Python that an error offers into the command line that does the same."""
 
 from __future__ import annotations
 

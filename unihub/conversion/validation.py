@@ -67,7 +67,7 @@ def _verdict(
     graph: Optional[MetaGraph],
     signature: Optional[str] = None,
 ) -> Verdict:
-    """What the judge says, who reads the graph as well."""
+    """The verdict of the judge, who reads the graph as well."""
     if graph is None:
         graph = selection.evident_meta_graph(model, operation) or model.meta_graphs[0]
     facts = read_graph_facts(model, graph)

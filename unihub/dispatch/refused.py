@@ -1,4 +1,4 @@
-"""What load() is asked for and cannot do."""
+"""Errors of what load() is asked for and cannot do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong between columns and a signature."""
+"""Errors between columns and a signature."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class ColumnsNotAlike(UnihubError, ValueError):
 
 
 class NotColumns(UnihubError, TypeError):
-    """What a Predictor is called with has no columns."""
+    """The value that a Predictor is called with has no columns."""
 
     code = "not-columns"
     what = "what was given has no columns: {found}."

@@ -21,7 +21,7 @@ Told = Callable[[int, bool], None]
 
 @dataclass(frozen=True)
 class Done:
-    """What a job has done.
+    """The result of a job.
 
     Attributes:
         path: of the file that was written.

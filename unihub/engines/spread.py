@@ -26,7 +26,7 @@ class EngineFailed(UnihubError, RuntimeError):
 
 
 def engine_of(name: str) -> Run:
-    """What runs tasks on an engine.
+    """A runner of tasks on an engine.
 
     Raises:
         PackageNeeded: the engine is not installed.

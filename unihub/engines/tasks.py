@@ -38,7 +38,7 @@ class NoRoomForOutput(UnihubError, OSError):
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is given; small, whatever the rows are.
+    """A part of a job as a worker is given it; small, whatever the rows are.
 
     Attributes:
         predictor: pickled.

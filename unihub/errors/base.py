@@ -221,7 +221,7 @@ def warn(text: str, category: Type[Warning]) -> None:
 
 
 class NotAPath(UnihubError, TypeError, ValueError):
-    """What was given as a path is none."""
+    """The value given as a path is none."""
 
     code = "not-a-path"
     what = "{found} was given where unihub takes a path."

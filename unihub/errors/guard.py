@@ -1,4 +1,4 @@
-"""What the system refuses a public function is told in words of ours."""
+"""Refusals of the system in a public function, told in words of ours."""
 
 from __future__ import annotations
 

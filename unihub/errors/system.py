@@ -25,7 +25,7 @@ class SystemRefused(UnihubError, OSError):
 
 
 class NotText(UnihubError, ValueError):
-    """What was read as text is none, where unihub did not expect that."""
+    """A file read as text is none, where unihub did not expect that."""
 
     code = "not-text"
     what = "{doing} came to an end: {reason}."

@@ -126,7 +126,7 @@ def hugging_face_page(parts: List[str]) -> HuggingFaceModel:
 
 
 def suggestion(text: str) -> Optional[Tuple[str, Tuple[str, ...]]]:
-    """What a path at which there is nothing was perhaps meant to be.
+    """The handle that a path at which there is nothing was perhaps meant to be.
 
     Returns:
         The reason and the handles that it may be, or None.

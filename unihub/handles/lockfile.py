@@ -82,7 +82,7 @@ class Lockfile:
     models: Dict[str, Locked]
 
     def name_of(self, handle: Handle) -> str:
-        """What a handle goes by in the file: without secrets, paths relative to it."""
+        """The name of a handle in the file: without secrets, paths relative to it."""
         if not isinstance(handle, (LocalFolder, LocalArchive)):
             return handle.shown
         path = os.path.abspath(handle.path)
@@ -189,7 +189,7 @@ def check(handle: Handle, path: str, lockfile: Lockfile) -> None:
 
 
 def locked_of(path: str) -> Locked:
-    """What there is to lock of a model; in the cache, from its manifest where that holds."""
+    """The facts to lock of a model; in the cache, from its manifest where that holds."""
     from unihub.handles.cache.manifest import sha256_of, walk
 
     entry = _entry(path)

@@ -1,4 +1,4 @@
-"""What a handle is spelt like: text → one frozen value of a known kind.
+"""Parses handles by their spelling: text → one frozen value of a known kind.
 
 `KINDS` holds the kinds in the order in which they are tried. ``str()`` of a
 value is a handle that `parse` turns into the same value.

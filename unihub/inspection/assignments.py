@@ -1,4 +1,4 @@
-"""What a graph assigns to its variables, as far as it tells."""
+"""The values that a graph assigns to its variables, as far as it tells."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done about a model that acts outside of its graph, before it is loaded."""
+"""The check of whether a model acts outside of its graph, before it is loaded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a finding says of paths and names, which a hostile model may have chosen."""
+"""Paths and names in findings, which a hostile model may have chosen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What differs between two models: signatures, callables, variables, values, ops, assets."""
+"""Differences between two models: signatures, callables, variables, values, ops, assets."""
 
 from __future__ import annotations
 

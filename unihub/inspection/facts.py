@@ -1,4 +1,4 @@
-"""What `unihub.inspect` tells of a model, as values.
+"""The facts that `unihub.inspect` tells of a model, as values.
 
 Named tuples for the parts, for they are made several times as fast as dataclasses: of
 inspecting most models, importing these modules is the larger part.
@@ -121,7 +121,7 @@ class MetaGraphInfo:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model is, told from its files alone.
+    """Facts about a model, told from its files alone.
 
     Attributes:
         handle: as it was given.
@@ -156,7 +156,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class RemoteFacts:
-    """What is known of a model before it is downloaded.
+    """Facts about a model, known before it is downloaded.
 
     Attributes:
         handle: without secrets.

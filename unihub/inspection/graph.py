@@ -49,7 +49,7 @@ class Node:
         return [name for name in self.inputs if not name.startswith("^")]
 
     def attributes(self, key: str) -> List[Message]:
-        """What there is of an attribute: several values, where its key is given several times."""
+        """The values of an attribute: several, where its key is given several times."""
         return [value for name, value in self._message.all_entries("attr") if name == key]
 
     def attribute(self, key: str) -> Optional[Message]:
@@ -111,7 +111,7 @@ class Function:
 
     @property
     def interfaces(self) -> Set[bytes]:
-        """What it says that it implements."""
+        """The names that it says that it implements."""
         values = [value for key, value in self._message.all_entries("attr") if key == _INTERFACE]
         return {text for value in values for text in value.contents("s")}
 
@@ -244,7 +244,7 @@ class Graph:
         return functions, nodes
 
     def interfaces(self, name: str) -> List[bytes]:
-        """What a function implements: whoever calls it may call any that implements the same."""
+        """The interfaces of a function: whoever calls it may call any that implements the same."""
         self._read_interfaces()
         return self._interfaces.get(name, [])
 

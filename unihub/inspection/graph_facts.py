@@ -1,4 +1,4 @@
-"""What of a MetaGraph's graph decides what can be done with the model."""
+"""Facts of a MetaGraph's graph that decide what can be done with the model."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Mistyped(NamedTuple):
 
 
 class GraphFacts(NamedTuple):
-    """What of a graph decides what can be done with it.
+    """Facts of a graph that decide what can be done with it.
 
     Attributes:
         ops: names of all ops, of the functions too.
@@ -198,12 +198,12 @@ def _mistyped(graph: Graph, meta_graph: MetaGraph) -> Dict[str, Mistyped]:
 
 
 def absent(tensor: str) -> str:
-    """What is wrong about a tensor that a graph does not have."""
+    """Says what is wrong about a tensor that a graph does not have."""
     return f"{tensor}, which is not in the graph"
 
 
 def other_dtype(tensor: str, declared: str, actual: str) -> str:
-    """What is wrong about an input of another dtype."""
+    """Says what is wrong about an input of another dtype."""
     return (
         f"{declared}, and in the graph {tensor} is {actual}: what the one takes the other refuses"
     )

@@ -1,4 +1,4 @@
-"""What strings are put together to: a path may stand in none of its parts."""
+"""Strings that a graph puts together: a path may stand in none of its parts."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ class _Case:
 
     @property
     def own_inputs(self) -> Tuple[str, ...]:
-        """What the model's own ``__call__`` is given, as a line has it."""
+        """The arguments of the model's own ``__call__``, as a line has them."""
         given = self.facts.inputs if self.facts is not None else None
         return ("inputs",) if given is None else tuple(given)
 
@@ -518,7 +518,7 @@ def _in_mode(case: _Case, route: Route, line: str) -> str:
 
 
 def _only_mode(case: _Case) -> Optional[str]:
-    """What ``training`` has to be in a layer, in Python's notation; None where it passes it on."""
+    """The ``training`` that a layer has to have, in Python; None where it passes it on."""
     modes = case.facts.modes if case.facts is not None and case.chosen() is None else None
     is_tuned = case.operation is Operation.FINE_TUNING
     if modes is None or modes >= ({False, True} if is_tuned else {False}):

@@ -1,4 +1,4 @@
-"""What Keras 2 wrote beside a SavedModel about the model that it was."""
+"""The description that Keras 2 wrote beside a SavedModel of the model that it was."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done where a model acts outside of its graph: a warning, or an error."""
+"""The reaction to a model that acts outside of its graph: a warning, or an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an op can do outside of its graph, as data: every op that TensorFlow registers is judged.
+"""Dangers of ops outside of their graph, as data: every op that TensorFlow registers is judged.
 
 `DANGERS` has those that touch files, the network, the host or code that is not the graph's;
 harmless_ops.txt has the others. An op that is in neither is itself a finding.
@@ -31,7 +31,7 @@ class Severity(str, Enum):
 
 
 class Danger(NamedTuple):
-    """What an op does.
+    """An effect of an op.
 
     Attributes:
         effect: in words, for people.
@@ -335,7 +335,7 @@ def judged_ops() -> FrozenSet[str]:
 
 
 def danger_of(op: str) -> Danger:
-    """What an op that is not harmless can do outside of its graph."""
+    """The danger outside of its graph of an op that is not harmless."""
     return DANGERS.get(op, _OF_NOBODY)
 
 

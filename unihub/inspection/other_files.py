@@ -34,7 +34,7 @@ _MORE = "holds more files than unihub looks at, and more of them may run code el
 
 
 def files_that_run_code(folder: str) -> Iterator[Tuple[Severity, str, str]]:
-    """What is dangerous to open: how much it matters, its path below the folder, and what it is."""
+    """Files dangerous to open: how much each matters, its path below the folder, and what it is."""
     count = 0
     for parent, folders, names in os.walk(folder):
         folders.sort()

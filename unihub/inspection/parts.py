@@ -96,7 +96,7 @@ def read_flow(message: Message, meta_graph: MetaGraph) -> Optional[Flow]:
 def _called(
     message: Message, meta_graph: MetaGraph, functions: Dict[str, Function]
 ) -> Optional[_Body]:
-    """What a call of the model runs."""
+    """The function that a call of the model runs."""
     if meta_graph.object_graph is None:
         return None
     children = meta_graph.object_graph.children_by_name()
@@ -122,7 +122,7 @@ def _of_function(title: str, function: Function) -> _Body:
 
 
 def _signed(graph: Graph, meta_graph: MetaGraph) -> Optional[_Body]:
-    """What a signature runs: that for serving, else the first."""
+    """The function that a signature runs: that for serving, else the first."""
     names = sorted(meta_graph.signatures, key=lambda name: (name not in _FIRST, name))
     for name in names[:1]:
         signature = meta_graph.signatures[name]

@@ -93,7 +93,7 @@ class Paths:
         indices: Iterable[int],
         fed: Fed = Fed.NOTHING,
     ) -> Tuple[Path, ...]:
-        """What some inputs of a node hold; what is no string is left out.
+        """The strings that some inputs of a node hold; what is no string is left out.
 
         Args:
             fed: what the loader gives to the graph while it runs the node.
@@ -132,7 +132,7 @@ class Paths:
     def _joined(
         self, node: Node, where: Optional[Function], fed: Fed, depth: int
     ) -> Tuple[Path, ...]:
-        """What strings make that are put together."""
+        """The strings that others make when they are put together."""
         place = (node.name, where), fed
         if place not in self._joins:
             unknown = Path(COMPUTED, _JOIN.encode())
@@ -174,7 +174,7 @@ class Paths:
         return [Path(COMPUTED, node.op.encode("utf-8"))], []
 
     def _assigned(self, read: Node) -> Tuple[List[Path], List[Place]]:
-        """What the graph assigns to a variable, as TF 1.15 does with the paths of assets."""
+        """Paths that the graph assigns to a variable, as TF 1.15 does with those of assets."""
         # Imported only here, for few graphs read a path from a variable.
         from unihub.inspection.assignments import assignments, variables
 
@@ -252,7 +252,7 @@ class Paths:
 
 
 def _texts(part: Tuple[Path, ...]) -> List[bytes]:
-    """What a part of a string may be; nothing where that is not known."""
+    """The texts that a part of a string may be; nothing where that is not known."""
     if any(path.kind != CONSTANT for path in part):
         return []
     return [path.text for path in part] or [b""]

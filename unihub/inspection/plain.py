@@ -37,7 +37,7 @@ def as_text(info: ModelFacts, variables: bool = False) -> str:
 
 
 def uses_text(info: ModelFacts) -> str:
-    """What can be done with a model, alone."""
+    """Lines of what can be done with a model, alone."""
     lines = _lines((f"{USES}: {info.handle}", list(_of_uses(info))), 0)
     return printable("\n".join(lines), keep="\n")
 
@@ -206,7 +206,7 @@ def names(found: Iterable[str]) -> str:
 
 
 def accepted_lines(target: CallableInfo) -> List[str]:
-    """What a callable takes, a line for each structure; those that differ in flags alone in one.
+    """The inputs of a callable, a line for each structure; those that differ in flags alone in one.
 
     Functions are traced for each value of ``training``, and often once more by Keras.
     """

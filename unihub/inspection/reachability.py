@@ -47,7 +47,7 @@ class When(str, Enum):
 
 
 class Fed(str, Enum):
-    """What the loader gives to the graph while it runs a part of it."""
+    """The values that the loader gives to the graph while it runs a part of it."""
 
     NOTHING = "nothing"
     ASSETS = "the paths of the assets"
@@ -55,7 +55,7 @@ class Fed(str, Enum):
 
 
 class Trigger(NamedTuple):
-    """What sets a part of the graph going.
+    """A way to set a part of the graph going.
 
     Attributes:
         by: for people, such as ``"signature 'serving_default'"``.
@@ -101,7 +101,7 @@ class Reachability:
         self._of_objects: Optional[Dict[str, List[Trigger]]] = None
 
     def of_node(self, name: str) -> Tuple[Trigger, ...]:
-        """What runs a node of the graph itself."""
+        """The triggers that run a node of the graph itself."""
         if self._outer is not None:
             return self._outer
         roots = self._root_nodes()
@@ -112,7 +112,7 @@ class Reachability:
         return tuple(trigger for trigger, names in roots if name in self._from(trigger, names))
 
     def of_function(self, name: str) -> Tuple[Trigger, ...]:
-        """What runs a function, directly or through others.
+        """The triggers that run a function, directly or through others.
 
         Of many triggers of a kind it need not name them all.
         """
@@ -127,7 +127,7 @@ class Reachability:
         return self._function_triggers[name]
 
     def concrete_functions(self, name: str) -> List[Message]:
-        """What there is of a function of an object by its name: SavedConcreteFunctions."""
+        """The traces of a function of an object, by its name: SavedConcreteFunctions."""
         places = self._objects.places_of("concrete_functions", "key", name)
         return [self._objects.item("concrete_functions", i).message("value") for i in places]
 
@@ -152,7 +152,7 @@ class Reachability:
             seen |= found
 
     def _trace_all(self) -> Dict[str, List[Trigger]]:
-        """What runs each function, followed from what is run to what that calls."""
+        """The triggers that run each function, followed from what is run to what that calls."""
         found: Dict[str, Dict[Tuple[When, Optional[Fed]], Trigger]] = {}
         called: Dict[str, List[str]] = {}
         waiting: List[Tuple[str, Trigger]] = []

@@ -1,4 +1,4 @@
-"""What a model can do outside of its graph, and when. Advice, not a sandbox.
+"""Findings on what a model can do outside of its graph, and when. Advice, not a sandbox.
 
 Every model that TensorFlow saves can write files: its saver does. So an op is
 reported only where something runs it: loading the model, or a call of it.
@@ -93,7 +93,7 @@ def security_findings(
     minimum: Severity = Severity.LOW,
     also_known: Iterable[str] = (),
 ) -> Tuple[Finding, ...]:
-    """What a model can do outside of its graph, by what runs it.
+    """Finds what a model can do outside of its graph, by what runs it.
 
     Reports ops that loading the model or a call of it reaches; those of
     TensorFlow's own saver are left out. This is advice, not a sandbox.
@@ -434,7 +434,7 @@ def _but_saving(triggers: Tuple[Trigger, ...]) -> Tuple[Trigger, ...]:
 
 
 def _fed(triggers: Tuple[Trigger, ...]) -> Fed:
-    """What a part of the graph is given by whatever runs it."""
+    """The kind of value that a part of the graph is given by whatever runs it."""
     fed = {trigger.fed for trigger in triggers if trigger.fed is not None}
     return fed.pop() if len(fed) == 1 else Fed.NOTHING
 

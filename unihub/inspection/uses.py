@@ -18,7 +18,7 @@ _OPERATIONS = (Operation.INFERENCE, Operation.FINE_TUNING)
 
 
 class Use(NamedTuple):
-    """What can be done with a model in one runtime.
+    """The uses of a model in one runtime.
 
     Attributes:
         code: pairs of the API and the line to write; none where it is refused.

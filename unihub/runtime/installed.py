@@ -1,4 +1,4 @@
-"""What goes with the TensorFlow here: its Keras, and tensorflow_hub.
+"""The packages that go with the TensorFlow here: its Keras, and tensorflow_hub.
 
 Nothing here imports TensorFlow.
 """

@@ -1,4 +1,4 @@
-"""What can be set: the kinds of values, and the table of settings."""
+"""The settings: the kinds of values, and the table of all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Kind:
-    """What values a setting takes.
+    """A kind of values that a setting takes.
 
     Attributes:
         accepted: in words, for people.

@@ -208,7 +208,7 @@ class Destination:
 
     @property
     def files(self) -> Tuple[ExtractedFile, ...]:
-        """What was written, in the archive's order."""
+        """The files that were written, in the archive's order."""
         return tuple(self._files.values())
 
     def add_folder(self, name: str) -> None:

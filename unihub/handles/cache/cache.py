@@ -127,7 +127,7 @@ class Cache:
             return self._found(key_of(handle), handle, by_content)[0]
 
     def recorded(self, handle: str) -> Optional[Entry]:
-        """What was stored for a handle, by its manifest: no file of it need be there any more."""
+        """The entry stored for a handle, by its manifest: no file of it need be there any more."""
         key = key_of(handle)
         with storage.reading(self.root):
             folder = os.path.join(self._models, key)

@@ -105,7 +105,7 @@ class FileSizeLimited(UnihubError, OSError):
 
 
 class CacheUnusable(UnihubError, OSError):
-    """What is to be the cache is no folder that anything can be kept in."""
+    """The path that is to be the cache is no folder that anything can be kept in."""
 
     code = "cache-unusable"
     what = "{root} cannot be used as the cache."
@@ -123,7 +123,7 @@ class LockTimeout(UnihubError, TimeoutError):
 
 
 class DamagedEntry(UnihubError, OSError):
-    """What the cache holds of a model is not what was stored; it is never served."""
+    """The files of a model in the cache are not those that were stored; they are never served."""
 
     code = "damaged-entry"
     what = "The cached copy of {handle} is damaged."
@@ -135,7 +135,7 @@ class DamagedEntry(UnihubError, OSError):
 
 
 class NoModelFile(UnihubError, OSError):
-    """What was fetched has no model in it, and so was not stored."""
+    """The files that were fetched have no model in them, and so were not stored."""
 
     code = "no-model-file"
     what = "{handle} was fetched, and there is no model in it."

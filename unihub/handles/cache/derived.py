@@ -1,4 +1,4 @@
-"""What is made from models and kept beside them: weights to be mapped, converted models.
+"""Files made from models and kept beside them: weights to be mapped, converted models.
 
     <root>/weights/<name>       the values of one signature's variables, then a note
            converted/<name>/    a TF2 SavedModel, with a note of its origin
@@ -48,7 +48,7 @@ class Derived:
 
 
 def weights_note(model: str) -> bytes:
-    """What follows the values in a file of weights.
+    """The bytes that follow the values in a file of weights.
 
     Args:
         model: the folder they are of.
@@ -70,7 +70,7 @@ def converted(root: str) -> Tuple[Derived, ...]:
 
 
 def unfinished(root: str) -> List[str]:
-    """What processes were making when they ended; what is being made is not among it."""
+    """Files that processes were making when they ended; what is being made is not among them."""
     return [
         path
         for name in (WEIGHTS, CONVERTED)

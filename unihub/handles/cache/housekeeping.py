@@ -1,4 +1,4 @@
-"""What the cache holds, how much it takes, and what can go.
+"""The entries of the cache, how much they take, and which can go.
 
 It holds models, and what was made from them: see `derived`. Nothing is removed
 without a `Removal` that says what and why, so that it can be shown first.
@@ -26,7 +26,7 @@ _NO_ACCESS_TIMES = getattr(os, "ST_NOATIME", 0) | getattr(os, "ST_RDONLY", 0)
 
 
 class Kind(enum.Enum):
-    """What something in the cache is."""
+    """The kind of a thing in the cache."""
 
     MODEL = "model"
     WEIGHTS = "weights"
@@ -58,7 +58,7 @@ class LastUse:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a folder takes on the disk.
+    """The space that a folder takes on the disk.
 
     Attributes:
         bytes: in blocks of the file system.
@@ -144,7 +144,7 @@ def last_use(entry: Entry) -> LastUse:
 
 
 def usage(folder: str) -> Usage:
-    """What a folder takes; a file with several names counts once."""
+    """The space that a folder takes; a file with several names counts once."""
     size, files, seen = 0, 0, set()
     for status in _statuses(folder):
         if (status.st_dev, status.st_ino) in seen and status.st_ino:
@@ -172,7 +172,7 @@ def plan_prune(
     max_bytes: Optional[int] = None,
     kinds: Collection[Kind] = KEPT,
 ) -> Tuple[Removal, ...]:
-    """What to remove of what is of use, least recently used first.
+    """Chooses what to remove of what is of use, least recently used first.
 
     Args:
         cache: whose models.

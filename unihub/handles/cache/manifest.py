@@ -1,4 +1,4 @@
-"""What a cached model consists of: written once beside it, compared at every use."""
+"""The list of a cached model's files: written once beside it, compared at every use."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is known about a model that was just fetched.
+    """Facts about a model that was just fetched.
 
     Attributes:
         url: where it came from, without secrets.

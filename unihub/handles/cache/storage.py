@@ -1,4 +1,4 @@
-"""What the file system refuses, and whether others may write there: errors that name the remedy."""
+"""Refusals of the file system, and whether others may write there: errors that name the remedy."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ class Cancelled(Exception):
 
 
 class Callbacks:
-    """What a download calls, here without effect; each from any thread."""
+    """The functions that a download calls, here without effect; each from any thread."""
 
     def __init__(self) -> None:
         self._cancelled = threading.Event()

@@ -84,7 +84,7 @@ def _decoded(text: str) -> bytes:
 
 
 def _maker(algorithm: str) -> Optional[Callable[[], Any]]:
-    """What makes a hash, None where there is none: FIPS has no md5, and crc32c is optional."""
+    """The maker of a hash, None where there is none: FIPS has no md5, and crc32c is optional."""
     if algorithm == "crc32c":
         return _crc32c()
     try:

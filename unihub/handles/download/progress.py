@@ -1,4 +1,4 @@
-"""What people see of a download: a bar when it takes over a second, and every wait.
+"""The progress of a download, for people: a bar when it takes over a second, and every wait.
 
 with shown(None, "model.tar.gz") as progress:
     download(url, path, limits, progress=progress)

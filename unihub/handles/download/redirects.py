@@ -41,7 +41,7 @@ _warned = False
 
 @dataclass(frozen=True)
 class Secrets:
-    """What only the origin of the given URL is sent."""
+    """Headers and credentials that only the origin of the given URL is sent."""
 
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     auth: Any = field(default=None, repr=False)

@@ -1,4 +1,4 @@
-"""What a download may cost, how one try fails, and when another is worth its wait."""
+"""The limits of a download, how one try fails, and when another is worth its wait."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def retried(
 
 
 def seconds_of_retry_after(text: Optional[str]) -> Optional[float]:
-    """What a Retry-After header asks for: seconds, or those until its date."""
+    """The seconds that a Retry-After header asks for, or those until its date."""
     if not text:
         return None
     if text.strip().isdigit():

@@ -24,7 +24,7 @@ class ReadingStopped(Exception):
 
 
 class StreamedFile(io.RawIOBase):
-    """What there is of a file that another thread writes; a read waits for bytes to come.
+    """A file that another thread still writes; a read waits for bytes to come.
 
     It can be read once from its beginning to its end, and not be sought in.
     """

@@ -1,4 +1,4 @@
-"""What can go wrong between a URL and a file."""
+"""Errors between a URL and a file."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _NO_HEAD = (400, 403, 405, 501)
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server says.
+    """The answer of a server.
 
     Attributes:
         status: the HTTP status after redirects.

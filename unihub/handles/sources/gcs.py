@@ -119,7 +119,7 @@ def archive(handle: GcsArchive, work: StagingDirectory, context: Context) -> Fac
 def public_or_by_gfile(
     handle: Any, public: Callable[[], Facts], by_gfile: Callable[[], Facts], context: Context
 ) -> Facts:
-    """What ``public`` builds, else, where that is not allowed, what ``by_gfile`` does."""
+    """Calls ``public``, or else, where that is not allowed, ``by_gfile``."""
     try:
         return public()
     except BadStatus as error:

@@ -266,7 +266,7 @@ def _answered(status: int, handle: KaggleModel, api: Any) -> Exception:
 
 
 def _nearest(handle: KaggleModel, api: Any) -> Tuple[str, str]:
-    """What there is of the model, and the handle spelt most like the one given."""
+    """Says what there is of the model, and the handle spelt most like the one given."""
     there = _variations(handle, api)
     if not there:
         found = f"there is no model {handle.owner}/{handle.model}"

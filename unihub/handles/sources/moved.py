@@ -56,7 +56,7 @@ class Variation(NamedTuple):
     version: int
 
     def handle(self, owner: str, model: str) -> str:
-        """What loads it."""
+        """The handle that loads it."""
         version = f"/{self.version}" if self.version else ""
         return f"kaggle://{owner}/{model}/{self.framework}/{self.slug}{version}"
 

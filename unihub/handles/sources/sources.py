@@ -52,7 +52,7 @@ class HashNotUnderstood(UnihubError, ValueError):
 
 
 class CachedHashDiffers(UnihubError, OSError, ValueError):
-    """What the cache holds came in another archive than the one asked for."""
+    """The model in the cache came in another archive than the one asked for."""
 
     code = "cached-hash-differs"
     what = "The cached copy of {handle} is not the model that was asked for."
@@ -82,7 +82,7 @@ class DamagedEntryReplaced(UserWarning):
 
 
 class FetchedModelDiffers(UserWarning):
-    """What was fetched in place of a damaged model has other content than that had."""
+    """The model fetched in place of a damaged one has other content than that had."""
 
 
 def fetch(handle: Handle, text: str, settings: Settings, sha256: Optional[str]) -> str:
@@ -184,7 +184,7 @@ def _mounted_or_foreign(handle: Handle, context: Context) -> Optional[str]:
 
 
 def _resolved(handle: CustomHandle) -> Handle:
-    """What registered resolvers make of a handle, until it is one of unihub's own."""
+    """Asks registered resolvers about a handle, until it is one of unihub's own."""
     asked = [handle.text]
     while True:
         resolver = resolvers.resolver_of(asked[-1])
@@ -241,7 +241,7 @@ def _refuse_answer(text: str, resolver: Any, answer: Any, reason: str) -> NoRetu
 
 
 def _builder(handle: Handle) -> Callable[[Any, StagingDirectory, Context], Facts]:
-    """What fills a staging directory with a handle's model.
+    """The function that fills a staging directory with a handle's model.
 
     It is imported here: a model that is cached needs no HTTP library.
     """
