@@ -1,1 +1,1 @@
-"""What serves the cells of the matrix; with `conversion`, the rooms that import TensorFlow."""
+"""The apis that serve the cells of the matrix, with TensorFlow."""

@@ -1,4 +1,4 @@
-"""What another process is given to load a model by, and where the model is in that one."""
+"""The address that another process loads a model by, and where the model is in that one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WORTH_SHARING = 8 << 20
 
 @dataclass(frozen=True)
 class Sent:
-    """What another process is given to load a model by; it holds no secret.
+    """The address that another process loads a model by; it holds no secret.
 
     Attributes:
         handle: without secrets.

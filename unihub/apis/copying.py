@@ -22,7 +22,7 @@ _SAVE = "unihub.save(m, 'copy'); m = unihub.load('copy')  # or send the path, an
 
 
 class LoadedNotCopied(UnihubError, TypeError, NotImplementedError, pickle.PicklingError):
-    """What is loaded was to be pickled or deep-copied, and a copy would be another."""
+    """A loaded object was to be pickled or deep-copied, and a copy would be another."""
 
     code = "loaded-not-copied"
     what = "this {given} can be neither pickled nor deep-copied."
@@ -31,7 +31,7 @@ class LoadedNotCopied(UnihubError, TypeError, NotImplementedError, pickle.Pickli
 
 
 class NotCopied:
-    """What belongs to one graph or process; a shallow copy is one as ever."""
+    """A base of objects that belong to one graph or process; a shallow copy is one as ever."""
 
     def __copy__(self) -> Any:
         return shallow(self)
@@ -68,7 +68,7 @@ def deep(loaded: Any, origin: Optional[Origin], memo: Any = None) -> Any:
 def reduced(
     loaded: Any, origin: Optional[Origin], protocol: Any = None
 ) -> Tuple[Callable[..., Any], Tuple[Any, ...]]:
-    """What pickle writes of a loaded object, as ``__reduce_ex__`` returns it.
+    """The value that pickle writes of a loaded object, as ``__reduce_ex__`` returns it.
 
     Args:
         loaded: the object with the variables; a lean one that has none yet.

@@ -1,4 +1,4 @@
-"""What of a model that TensorFlow could not load can be loaded, and why the rest cannot."""
+"""Models that TensorFlow could not load: the part that can be loaded, and why the rest cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an object that tf.saved_model.load gives needs besides in graph mode."""
+"""Additions in graph mode to an object that tf.saved_model.load gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done about ops that this TensorFlow lacks: a package imported, or an error."""
+"""Ops that this TensorFlow lacks: a package imported, or an error."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ _COMPOSITE = (tf.SparseTensor, tf.RaggedTensor)
 
 
 class OtherInputs:
-    """What a signature takes, and how it is told of what it does not.
+    """The inputs of a signature, and how it is told of others.
 
     Args:
         signature: what the SavedModel says of it.

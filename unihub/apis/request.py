@@ -1,4 +1,4 @@
-"""What one call of `unihub.load` asks for, once everything evident is filled in."""
+"""The request of one call of `unihub.load`, once all defaults are filled in."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Request:
-    """What a route is given.
+    """The request that a route is given.
 
     Attributes:
         handle: as the caller wrote it.

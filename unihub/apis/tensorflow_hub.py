@@ -181,7 +181,7 @@ def _load_among(name: str, modules: Dict[str, Any]) -> Any:
 
 
 def _import_among(name: str, fromlist: Optional[Sequence[str]], modules: Dict[str, Any]) -> Any:
-    """What ``__import__`` returns for an absolute import of tensorflow_hub."""
+    """The module that ``__import__`` returns for an absolute import of tensorflow_hub."""
     module = _load_among(name, modules)
     if not fromlist:
         return modules[_NAME]

@@ -1,4 +1,4 @@
-"""What a TensorFlow function takes, as far as it tells."""
+"""The inputs of a TensorFlow function, as far as it tells."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ Told = Tuple[str, bool, Dict[str, Any]]
 
 
 def around(call: Call, target: Target, keras: Keras) -> Iterator[Told]:
-    """What breaks in a call that is none of hub.
+    """Findings in a call that is none of hub.
 
     Args:
         call: of a script that uses hub.

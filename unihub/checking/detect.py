@@ -328,7 +328,7 @@ class _Detective:
                 yield self._found("keras-layer-trainable-tf1-format", call.node, doubt, **facts)
 
     def _judged(self, name: str, call: Call, shown: str, model: Model) -> Iterator[Found]:
-        """What the judge says of fine-tuning a model that is at hand."""
+        """The judge's verdict on fine-tuning a model that is at hand."""
         signature = call.literal("signature")
         if signature is not None and model.format is Format.TF2_SAVED_MODEL:
             # That is told of each model, at hand or not.
@@ -345,7 +345,7 @@ class _Detective:
             yield self._found("keras-layer-trainable-tf1-format", call.node, **facts)
 
     def _unusable(self, name: str, call: Call, model: Optional[Model]) -> Iterator[Found]:
-        """What of a model that is at hand cannot be called, whoever calls it."""
+        """Findings on a model at hand that cannot be called, whoever calls it."""
         eager = call.mode is Mode.EAGER and name != "Module"
         if model is not None and eager and not self._trains(name, call):
             handle = call.literal(_PARAMETERS[name].handle, 0)

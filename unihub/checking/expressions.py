@@ -103,7 +103,7 @@ class Expressions(ast.NodeVisitor):
         self._known: Dict[ast.AST, Value] = {}
 
     def evaluate(self, node: Optional[ast.AST]) -> Value:
-        """What an expression is; None where that is not known, or there is none."""
+        """The value of an expression; None where that is not known, or there is none."""
         return None if node is None else cast("Value", self.visit(node))
 
     def visit_Constant(self, node: Any) -> Value:

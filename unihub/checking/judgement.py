@@ -1,4 +1,4 @@
-"""What the judge says of a model that a script names and that is at hand."""
+"""The judge's verdicts on a model that a script names and that is at hand."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from unihub.apis.functional.slots import Slot
 
 @dataclass
 class Effects:
-    """What a function does beside its outputs."""
+    """The effects of a function beside its outputs."""
 
     read: Set[Slot] = field(default_factory=set)
     written: Set[Slot] = field(default_factory=set)

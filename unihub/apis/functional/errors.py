@@ -1,4 +1,4 @@
-"""What is raised where a model is made a pure function, or is called as one."""
+"""Errors where a model is made a pure function, or is called as one."""
 
 from __future__ import annotations
 

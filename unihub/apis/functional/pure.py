@@ -75,7 +75,7 @@ class Lifted:
 
 
 class PureCall:
-    """What a pure function is made of, whatever calls it.
+    """The parts of a pure function, whatever calls it.
 
     Args:
         call: of the inputs.

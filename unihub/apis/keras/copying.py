@@ -12,7 +12,7 @@ from unihub.runtime import current_runtime
 
 
 def reduced_layer(layer: Any) -> Tuple[Callable[..., Any], Tuple[Any, ...]]:
-    """What pickle writes of a layer, as ``__reduce__`` returns it.
+    """The value that pickle writes of a layer, as ``__reduce__`` returns it.
 
     Raises:
         LoadedNotCopied: the layer is of an object, in graph mode, or its variables are not
@@ -31,7 +31,7 @@ def reduced_layer(layer: Any) -> Tuple[Callable[..., Any], Tuple[Any, ...]]:
 
 
 def reduced_with_weights(layer: Any, written: Any) -> Tuple[Callable[..., Any], Tuple[Any, ...]]:
-    """What pickle writes of a layer that Keras writes with its weights.
+    """The value that pickle writes of a layer that Keras writes with its weights.
 
     Args:
         written: what makes it again, as ``__reduce__`` of Keras returns it.

@@ -1,4 +1,4 @@
-"""What the KerasLayers of all Kerases have in common: how they are made, what they show."""
+"""The base of the KerasLayers of all Kerases: how they are made, what they show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Keras layer calls: the object itself or one of its signatures."""
+"""The callee of a Keras layer: the object itself or one of its signatures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOAD_TO_TRAIN = "unihub.load(path, op='fine_tuning')  # says whether and how it
 
 @dataclass(frozen=True)
 class Callee:
-    """What a layer calls, and how; apart from the layer, where Keras would track it."""
+    """The callee of a layer, and how to call it; apart from the layer: Keras would track it."""
 
     handle: str
     loaded: Any

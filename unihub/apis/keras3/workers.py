@@ -1,4 +1,4 @@
-"""What Keras 3 does not do where several workers train together."""
+"""Things that Keras 3 does not do where several workers train together."""
 
 from __future__ import annotations
 

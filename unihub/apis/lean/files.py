@@ -15,7 +15,7 @@ from unihub.formats.files import CHECKPOINT, FINGERPRINT, PB_FILE, content_diges
 
 
 class FileState(NamedTuple):
-    """What tells a file of a model from another in its place.
+    """The identity of a file of a model, which tells it from another in its place.
 
     Of two versions made alike, such as from archives, size and times can be equal; then the
     content of the small files tells that holds checksums of the others.
@@ -38,7 +38,7 @@ _CHECKSUMS = frozenset((FINGERPRINT, _INDEX))
 
 
 class ModelChanged(UnihubError, RuntimeError, OSError):
-    """What was not loaded at first is wanted now, and the files have changed."""
+    """A part that was not loaded at first is wanted now, and the files have changed."""
 
     code = "model-changed"
     what = "{handle} cannot be loaded in full any more: its files have changed."
@@ -71,7 +71,7 @@ def model_folder(prefix: str) -> str:
 
 
 def stamp(path: str, variables_digest: Optional[str] = None) -> Stamp:
-    """What tells a model's files from others written in their place.
+    """The identity of a model's files, which tells them from others written in their place.
 
     Args:
         path: folder of the model.

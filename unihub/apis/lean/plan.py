@@ -1,4 +1,4 @@
-"""What is to be done to run one signature without the rest of its model."""
+"""The plan of running one signature without the rest of its model."""
 
 from __future__ import annotations
 

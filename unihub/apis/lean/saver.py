@@ -1,4 +1,4 @@
-"""What a TF1 graph's saver restores, and what its init op sets afterwards."""
+"""The variables that a TF1 graph's saver restores, and those that its init op sets afterwards."""
 
 from __future__ import annotations
 

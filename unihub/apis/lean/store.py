@@ -1,4 +1,4 @@
-"""What the lean objects of one model share, for as long as one of them uses it."""
+"""The store that lean objects of one model share, for as long as one of them uses it."""
 
 from __future__ import annotations
 

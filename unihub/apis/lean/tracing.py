@@ -1,4 +1,4 @@
-"""What is not public API of TensorFlow, for calls in a graph that is traced.
+"""Private API of TensorFlow, for calls in a graph that is traced.
 
 Beside `private`, for few loads need it. Written for TensorFlow 2.15 to 2.21.
 """

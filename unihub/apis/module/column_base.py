@@ -1,4 +1,4 @@
-"""What feature columns of modules and of TF2 SavedModels have in common."""
+"""The base of feature columns of modules and of TF2 SavedModels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STATE = "module"
 
 @dataclass(frozen=True)
 class Column:
-    """What all columns have in common: a key, a name, a config.
+    """The base of all columns: a key, a name, a config.
 
     TensorFlow 1.15 asks for some of it under names with an underscore, and so
     do its columns of before Keras in every release.
@@ -37,7 +37,7 @@ class Column:
 
     @property
     def name(self) -> str:
-        """What variable scopes and layers call the column."""
+        """The name of the column for variable scopes and layers."""
         key = self.key if isinstance(self.key, str) else self.key.name
         return f"{key}_hub_module_embedding"
 

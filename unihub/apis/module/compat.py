@@ -54,7 +54,7 @@ def is_of_tensorflow_hub(value: Any, name: str) -> bool:
 
 
 def content_of_hub_spec(spec: Any) -> Optional[Tuple[SavedModel, Optional[str]]]:
-    """What a ModuleSpec of the installed tensorflow_hub holds.
+    """The content of a ModuleSpec of the installed tensorflow_hub.
 
     It keeps the same as ours, to itself.
 

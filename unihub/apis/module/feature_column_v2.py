@@ -64,7 +64,7 @@ def text_embedding_column_v2(
 
 @dataclass(frozen=True)
 class TextEmbeddingColumnV2(Column, DenseColumn):  # type: ignore[misc]
-    """What text_embedding_column_v2 returns."""
+    """The column that text_embedding_column_v2 returns."""
 
     module_path: Union[str, Callable[..., Any]]
     output_key: Optional[str]

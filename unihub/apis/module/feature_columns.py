@@ -242,7 +242,7 @@ class _ModuleColumn(Column, _DenseColumn, DenseColumn):  # type: ignore[misc]
 
 @dataclass(frozen=True)
 class TextEmbeddingColumn(_ModuleColumn):
-    """What text_embedding_column returns."""
+    """The column that text_embedding_column returns."""
 
     trainable: bool
 
@@ -276,7 +276,7 @@ class TextEmbeddingColumn(_ModuleColumn):
 
 @dataclass(frozen=True)
 class SparseTextEmbeddingColumn(_ModuleColumn):
-    """What sparse_text_embedding_column returns."""
+    """The column that sparse_text_embedding_column returns."""
 
     combiner: str
     default_value: Optional[str]
@@ -322,7 +322,7 @@ class SparseTextEmbeddingColumn(_ModuleColumn):
 
 @dataclass(frozen=True)
 class ImageEmbeddingColumn(_ModuleColumn):
-    """What image_embedding_column returns."""
+    """The column that image_embedding_column returns."""
 
     image_size: Optional[Tuple[int, int]]
 

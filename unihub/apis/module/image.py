@@ -1,4 +1,4 @@
-"""What an image module says of its input: the size and the channels of images."""
+"""Facts about the input of an image module: the size and the channels of images."""
 
 from __future__ import annotations
 

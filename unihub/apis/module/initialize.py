@@ -71,7 +71,7 @@ class GraphFinalized(UnihubError, RuntimeError):
 
 @dataclass(frozen=True)
 class Initialized:
-    """What a call of initialize has initialised.
+    """The result of a call of initialize.
 
     Attributes:
         variables: the names of the variables.

@@ -1,4 +1,4 @@
-"""What was given in the place of a TF1 Hub module, and the line that works with it."""
+"""Values given in the place of a TF1 Hub module, and the line that works with each."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ _SERVING_COLLECTIONS = (
 
 
 class ModuleSpec:
-    """What a module offers: graph variants, signatures, attached messages.
+    """The content of a module: graph variants, signatures, attached messages.
 
     Made by load_module_spec, create_module_spec and
     create_module_spec_from_saved_model, and instantiated by Module.

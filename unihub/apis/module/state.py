@@ -44,7 +44,7 @@ VariableMap = Dict[str, Union[tf.Variable, List[tf.Variable]]]
 
 @dataclass(frozen=True)
 class ModuleState:
-    """What one instance of a module has put into its graph.
+    """The state of one instance of a module in its graph.
 
     Attributes:
         graph: that graph.

@@ -1,4 +1,4 @@
-"""What signatures say of tensors, and tensors made to fit them."""
+"""Tensors as signatures describe them, and tensors made to fit them."""
 
 from __future__ import annotations
 
