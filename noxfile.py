@@ -43,7 +43,7 @@ APIS = sorted(f"tests/apis/{path.name}" for path in (ROOT / "tests" / "apis").gl
 LONG = ("test_examples.py", "test_do_lines.py", "inspection/test_places.py")
 # Python alone: tested on 3.7 and 3.12 in each run.
 PYTHON = ("checking", "formats", "handles/archive", "handles/cache", "handles/download")
-PYTHON += ("test_reliability.py", "test_pages.py", "test_settings.py", "errors", "matrix")
+PYTHON += ("test_reliability.py", "test_pages.py", "errors", "matrix", "settings")
 PYTHON += tuple(f"inspection/test_{name}.py" for name in ("flow_map", "weights_map", "differences"))
 PYTHON += tuple(
     f"cli/test_{name}.py" for name in ("completion", "help", "lock", "main", "settings")
