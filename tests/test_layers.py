@@ -132,6 +132,18 @@ def rooms_named(tree: ast.AST) -> Iterator[str]:
                 yield text
 
 
+def test_docstrings_begin_with_a_verb_or_a_noun():
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    found = [
+        f"{path}: {text.splitlines()[0]}"
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        for text in [isinstance(node, documented) and ast.get_docstring(node)]
+        if text and text.startswith("What")
+    ]
+    assert found == []
+
+
 def test_who_imports_by_name_is_known():
     found = {path for path, tree in TREES.items() if imports_by_name(tree)}
     assert found == IMPORT_BY_NAME | FACES

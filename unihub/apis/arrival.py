@@ -38,7 +38,7 @@ class Sent:
 
 
 def sent(handle: str, folder: str, choices: Mapping[str, Any]) -> Sent:
-    """What to send of a handle.
+    """A handle with all that another process needs to load it.
 
     Args:
         handle: as the caller wrote it.

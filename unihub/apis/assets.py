@@ -99,7 +99,7 @@ def loader_of_bound(without: Collection[str] = ()) -> Optional[Callable[..., Any
 
 
 def _debug_info(folder: str) -> Any:
-    """What TensorFlow's loader tells of where nodes were made, as it has done since 2.0."""
+    """Places where nodes were made, as TensorFlow's loader has told them since 2.0."""
     try:
         from tensorflow.python.saved_model.loader_impl import parse_saved_model_with_debug_info
     except ImportError:

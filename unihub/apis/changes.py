@@ -16,7 +16,7 @@ _VALUE = "VARIABLE_VALUE"
 
 
 def first_change(loaded: Any, folder: str) -> Optional[str]:
-    """What is not as in the model's checkpoint, in words; None for nothing.
+    """Differences from the model's checkpoint, in words; None for none.
 
     What cannot be compared counts as well: a table that calls write to, an object that is
     not where it was, a variable that is no eager one.

@@ -21,7 +21,7 @@ _IMAGE_FILES = (b"\xff\xd8", b"\x89PNG", b"GIF8", b"BM")
 
 
 def typed(value: Any, x: str, dtype: tf.DType) -> str:
-    """What a Python value goes into other code as: of itself it might have another dtype."""
+    """Code for a Python value within other code: of itself it might have another dtype."""
     if isinstance(value, tf.Tensor) and value.dtype == dtype == tf.int64:
         # It may be made of Python's integers, of which TensorFlow makes int32 elsewhere.
         return f'tf.cast({x}, "int64")'
@@ -35,7 +35,7 @@ def typed(value: Any, x: str, dtype: tf.DType) -> str:
 
 
 def other_dtype(value: Any, x: str, spec: Any, call: Call) -> Optional[str]:
-    """What makes an input one of another dtype; None for text that is no number."""
+    """Code that makes an input one of another dtype; None for text that is no number."""
     given, wanted = dtype_of(value), dtype_of(spec)
     if given == wanted or (given.is_floating and wanted.is_floating):
         return x
@@ -57,7 +57,7 @@ def other_dtype(value: Any, x: str, spec: Any, call: Call) -> Optional[str]:
 
 
 def other_kind(value: Any, x: str, spec: Any, call: Call) -> Optional[str]:
-    """What makes a tensor of one kind one of another: dense, ragged or sparse."""
+    """Code that makes a tensor of one kind one of another: dense, ragged or sparse."""
     if isinstance(value, tf.RaggedTensor):
         return other_dtype(value, f"{x}.to_tensor()", spec, call)
     if isinstance(value, tf.SparseTensor):
@@ -69,7 +69,7 @@ def other_kind(value: Any, x: str, spec: Any, call: Call) -> Optional[str]:
 
 
 def other_value(value: Any, x: str, spec: Any) -> Optional[str]:
-    """What makes a tensor of a value that TensorFlow makes none of; None where nothing."""
+    """Code that makes a tensor of a value that TensorFlow makes none of; None without any."""
     dtype, rank = dtype_of(spec), shape_of(spec).rank
     rows = f"tf.ragged.constant({x}, tf.{dtype.name})"
     if isinstance(spec, tf.RaggedTensorSpec):
@@ -102,7 +102,7 @@ def other_call(value: Any, x: str, spec: Any, call: Call) -> Optional[str]:
 
 
 def reshaped(x: str, given: Any, wanted: Any, call: Call) -> Optional[str]:
-    """What most likely makes an input one of the shape that is accepted; None where nothing."""
+    """Code that most likely makes an input one of the shape that is accepted; None without any."""
     if given.rank is None or wanted.rank is None:
         return None
     surplus = given.rank - wanted.rank
@@ -216,7 +216,7 @@ def _numbers_of(texts: Any) -> List[float]:
 
 # The endings of the tensors that a TF2 signature takes for one sparse or ragged tensor.
 def parts_of_sole(accepted: Any, value: Any) -> Optional[Tuple[str, List[str]]]:
-    """What makes a tensor of a value, and its parts, for inputs that are the parts of one.
+    """Code that makes a tensor of a value, and its parts, for inputs that are the parts of one.
 
     Args:
         accepted: what a signature takes, by name.

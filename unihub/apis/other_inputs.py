@@ -99,7 +99,7 @@ class OtherInputs:
         return Leaf(repr(name), variables(accepted)[name], value, accepted[name]), accepted
 
     def _accepted(self) -> Dict[str, Any]:
-        """What each input is to be, for messages."""
+        """The specs of the inputs, for messages."""
         return {name: _spec_of(name, info) for name, info in self._signature.inputs.items()}
 
 

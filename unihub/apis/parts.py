@@ -34,7 +34,7 @@ def explain_calls(loaded: Any, handle: str) -> None:
 
 
 def items_of(value: Any, place: str = "", depth: int = 0) -> Iterator[Tuple[str, Any]]:
-    """What is in a list, tuple or dict, and in those within, by its place; else the value."""
+    """The parts of a list, tuple or dict, and of those within, by place; else the value."""
     if not isinstance(value, (list, tuple, dict)):
         yield place, value
     elif depth < _DEEPEST:

@@ -55,7 +55,7 @@ def load_saved_model(request: Request) -> Any:
 
 
 def load_frozen(request: Request, for_layer: bool = True) -> Optional[Any]:
-    """What passes for the loaded object to a layer, or to who trains; None where nothing does.
+    """The object that passes for the loaded one to a layer, or to who trains; None without any.
 
     Args:
         request: with a signature, if one is called.

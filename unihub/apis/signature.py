@@ -81,7 +81,7 @@ class SignatureFunction:
         return given
 
     def _others(self) -> Any:
-        """What takes the inputs that are no tensors of the right kind as they are."""
+        """The helper for inputs that are not, as they are, tensors of the right kind."""
         if self._other_inputs is None:
             # Who only loads, or gives what the signature takes, needs none of it.
             from unihub.apis.other_inputs import OtherInputs

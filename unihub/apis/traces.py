@@ -215,7 +215,7 @@ class Composites:
         return named
 
     def wholes(self, accepted: Mapping[str, Any], given: Any) -> Mapping[str, Any]:
-        """What is accepted, with sparse tensors in the place of components, if none is given."""
+        """The accepted nest, with sparse tensors in the place of components, if none is given."""
         components = {name: stem for stem in self.sparse for name in sparse_names(stem)}
         if isinstance(given, Mapping) and not components.keys().isdisjoint(given):
             return accepted

@@ -55,7 +55,7 @@ def unusable(handle: Any, model: Model, signature: Any) -> Optional[UnihubError]
 
 
 def part_to_call(handle: Any, model: Model) -> str:
-    """What to write where neither a model itself nor a signature of it can be called."""
+    """The line where neither a model itself nor a signature of it can be called."""
     assert model.saved is not None
     graph = selection.evident_meta_graph(model.saved) or model.saved.meta_graphs[0]
     return not_there.without_signatures(graph, handle)

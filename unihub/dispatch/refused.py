@@ -60,7 +60,7 @@ class UnexpectedArgument(UnihubError, TypeError):
 
 
 def flag(training: Any, line: str) -> bool:
-    """What is given for ``training``, which NumPy or 0 and 1 may say, too.
+    """The value given for ``training``, which NumPy or 0 and 1 may say, too.
 
     Raises:
         WrongType: for anything else.

@@ -35,7 +35,7 @@ class ScriptOfTensorFlow1(UnihubError, RuntimeError):
 def advice(
     error: BaseException, target: str, arguments: Sequence[str], module: bool, v1: bool
 ) -> Optional[UnihubError]:
-    """What to say below the traceback of a script; None where that says it all.
+    """Advice below the traceback of a script; None where that says it all.
 
     Args:
         error: that the script ended in.

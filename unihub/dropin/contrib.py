@@ -119,7 +119,7 @@ class _Package(ModuleType):
 
 
 def _found(path: str) -> Any:
-    """What is at a path below tensorflow.contrib."""
+    """The object at a path below tensorflow.contrib."""
     package, _, rest = path.partition(".")
     if path in _SAME:
         return _at("tensorflow", _SAME[path])

@@ -67,7 +67,7 @@ class Chosen:
         return found
 
     def info_of(self, column: str) -> TensorInfo:
-        """What the signature says of a column that comes out."""
+        """The signature's words on a column that comes out."""
         info: TensorInfo = self.signature.outputs[self.outputs[column]]
         return info
 

@@ -93,7 +93,7 @@ class BatchPredictor:
 
 
 def _with_nulls(values: Any) -> Any:
-    """What is masked as None, which Ray takes for null."""
+    """Masked values as None, which Ray takes for null."""
     if not isinstance(values, np.ma.MaskedArray):
         return values
     nulls = np.ma.getmaskarray(values).reshape(len(values), -1).any(1)
@@ -145,7 +145,7 @@ def _ended(running: Dict[Any, Any]) -> Sequence[Any]:
 
 
 def _arguments(options: Sequence[str]) -> Dict[str, Any]:
-    """What ``--name value``, ``--name=value`` and ``--name`` say as keyword arguments."""
+    """Keyword arguments of ``--name value``, ``--name=value`` and ``--name``."""
     found: Dict[str, Any] = {}
     name = ""
     for option in options:

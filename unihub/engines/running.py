@@ -60,7 +60,7 @@ def _in_graph(sent: Sent, signature: Signature) -> Run:
 
 
 def image_decoder(info: TensorInfo, resize: Any) -> Optional[Callable[[bytes], Any]]:
-    """What decodes images for an input.
+    """The function that decodes images for an input.
 
     Args:
         info: of the input.

@@ -161,7 +161,7 @@ def lay_rows(task: Task, rows: Mapping[str, Any]) -> None:
 
 
 def read_rows(path: str) -> Mapping[str, Any]:
-    """What `lay_rows` has laid."""
+    """The rows that `lay_rows` has laid."""
     with open(path + ROWS, "rb") as file:
         if file.read(1) == b"\x80":
             file.seek(0)

@@ -16,7 +16,7 @@ _HEAD = f"Traceback (your code alone; all of it with {DEBUG}=1):\n"
 
 
 def lines(error: BaseException) -> List[str]:
-    """What is printed of an error of ours, without the frames of libraries.
+    """The text of an error of ours, without the frames of libraries.
 
     Example:
         >>> print("".join(lines(error)))

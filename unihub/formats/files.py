@@ -29,5 +29,5 @@ def content_digest(path: str, name: str) -> str:
 
 
 def variables_digest(path: str) -> str:
-    """What identifies the values of a model's variables; "" where it has none."""
+    """The digest of the values of a model's variables; "" where it has none."""
     return content_digest(path, f"{CHECKPOINT}.index")

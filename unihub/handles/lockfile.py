@@ -53,7 +53,7 @@ class NotLocked(UserWarning):
 
 @dataclass(frozen=True)
 class Locked:
-    """What a handle stands for.
+    """The content that a handle stands for.
 
     Attributes:
         content: SHA-256, in hex, of the lines that sha256sum prints for the model's

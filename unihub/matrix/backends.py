@@ -13,7 +13,7 @@ _TF_DATA = "data.map(unihub.load(handle))"
 
 @dataclass(frozen=True)
 class Backend:
-    """What a KerasLayer does on one of Keras 3's backends, and what it does not.
+    """The abilities of a KerasLayer on one of Keras 3's backends, and what it cannot do.
 
     Attributes:
         name: the value of KERAS_BACKEND, and of the package.
@@ -59,7 +59,7 @@ LIFTED = tuple(backend.name for backend in BACKENDS if backend.is_lifted)
 
 
 def text() -> str:
-    """What each does, a line of text for each."""
+    """A line of text for each: what it does."""
     lines = ["A KerasLayer of Keras 3 runs on these backends, KERAS_BACKEND:"]
     for backend in BACKENDS:
         apart = f"; apart: {backend.apart}" if backend.apart else ""

@@ -109,7 +109,7 @@ def keras_chosen(tensorflow: str, keras: Optional[str], legacy: Optional[str]) -
 
 
 def hub_release() -> Optional[HubRelease]:
-    """What the installed tensorflow_hub offers here; None when there is none."""
+    """The names that the installed tensorflow_hub offers here; None when there is none."""
     version = distribution_version("tensorflow-hub")
     if version is None:
         return None

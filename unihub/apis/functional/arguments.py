@@ -11,7 +11,7 @@ from unihub.apis.functional.errors import WrongSeed
 
 
 def misfit(value: Any, variable: Any) -> Optional[str]:
-    """What is given for a variable that does not fit it; None where it fits."""
+    """The words for a value that does not fit its variable; None where it fits."""
     if value is None:
         return "nothing"
     shape = list(np.shape(value))

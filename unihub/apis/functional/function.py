@@ -135,7 +135,7 @@ def functional_of(
 
 
 def _framework(arguments: Any) -> Any:
-    """What calls a function with arrays of another framework; None for TensorFlow's and NumPy's."""
+    """The caller for arrays of another framework; None for TensorFlow's and NumPy's."""
     packages = {type(leaf).__module__.partition(".")[0] for leaf in tf.nest.flatten(arguments)}
     if packages & {"jax", "jaxlib"}:
         # Whose arrays these are is imported.
@@ -150,7 +150,7 @@ def _framework(arguments: Any) -> Any:
 
 
 class Callee:
-    """What a pure function calls of a loaded object, as `unihub.load` gives it.
+    """The function of a loaded object, as `unihub.load` gives it, that a pure one calls.
 
     Args:
         loaded: a loaded object, or the proxy of one that calls a signature.
@@ -224,7 +224,7 @@ class Callee:
 
 
 class _Arguments(Dict[str, Any]):
-    """What a call takes for each of its arguments."""
+    """The values that a call takes for each of its arguments."""
 
 
 def _inputs_of(signature: Any) -> Mapping[str, Any]:
@@ -245,7 +245,7 @@ def _nest_of_signature(signature: Any, arguments: Mapping[str, Any]) -> Any:
 def _nests_of(
     function: Any, parameters: traces.Parameters, keywords: Mapping[str, Any]
 ) -> List[Any]:
-    """What a function takes beside some keywords, for each trace that these fit."""
+    """The arguments beside some keywords, for each trace that these fit."""
     found = []
     for args, named in traces.accepted_arguments(function):
         given = _Arguments(zip(parameters.names, args), **named)

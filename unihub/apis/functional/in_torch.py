@@ -139,7 +139,7 @@ def _gradients_with_graph(ctx: Any, upstream: Sequence[Any]) -> List[Any]:
 
 
 def _outputs_without_data(function: PureCall, inputs: Any) -> Any:
-    """What a call gives for tensors that have shapes alone, by which Keras builds models."""
+    """The outputs for tensors that have shapes alone, by which Keras builds models."""
     specs = tf.nest.map_structure(
         lambda leaf: tf.TensorSpec(leaf.shape, str(leaf.dtype).rpartition(".")[2]), inputs
     )

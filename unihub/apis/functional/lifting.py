@@ -24,7 +24,7 @@ class Passed:
 
 
 class Scope:
-    """What holds while a graph is traced.
+    """The state while a graph is traced.
 
     Attributes:
         values: of the variables, now.
@@ -304,7 +304,7 @@ def _with_result(branch: Callable[[], List[Any]]) -> Callable[[], List[Any]]:
 
 
 def _used(op: Any, held: Any, inputs: Sequence[Any], scope: Scope) -> Sequence[Any]:
-    """What an op gives whose first input is a variable."""
+    """The output of an op whose first input is a variable."""
     kind = op.type
     if kind in ops.PASSES:
         if kind == "Identity":

@@ -56,7 +56,7 @@ class Lifted:
             raise NotLifted(handle=handle, found=listed(sorted(analysis.problems)))
 
     def uncompiled(self) -> Set[str]:
-        """What is in the call that XLA does not compile, in words."""
+        """The part of the call that XLA does not compile, in words."""
         captured = (
             "a table" for each in self._captured if getattr(each, "dtype", None) == tf.resource
         )
@@ -139,7 +139,7 @@ class PureCall:
         return self._nests
 
     def uncompiled(self) -> Set[str]:
-        """What is in the traces of the call that XLA does not compile, in words."""
+        """The part of the call's traces that XLA does not compile, in words."""
         return {word for each in self._traces.values() for word in each.uncompiled()}
 
     @property
@@ -264,7 +264,7 @@ class PureCall:
         return self._slots.by_name[name].variable.dtype
 
     def cached(self, key: Any, make: Callable[[], Any]) -> Any:
-        """What another framework keeps of this function."""
+        """A value that another framework keeps of this function, made once."""
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]

@@ -19,7 +19,7 @@ def handle_text(handle: Any) -> str:
 
 
 def layer_call(handle: Any) -> str:
-    """What errors advise to call, up to its further arguments.
+    """The call that errors advise, up to its further arguments.
 
     Args:
         handle: of the layer, or its `handle_text`.
@@ -37,7 +37,7 @@ def warn_of(error: UnihubError, category: Type[Warning]) -> None:
 
 
 class LayerError(UnihubError):
-    """What a layer is to be made with otherwise: ``{layer}`` begins the line that does."""
+    """The arguments to make a layer with otherwise: ``{layer}`` begins the line that does."""
 
     def __init__(self, **facts: Any) -> None:
         super().__init__(**{"layer": layer_call(facts["handle"]), **facts})

@@ -65,7 +65,7 @@ class NothingToTrainWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a layer is made with, apart from what is Keras' own; see `CommonLayer`."""
+    """The arguments of a layer, apart from those of Keras itself; see `CommonLayer`."""
 
     handle: Any
     trainable: bool

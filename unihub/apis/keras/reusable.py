@@ -141,7 +141,7 @@ def _losses(layer: Any) -> Iterator[Callable[[], Any]]:
 
 
 def _resources(layer: Any) -> Iterator[Any]:
-    """What belongs to a model beside its variables: tables, files, loaded objects."""
+    """The belongings of a model beside its variables: tables, files, loaded objects."""
     for part in _layers(layer):
         loaded = part._func if isinstance(part, CommonLayer) else None  # type: ignore[attr-defined]
         if isinstance(loaded, _TRACKABLE):

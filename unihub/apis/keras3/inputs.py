@@ -187,7 +187,7 @@ Inputs = Union[PositionalInputs, NamedInputs]
 
 
 def inputs_of(function: Any, handle: str, signature: str | None = None) -> Inputs:
-    """What a TensorFlow function, signature or other callable takes, as far as it tells.
+    """The inputs of a TensorFlow function, signature or other callable, as far as it tells.
 
     Args:
         function: to be called.

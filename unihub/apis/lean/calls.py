@@ -40,7 +40,7 @@ class Arguments:
     def bound(
         self, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Optional[Tuple[Tuple[Any, ...], Dict[str, Any]]]:
-        """What a call gives, all that has a name of its own by position.
+        """The bound arguments of a call, all that has a name of its own by position.
 
         Returns:
             None where TensorFlow would refuse it, or may understand something else.

@@ -175,7 +175,7 @@ class DirectCall:
 
     @property
     def captures(self) -> List[Optional[Sequence[Capture]]]:
-        """What each function takes after its inputs; None for one left to TensorFlow."""
+        """The captures of each function; None for one left to TensorFlow."""
         return [trace.captures if isinstance(trace, Trace) else None for trace in self.traces]
 
     def wrapper(self, index: int, given: Given) -> Wrapper:

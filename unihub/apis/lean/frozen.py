@@ -341,7 +341,7 @@ class TrainedObject(FrozenObject):
 
 
 def _signature_of(arguments: Arguments) -> inspect.Signature:
-    """What inspect says of such a call."""
+    """The inspect.Signature of such a call."""
     one = inspect.Parameter
     kinds: List[Any] = [(name, one.POSITIONAL_OR_KEYWORD) for name in arguments.names]
     kinds.extend((name, one.KEYWORD_ONLY) for name in arguments.keywords)

@@ -287,7 +287,7 @@ class _Part:
         return self.node(name).op == "Placeholder" and (name, 0) in self.fed
 
     def _value(self, text: str) -> str:
-        """What a function calls the tensor that a graph calls NODE:INDEX."""
+        """The name that a function has for the tensor that a graph calls NODE:INDEX."""
         name, index = source = _source(text)
         if source in self.fed:
             return self.fed[source]
@@ -302,7 +302,7 @@ class _Part:
 
 
 def _output_names(node: Any, definition: Any) -> List[str]:
-    """What a function calls each output of a node: argument and place in it."""
+    """The names that a function has for the outputs of a node: argument and place in it."""
     defaults = {attribute.name: attribute.default_value for attribute in definition.attr}
     names: List[str] = []
     for argument in definition.output_arg:

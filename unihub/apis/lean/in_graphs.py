@@ -102,7 +102,7 @@ class Model(levels.Model):
     def with_variables(
         self, captures: Optional[Sequence[Capture]], handles: Optional[Sequence[Any]]
     ) -> List[Any]:
-        """What a function takes after its inputs, variables as such."""
+        """The captures of a function, variables as such."""
         return [
             self._shared[capture.node or 0] if isinstance(capture, Variable) else handle
             for capture, handle in zip(captures or (), handles or ())

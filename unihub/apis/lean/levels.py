@@ -54,7 +54,7 @@ class Source:
 
 
 class Model:
-    """What the functions of one lean object share: their variables, and the full object.
+    """The state that the functions of one lean object share: their variables, and the full object.
 
     Until more than direct calls is wanted, the variables are those of the store. From
     then on they are tf.Variables, the same ones for all functions and the full object.
@@ -207,7 +207,7 @@ class Model:
         ]
 
     def _with_variables(self, captures: Captures, tensors: Sequence[Optional[Any]]) -> Tensors:
-        """What is captured, with tf.Variables where there are such."""
+        """The captured tensors, with tf.Variables where there are such."""
         variables = self._variables()
         return [
             [
@@ -245,7 +245,7 @@ class LeveledFunction:
         self._direct = direct
 
     def captures(self) -> Captures:
-        """What its functions take after their inputs; None for one that is not direct."""
+        """The captures of its functions; None for one that is not direct."""
         raise NotImplementedError
 
     def of(self, full: Any) -> Any:
@@ -261,13 +261,13 @@ class LeveledFunction:
         return self.model.complete(self)
 
     def captured(self) -> Optional[Tensors]:
-        """What its direct functions capture; None where TensorFlow's own is to run."""
+        """The tensors that its direct functions capture; None where TensorFlow's own is to run."""
         if self._direct.reads_in_place and self.model.has_variables:
             return None
         return self.tensors
 
     def tensors_of(self, own: Any) -> Optional[Tensors]:
-        """What TensorFlow's own function captures; None where it differs in kind."""
+        """The tensors that TensorFlow's own function captures; None where it differs in kind."""
         functions = self.functions_of(own)
         if self.tensors is None or len(functions) != len(self.tensors):
             return None
@@ -358,11 +358,11 @@ class LeveledCall(LeveledFunction):
         return self._called(own, args, kwargs)
 
     def _called(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """What TensorFlow's own function gives."""
+        """The outputs of TensorFlow's own function."""
         return call_explained(own, args, kwargs, self.model.handle)
 
     def _directly(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-        """What a direct function gives; MISSING where TensorFlow's own is needed."""
+        """The outputs of a direct function; MISSING where TensorFlow's own is needed."""
         captured = self.captured()
         if captured is None or is_anyone_listening():
             return MISSING

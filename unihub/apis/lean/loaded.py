@@ -36,7 +36,7 @@ NOTEBOOKS = ("_ipython_", "_repr_")
 
 
 class Lean:
-    """What is loaded when more than a call is asked for has all the attributes."""
+    """The object that is loaded when more than a call is asked for has all the attributes."""
 
     __slots__ = ()
 

@@ -50,7 +50,7 @@ def child_ids(node: Any) -> Dict[str, int]:
 
 
 def unique_suffix() -> str:
-    """What makes the names of a table's functions unique."""
+    """The ending that makes the names of a table's functions unique."""
     return f"_unihub_table_{next(_UNIQUE)}"
 
 
@@ -145,7 +145,7 @@ def dtypes_of(node: Any) -> Tuple[int, int]:
 
 
 def fixed_tensor(value: Fixed) -> Any:
-    """What is captured, as a tensor."""
+    """The captured value, as a tensor."""
     return tf.constant(value.path if isinstance(value, Asset) else tf.make_ndarray(value.value))
 
 
@@ -314,7 +314,7 @@ def shape_of(shape: Any) -> Shape:
 
 
 def captures_of(meta_graph: Any, places: Iterable[int], prefix: str) -> Tuple[Capture, ...]:
-    """What a function captures, from the places in the object graph.
+    """The captures of a function, from the places in the object graph.
 
     Raises:
         Declined: one is not sure to be the same in every load.

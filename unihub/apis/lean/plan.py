@@ -104,7 +104,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Part:
-    """What TensorFlow is to load of a model: a signature, else its losses, else its __call__.
+    """The part of a model to load by TensorFlow: a signature, else its losses, else its __call__.
 
     Attributes:
         signature: its name.

@@ -164,7 +164,7 @@ class Routes:
         )
 
     def trace_of(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Optional[Tuple[Any, int]]:
-        """What tells a call from others, and the place of the trace that TensorFlow serves it by.
+        """A key that tells a call from others, and the place of the trace that serves it.
 
         Returns:
             None where it may be another, or none, or a constant is made for it.
@@ -233,7 +233,7 @@ class Routes:
         return self._keep(key, binding, route)
 
     def _wrapper(self, bound: Any) -> Optional[Wrapper]:
-        """What serves a call of a new kind; None where TensorFlow is to find out.
+        """The function that serves a call of a new kind; None where TensorFlow is to find out.
 
         Raises:
             _Unusual: an input_signature makes tensors of what is none.
@@ -293,7 +293,7 @@ def _as_they_are(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Arguments:
 
 
 def _described(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Tuple[Tuple[Any, ...], List[Any]]:
-    """What tells whether another call is of the kind of one, and the tensors in it."""
+    """A key that tells whether another call is of the kind of one, and the tensors in it."""
     given: List[Any] = []
     kind: List[Any] = []
     for value in args:
@@ -388,7 +388,7 @@ def _spec(value: Any) -> Any:
 
 
 def _binding(structure: Any, by_shape: bool = True) -> Any:
-    """What tells whether TensorFlow takes other arguments to be of the same kind."""
+    """A key that tells whether TensorFlow takes other arguments to be of the same kind."""
     if isinstance(structure, dict):
         names = sorted(structure)
         return dict, tuple((name, _binding(structure[name], by_shape)) for name in names)

@@ -84,7 +84,7 @@ def decoded(value: Any) -> Any:
 
 
 def parts(structure: Any) -> Sequence[Any]:
-    """What is directly in a container, in the order in which TensorFlow flattens it."""
+    """The direct parts of a container, in the order in which TensorFlow flattens it."""
     if isinstance(structure, dict):
         return [structure[name] for name in sorted(structure)]
     return list(structure)

@@ -22,7 +22,7 @@ _UNIQUE = itertools.count()
 
 @dataclass(frozen=True)
 class Given:
-    """What a function is traced for.
+    """The arguments that a function is traced for.
 
     Attributes:
         leaves: in the order in which the called function takes them, each a Tensor or a

@@ -68,7 +68,7 @@ class ColocationAmbiguous(UnihubError, ValueError):
 
 @dataclass(frozen=True)
 class _Replacement:
-    """What became of one output of an op, and the constraint that follows from it."""
+    """The fate of one output of an op, and the constraint that follows from it."""
 
     groups: Tuple[bytes, ...]
     reason: str

@@ -159,7 +159,7 @@ def _initialize_tables(session: Any) -> Tuple[str, ...]:
 
 
 def run_initializers(session: Any, fetches: List[Any]) -> List[Any]:
-    """What a session gives for some fetches, among them initializers.
+    """The values that a session gives for some fetches, among them initializers.
 
     Raises:
         VariablesDamaged: if the file with the value of a variable is.

@@ -92,7 +92,7 @@ def not_a_spec(value: Any) -> NotAModuleSpec:
 
 
 def argument_for(value: Any) -> str:
-    """What to write where ``value`` was given, and a spec or the handle of a module is due."""
+    """The line where ``value`` was given, and a spec or the handle of a module is due."""
     if _is_function(value):
         return "unihub.create_module_spec(module_fn)"
     handle = handle_of(value)

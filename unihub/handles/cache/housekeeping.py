@@ -207,7 +207,7 @@ def plan_clear(cache: Cache, kinds: Collection[Kind] = KEPT) -> Tuple[Removal, .
 
 
 def plan_sweep(cache: Cache) -> Tuple[Removal, ...]:
-    """What is of no more use: what is damaged, unfinished, outdated, or left by dead processes."""
+    """Entries of no more use: damaged, unfinished, outdated, or left by dead processes."""
     found = [
         *((Kind.DAMAGED, path, f"damaged: {damage[0]}") for path, damage in damaged_entries(cache)),
         *((Kind.QUARANTINED, path, "a damaged copy") for path in _folders(cache, QUARANTINE)),

@@ -60,7 +60,7 @@ def remove_partial(path: str) -> None:
 
 
 def strong_validator(headers: Mapping[str, str]) -> Optional[str]:
-    """What proves later that the file is the same: a strong ETag, or an old Last-Modified."""
+    """The proof that the file is the same later: a strong ETag, or an old Last-Modified."""
     etag = headers.get("ETag", "")
     if re.fullmatch(r'"[\x21\x23-\x7e]*"', etag):
         return etag

@@ -20,7 +20,7 @@ _PROGRESS = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """What a download may cost.
+    """The most that a download may cost.
 
     Attributes:
         connect_timeout: seconds until a connection must stand.

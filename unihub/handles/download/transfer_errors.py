@@ -15,7 +15,7 @@ class TransferError(UnihubError, URLError):
 
     @property
     def reason(self) -> str:  # type: ignore[override]
-        """What happened, where urllib's errors have it."""
+        """The words for what happened, where urllib's errors have them."""
         return self.what
 
 

@@ -66,7 +66,7 @@ class Context:
 
     @property
     def limits(self) -> Limits:
-        """What a download may cost."""
+        """The most that a download may cost."""
         verify: Union[bool, str] = self.settings.verify_certificates
         return Limits(
             connect_timeout=self.settings.connect_timeout,

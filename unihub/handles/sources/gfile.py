@@ -52,7 +52,7 @@ def archive(handle: GfileArchive, work: StagingDirectory, context: Context) -> F
 
 
 def _reader() -> ModuleType:
-    """What imports TensorFlow, where there is one that can read models."""
+    """The module that imports TensorFlow, where there is one that can read models."""
     tensorflow_version()
     from unihub.handles.sources import tensorflow_gfile
 

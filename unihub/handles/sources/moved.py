@@ -147,7 +147,7 @@ def kaggle_endpoint() -> str:
 
 
 def variations(owner: str, model: str, context: Context) -> Optional[List[Variation]]:
-    """What Kaggle has of a model; nothing where it has none, None where it does not answer."""
+    """Handles that Kaggle has of a model; none where it has none, None where it does not answer."""
     if context.settings.offline:
         return None
     url = f"{kaggle_endpoint()}/api/v1/models/{quote(owner, safe='')}/{quote(model, safe='')}/get"

@@ -1,4 +1,4 @@
-"""What tf.io.gfile reads, for handles of file systems that TensorFlow alone knows."""
+"""Files that tf.io.gfile reads, for handles of file systems that TensorFlow alone knows."""
 
 from __future__ import annotations
 
