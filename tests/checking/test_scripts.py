@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from unihub.checking import check, scripts
 from unihub.checking.detect import findings_in
-from unihub.checking.flow import tell_story
+from unihub.checking.flow import summarize
 from unihub.checking.run import NothingToCheck, UnknownRule, analysis
 from unihub.checking.scripts import source_from
 from unihub.checking.targets import TARGETS, UnknownTarget
@@ -197,7 +197,7 @@ WORDS = st.sampled_from(
 def test_any_words(words):
     source = source_from("a.py", HUB + " ".join(words).encode())
     if source.tree is not None:
-        findings_in(source, tell_story(source.tree, TARGETS["keras3"]), TARGETS["keras3"])
+        findings_in(source, summarize(source.tree, TARGETS["keras3"]), TARGETS["keras3"])
 
 
 def test_the_standard_library_is_followed():

@@ -14,7 +14,7 @@ import unihub
 from unihub import doctor
 from unihub.doctor import Installation, Severity, installation_here, problems_of
 from unihub.doctor.cells import cells_of
-from unihub.doctor.quarrels import COMPANIONS, QUARRELS
+from unihub.doctor.conflicts import COMPANIONS, CONFLICTS
 from unihub.matrix import Outcome
 from unihub.runtime.installed import Keras
 
@@ -54,7 +54,7 @@ def changed(packages, **versions):
     return {name: version for name, version in merged.items() if version is not None}
 
 
-# quarrel, packages, other facts of the installation
+# conflict, packages, other facts of the installation
 CASES = [
     ("tensorflow-absent", changed(GOOD, tensorflow=None, tf_keras=None), {}),
     ("tensorflow-before-1-15", changed(TF1, tensorflow="1.14.0"), {}),
@@ -96,21 +96,21 @@ def installed(packages, **facts):
     return Installation(**{"python": "3.11.7", "packages": packages, **facts})
 
 
-@pytest.mark.parametrize(("quarrel", "packages", "facts"), CASES, ids=[case[0] for case in CASES])
-def test_quarrel(quarrel, packages, facts):
+@pytest.mark.parametrize(("conflict", "packages", "facts"), CASES, ids=[case[0] for case in CASES])
+def test_conflict(conflict, packages, facts):
     (problem,) = problems_of(installed(packages, **facts))
-    assert problem.id == quarrel
+    assert problem.id == conflict
     text = f"{problem.severity.value}: {problem.what}\n  why: {problem.why}\n  do:  {problem.do}"
-    check_golden(f"doctor-{quarrel}", text)
+    check_golden(f"doctor-{conflict}", text)
 
 
-def test_every_quarrel_has_a_case():
-    assert {quarrel.message.code for quarrel in QUARRELS} < {case[0] for case in CASES}
+def test_every_conflict_has_a_case():
+    assert {conflict.message.code for conflict in CONFLICTS} < {case[0] for case in CASES}
 
 
 @pytest.mark.parametrize("packages", [GOOD, TF215, TF1])
 @pytest.mark.parametrize("variables", [(), (("TF_USE_LEGACY_KERAS", "0"),)])
-def test_no_quarrel_where_there_is_none(packages, variables):
+def test_no_conflict_where_there_is_none(packages, variables):
     assert problems_of(installed(packages, variables=variables)) == ()
 
 
@@ -124,7 +124,7 @@ def test_no_quarrel_where_there_is_none(packages, variables):
         (changed(GOOD, keras="2.15.0"), ["keras-2-with-tensorflow-2-16"]),
     ],
 )
-def test_quarrels_of_legacy_keras(packages, problems):
+def test_conflicts_of_legacy_keras(packages, problems):
     found = problems_of(installed(packages, variables=LEGACY))
     assert [problem.id for problem in found] == problems
 
@@ -157,7 +157,7 @@ def test_other_versions(version):
 
 
 def test_this_stack():
-    """Each stack has the quarrel that it is known for, and no other."""
+    """Each stack has the conflict that it is known for, and no other."""
     here = installation_here()
     expected = []
     if not here.has_pkg_resources:

@@ -30,7 +30,7 @@ from unihub.checking.values import (
     Named,
     Reference,
     SignatureChosen,
-    Story,
+    Summary,
 )
 from unihub.dropin import hub_names
 from unihub.errors import listed, nearest
@@ -82,42 +82,42 @@ _CALLED = {Kind.MODULE: "hub.Module", Kind.LOADED: "hub.load", Kind.HUB_LAYER: "
 Found = Tuple[ast.AST, Finding]
 
 
-def findings_in(source: Source, story: Story, target: Target) -> List[Found]:
+def findings_in(source: Source, summary: Summary, target: Target) -> List[Found]:
     """Detects what a script does that its installation does not take, and where."""
-    detective = _Detective(source, story, target)
+    checker = _Checker(source, summary, target)
     found: Dict[Tuple[int, int, str], Found] = {}
-    for node, one in detective.findings():
+    for node, one in checker.findings():
         place = (one.place.file_line, one.place.column, f"{one.place.cell} {one.rule}")
         found.setdefault((getattr(node, "lineno", 0), *place[1:]), (node, one))
     return [found[place] for place in sorted(found)]
 
 
-class _Detective:
-    def __init__(self, source: Source, story: Story, target: Target) -> None:
+class _Checker:
+    def __init__(self, source: Source, summary: Summary, target: Target) -> None:
         self._source = source
-        self._story = story
+        self._summary = summary
         self._target = target
         self._folder = os.path.dirname(os.path.abspath(source.path))
         self._models: Dict[Any, Union[Model, FormatError, None]] = {}
         self._keras = target.keras
-        if story.legacy_keras:
+        if summary.legacy_keras:
             self._keras = installed.keras_chosen(target.tensorflow, None, "1")
 
     def findings(self) -> Iterator[Found]:
         yield from self._imports()
-        for reference in self._story.references:
+        for reference in self._summary.references:
             # A name that was imported by itself is told of at its import.
             if not isinstance(reference.node, ast.Name):
                 yield from self._name(reference.node, reference.path)
             yield from self._estimator(reference)
-        for call in self._story.calls:
+        for call in self._summary.calls:
             yield from self._hub_call(call)
             yield from self._collection(call)
             yield from self._lambda(call)
-        if self._story.imports:
-            for node in () if self._target.is_tensorflow_1 else self._story.contrib:
+        if self._summary.imports:
+            for node in () if self._target.is_tensorflow_1 else self._summary.contrib:
                 yield self._found("contrib-gone", node)
-            for call in (*self._story.calls, *self._story.of_models):
+            for call in (*self._summary.calls, *self._summary.of_models):
                 for rule, doubt, facts in around(call, self._target, self._keras):
                     yield self._found(rule, call.node, doubt, **facts)
         yield from self._applications()
@@ -137,11 +137,11 @@ class _Detective:
     def _library(self, path: str) -> str:
         found = hub_name(path)
         assert found is not None
-        return UNIHUB if self._story.installs_unihub else found.library
+        return UNIHUB if self._summary.installs_unihub else found.library
 
     def _imports(self) -> Iterator[Found]:
         told = False
-        for one in self._story.imports:
+        for one in self._summary.imports:
             if self._library(one.path) != TENSORFLOW_HUB:
                 continue
             reason = self._import_failure()
@@ -219,12 +219,12 @@ class _Detective:
             yield self._found("tf1-hub-creation-in-tf2", call.node)
 
     def _has_estimator(self) -> bool:
-        return any("stimator" in call.path for call in self._story.calls)
+        return any("stimator" in call.path for call in self._summary.calls)
 
     def _made_in_graph(self) -> bool:
         return any(
             call.mode is Mode.GRAPH and public_name(call.path) == "Module"
-            for call in self._story.calls
+            for call in self._summary.calls
         )
 
     def _loading(self, name: str, call: Call) -> Iterator[Found]:
@@ -246,7 +246,7 @@ class _Detective:
         yield from self._ops(name, call, shown, model)
         is_keras_3 = self._keras is installed.Keras.KERAS3 and call.mode is Mode.EAGER
         if name == "KerasLayer" and is_keras_3 and self._library(call.path) == UNIHUB:
-            for rule, facts in kerases.on_backend(self._story.keras_backend, shown, model):
+            for rule, facts in kerases.on_backend(self._summary.keras_backend, shown, model):
                 yield self._found(rule, call.node, **facts)
         if model is not None and model.certain:
             yield from self._tags(name, call, handle, model)
@@ -291,7 +291,7 @@ class _Detective:
             return
         if need is None:
             return
-        modules = self._story.modules
+        modules = self._summary.modules
         # unihub's hub.Module leaves that to the script, as tensorflow_hub does.
         imported_by_unihub = self._library(call.path) == UNIHUB and name != "Module"
         facts = {"call": f"hub.{name}({shown})", "evidence": need.evidence}
@@ -402,7 +402,7 @@ class _Detective:
         return model.format is not Format.TF1_HUB
 
     def _applications(self) -> Iterator[Found]:
-        for applied in self._story.applied:
+        for applied in self._summary.applied:
             handle, model = self._model_of(applied.owner)
             if model is None:
                 continue
@@ -412,7 +412,7 @@ class _Detective:
             tensorflow_hub = self._library(applied.owner.call.path) == TENSORFLOW_HUB
             if applied.owner.kind is Kind.LOADED and tensorflow_hub:
                 yield from self._not_callable(applied.node, handle, model)
-        for chosen in self._story.signatures:
+        for chosen in self._summary.signatures:
             handle, model = self._model_of(chosen.owner)
             if model is not None:
                 yield from self._signature(chosen.node, chosen.name, handle, model)
@@ -447,7 +447,7 @@ class _Detective:
         collection = _collection_read(call)
         if not collection:
             return
-        made = {public_name(other.path) for other in self._story.calls if hub_name(other.path)}
+        made = {public_name(other.path) for other in self._summary.calls if hub_name(other.path)}
         fills_none = made & {"load", "KerasLayer"} and not made & {"Module", *_GRAPH_COLUMNS}
         if fills_none:
             yield self._found("collections-not-filled", call.node, collection=collection)
@@ -458,7 +458,7 @@ class _Detective:
         value = call.args[0] if call.args else None
         within = value.node if isinstance(value, Function) else call.node.args[0]
         inside = set(map(id, ast.walk(within)))
-        used = [one.owner for one in self._story.applied if id(one.node) in inside]
+        used = [one.owner for one in self._summary.applied if id(one.node) in inside]
         used += [value] if isinstance(value, Made) else []
         for made in used:
             if made.kind in (Kind.MODULE, Kind.LOADED):
@@ -466,7 +466,7 @@ class _Detective:
                 yield self._found("model-in-lambda", call.node, what=what)
 
     def _combinations(self) -> Iterator[Found]:
-        for combined in self._story.combined:
+        for combined in self._summary.combined:
             library = self._library(combined.layer.call.path)
             layer = kerases.of_layer(library, combined.layer.call.mode, self._keras)
             model = kerases.of_model(combined.library, self._keras, self._target)
@@ -481,9 +481,9 @@ class _Detective:
             yield self._found("keras-layer-of-other-keras", combined.node, **facts)
 
     def _texts(self) -> Iterator[Found]:
-        if not self._story.imports:
+        if not self._summary.imports:
             return
-        for text in self._story.texts:
+        for text in self._summary.texts:
             one_word = len(text.value.split()) == 1
             if one_word and text.value.startswith(_TFHUB_DEV) and text.value not in _TFHUB_DEV:
                 if self._model_is_cached(text.value):

@@ -29,7 +29,7 @@ from unihub.checking.values import (
     Named,
     Reference,
     SignatureChosen,
-    Story,
+    Summary,
     Text,
     Value,
 )
@@ -85,15 +85,15 @@ def joined(one: Value, other: Value) -> Value:
 
 
 class Expressions(ast.NodeVisitor):
-    """Evaluates expressions, and tells the story of what it sees.
+    """Evaluates expressions, and tells the summary of what it sees.
 
     Attributes:
-        story: of this pass.
+        summary: of this pass.
         mode: at the present line.
     """
 
     def __init__(self, scope: Scope, mode: Mode) -> None:
-        self.story = Story()
+        self.summary = Summary()
         self.scope = scope
         self.mode = mode
         self.returned: Dict[ast.AST, Value] = {}
@@ -112,7 +112,7 @@ class Expressions(ast.NodeVisitor):
         except ValueError:  # Ellipsis, in Python 3.7
             return None
         if isinstance(value, str):
-            self.story.texts.append(Text(node, value))
+            self.summary.texts.append(Text(node, value))
         return Literal(value)
 
     # Python 3.7 has a class for each type.
@@ -126,14 +126,14 @@ class Expressions(ast.NodeVisitor):
     def _refer(self, node: ast.expr, value: Value) -> None:
         if isinstance(value, Named) and hub_name(value.path):
             reference = Reference(node, value.path, self.mode, self._printed)
-            self.story.references.append(reference)
+            self.summary.references.append(reference)
 
     def visit_Attribute(self, node: ast.Attribute) -> Value:
         owner = self._owner(node.value)
         value = self._attribute_of(owner, node.attr)
         self._refer(node, value)
         if isinstance(value, Named) and is_contrib(value.path) and self._is_below_tensorflow(node):
-            self.story.contrib.append(node)
+            self.summary.contrib.append(node)
         return value
 
     def _is_below_tensorflow(self, node: ast.expr) -> bool:
@@ -170,7 +170,7 @@ class Expressions(ast.NodeVisitor):
         if not isinstance(index, Literal):
             return None
         if isinstance(owner, Made) and owner.kind is Kind.SIGNATURES:
-            self.story.signatures.append(SignatureChosen(node, owner, str(index.value)))
+            self.summary.signatures.append(SignatureChosen(node, owner, str(index.value)))
         if isinstance(owner, Literal):
             try:
                 return Literal(owner.value[index.value])
@@ -220,7 +220,7 @@ class Expressions(ast.NodeVisitor):
             for part in node.values
         ]
         text = "".join(str(v.value) if isinstance(v, Literal) else "{...}" for v in values)
-        self.story.texts.append(Text(node, text))
+        self.summary.texts.append(Text(node, text))
         return Literal(text) if all(isinstance(v, Literal) for v in values) else None
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> Value:
@@ -307,15 +307,15 @@ class Expressions(ast.NodeVisitor):
         self.calling_modes.setdefault(function.node, []).append(mode)
 
     def _named(self, call: Call) -> Value:
-        self.story.calls.append(call)
+        self.summary.calls.append(call)
         name, path = tensorflow_name(call.path), call.path
         if path in _IMPORTERS or path.endswith(".import_module"):
             module = call.literal("name", 0)
             if not isinstance(module, str):
                 return None
-            self.story.modules.add(module.partition(".")[0])
+            self.summary.modules.add(module.partition(".")[0])
             if hub_name(module):
-                self.story.imports.append(Import(call.node, module))
+                self.summary.imports.append(Import(call.node, module))
             return Named(module)
         if path == "getattr":
             return self._getattr(call)
@@ -323,11 +323,11 @@ class Expressions(ast.NodeVisitor):
             # Of texts; what else they hold is of no use here.
             return call.args[0]
         if name in _DISABLE or path.endswith(".disable_v2_behavior"):
-            self.story.disables_v2 = True
+            self.summary.disables_v2 = True
         if name in _ENABLE:
-            self.story.enables_eager = True
+            self.summary.enables_eager = True
         if path == "unihub.install":
-            self.story.installs_unihub = True
+            self.summary.installs_unihub = True
         if name == "Graph":
             return Made(Kind.GRAPH, call)
         if path in ("os.environ.setdefault", "os.putenv"):
@@ -347,9 +347,9 @@ class Expressions(ast.NodeVisitor):
 
     def note_environment(self, variable: Any, value: Any) -> None:
         if variable == _LEGACY_KERAS:
-            self.story.legacy_keras = True
+            self.summary.legacy_keras = True
         if variable == _BACKEND and isinstance(value, str):
-            self.story.keras_backend = value
+            self.summary.keras_backend = value
 
     def _keras(self, call: Call) -> Value:
         found = keras_name(call.path)
@@ -374,16 +374,16 @@ class Expressions(ast.NodeVisitor):
     def _put_in(self, model: Made, node: ast.expr) -> None:
         value = self._known.get(node)
         if isinstance(value, Made) and value.kind is Kind.HUB_LAYER:
-            self.story.combined.append(Combined(node, value, model.library))
+            self.summary.combined.append(Combined(node, value, model.library))
 
     def _applied(self, owner: Made, call: Call) -> Value:
         if owner.kind in _APPLICABLE:
-            self.story.applied.append(Applied(call.node, owner, call))
+            self.summary.applied.append(Applied(call.node, owner, call))
         tensor = next((a for a in call.args if isinstance(a, Made)), None)
         if tensor is None or tensor.kind is not Kind.KERAS_TENSOR:
             return None
         if owner.kind is Kind.HUB_LAYER:
-            self.story.combined.append(Combined(call.node, owner, tensor.library))
+            self.summary.combined.append(Combined(call.node, owner, tensor.library))
             return tensor
         return tensor if owner.kind in (Kind.KERAS_LAYER, Kind.KERAS_MODEL) else None
 
@@ -391,7 +391,7 @@ class Expressions(ast.NodeVisitor):
         if isinstance(method.owner, Literal):
             return constants.called(method.owner.value, call)
         if method.owner.kind is Kind.KERAS_MODEL and method.owner.library != "tf_keras":
-            self.story.of_models.append(call)
+            self.summary.of_models.append(call)
         if method.owner.kind is Kind.KERAS_MODEL and method.name == "add" and call.node.args:
             self._put_in(method.owner, call.node.args[0])
         if method.owner.kind is Kind.GRAPH and method.name == "as_default":

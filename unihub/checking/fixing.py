@@ -130,8 +130,8 @@ def _change(path: str, target: Target) -> Optional[Change]:
 def rewritten_content(path: str, content: bytes, target: Target) -> Tuple[bytes, Tuple[str, ...]]:
     """The content of a file as `fix` leaves it, and why it leaves it as it is."""
     source = source_from(path, content)
-    story, _ = analysis(source, target)
-    plan = make_plan(source, story)
+    summary, _ = analysis(source, target)
+    plan = make_plan(source, summary)
     if plan.empty:
         has_work = plan.imports or plan.strings
         return content, tuple(dict.fromkeys(plan.obstacles)) if has_work else ()

@@ -23,7 +23,7 @@ from unihub.checking.values import (
     Made,
     Mode,
     Named,
-    Story,
+    Summary,
     Value,
 )
 from unihub.dropin import hub_names
@@ -33,7 +33,7 @@ from unihub.dropin import hub_names
 _PASSES = 4
 
 
-def tell_story(tree: ast.Module, target: Target) -> Story:
+def summarize(tree: ast.Module, target: Target) -> Summary:
     """Finds what a script does with TensorFlow Hub on an installation.
 
     Args:
@@ -43,26 +43,26 @@ def tell_story(tree: ast.Module, target: Target) -> Story:
     Returns:
         What was seen, in the order of the script's text within each function.
     """
-    story = Story()
+    summary = Summary()
     modes: Dict[ast.AST, Mode] = {}
     returned: Dict[ast.AST, Value] = {}
     classes: Dict[ast.AST, Class] = {}
     for _ in range(_PASSES):
-        base = _base_mode(target, story)
+        base = _base_mode(target, summary)
         flow = _Flow(base, modes, returned, classes)
         flow.run(tree)
-        story, returned = flow.story, flow.returned
+        summary, returned = flow.summary, flow.returned
         modes = {
             function: Mode.EAGER if Mode.EAGER in callers else Mode.GRAPH
             for function, callers in flow.calling_modes.items()
         }
-    return story
+    return summary
 
 
-def _base_mode(target: Target, story: Story) -> Mode:
+def _base_mode(target: Target, summary: Summary) -> Mode:
     if target.is_tensorflow_1:
-        return Mode.EAGER if story.enables_eager else Mode.GRAPH
-    return Mode.GRAPH if target.graph_mode or story.disables_v2 else Mode.EAGER
+        return Mode.EAGER if summary.enables_eager else Mode.GRAPH
+    return Mode.GRAPH if target.graph_mode or summary.disables_v2 else Mode.EAGER
 
 
 class _Flow(Expressions):
@@ -105,11 +105,11 @@ class _Flow(Expressions):
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
             top = alias.name.partition(".")[0]
-            self.story.modules.add(top)
+            self.summary.modules.add(top)
             if top in (TENSORFLOW_HUB, UNIHUB):
-                self.story.imports.append(Import(node, alias.name))
+                self.summary.imports.append(Import(node, alias.name))
             if is_contrib(alias.name):
-                self.story.contrib.append(node)
+                self.summary.contrib.append(node)
             if alias.asname:
                 self.scope.bind(alias.asname, Named(alias.name))
             else:
@@ -117,7 +117,7 @@ class _Flow(Expressions):
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         module = node.module or ""
-        self.story.modules.add("." if node.level else module.partition(".")[0])
+        self.summary.modules.add("." if node.level else module.partition(".")[0])
         if node.level:
             for alias in node.names:
                 self.scope.bind(alias.asname or alias.name, None)
@@ -126,9 +126,9 @@ class _Flow(Expressions):
             path = f"{module}.{alias.name}"
             star = alias.name == "*"
             if is_contrib(path):
-                self.story.contrib.append(node)
+                self.summary.contrib.append(node)
             if hub_name(path):
-                self.story.imports.append(Import(node, module if star else path, star))
+                self.summary.imports.append(Import(node, module if star else path, star))
             if not star:
                 self.scope.bind(alias.asname or alias.name, Named(path))
             elif hub_name(path):
@@ -159,7 +159,7 @@ class _Flow(Expressions):
                 name = target.attr
                 known[name] = joined(known[name], value) if name in known else value
             elif isinstance(owner, Named) and hub_name(owner.path):
-                self.story.assigned.append(target)
+                self.summary.assigned.append(target)
         elif isinstance(target, ast.Subscript):
             owner = self.evaluate(target.value)
             index = self.evaluate(subscript_index(target))

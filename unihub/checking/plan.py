@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 from unihub.checking.names import TENSORFLOW_HUB, hub_name, public_name, tensorflow_name
 from unihub.checking.source import Source
-from unihub.checking.values import Import, Mode, Story
+from unihub.checking.values import Import, Mode, Summary
 from unihub.dropin import hub_names
 
 Position = Tuple[int, int]
@@ -62,24 +62,24 @@ class Plan:
         return not (self.imports or self.strings or self.modules) or bool(self.obstacles)
 
 
-def make_plan(source: Source, story: Story) -> Plan:
+def make_plan(source: Source, summary: Summary) -> Plan:
     """Plans what of a script is mechanical to rewrite."""
-    if source.tree is None or story.installs_unihub:
+    if source.tree is None or summary.installs_unihub:
         return Plan()
-    planner = _Planner(source, source.tree, story)
+    planner = _Planner(source, source.tree, summary)
     return planner.plan()
 
 
 class _Planner:
-    def __init__(self, source: Source, tree: ast.Module, story: Story) -> None:
+    def __init__(self, source: Source, tree: ast.Module, summary: Summary) -> None:
         self._source = source
         self._tree = tree
-        self._story = story
+        self._summary = summary
 
     def plan(self) -> Plan:
         imports = [
             one
-            for one in self._story.imports
+            for one in self._summary.imports
             if _is_old(one.path) and not isinstance(one.node, ast.Call)
         ]
         strings = list(self._import_strings())
@@ -100,7 +100,7 @@ class _Planner:
         return tuple(sorted({self._position(node) for node in nodes}))
 
     def _import_strings(self) -> Iterator[ast.AST]:
-        for call in self._story.calls:
+        for call in self._summary.calls:
             name = call.literal("name", 0)
             imports = call.path == "__import__" or call.path.endswith("import_module")
             if imports and isinstance(name, str) and _is_old(name):
@@ -115,7 +115,7 @@ class _Planner:
         return tuple(name for name in hub_names.STAR_NAMES if name in used)
 
     def _through_submodules(self) -> Iterator[ast.AST]:
-        for reference in self._story.references:
+        for reference in self._summary.references:
             name = hub_name(reference.path)
             if name and name.submodule and isinstance(reference.node, ast.Attribute):
                 yield reference.node
@@ -123,44 +123,44 @@ class _Planner:
     def _obstacles(
         self, imports: List[Import], strings: List[ast.AST], star_names: Tuple[str, ...]
     ) -> Iterator[str]:
-        used = {one.path for one in imports} | {one.path for one in self._story.references}
+        used = {one.path for one in imports} | {one.path for one in self._summary.references}
         for path in sorted(used):
             name = hub_name(path)
             if name and name.library == TENSORFLOW_HUB and not _is_served(path):
                 yield f"it uses {path}, which unihub does not have"
-        for reference in self._story.references:
+        for reference in self._summary.references:
             is_version = _is_old(reference.path) and reference.path.endswith("__version__")
             if is_version and not reference.printed:
                 yield "it compares tensorflow_hub's __version__, and unihub has its own"
         if self._takes_signatures_in_a_graph():
             yield "in graph mode it takes .signatures of what hub.load gives"
-        if self._story.assigned:
+        if self._summary.assigned:
             yield "it assigns to names of the module"
         if any(one.star for one in imports) and not star_names:
             yield "`import *` would bring other names, and none of them is used here"
         if any(isinstance(one.node, ast.ImportFrom) and _names_module(one) for one in imports):
             yield "it imports a submodule of tensorflow_hub by `from`"
         known = set(map(id, strings))
-        for text in self._story.texts:
+        for text in self._summary.texts:
             if id(text.node) not in known and _MODULE_STRING.fullmatch(text.value):
                 yield f"it names {text.value!r} in a string"
-        if any(call.path == TENSORFLOW_HUB for call in self._story.calls):
+        if any(call.path == TENSORFLOW_HUB for call in self._summary.calls):
             yield "it calls the module"
 
     def _takes_signatures_in_a_graph(self) -> bool:
         # unihub.load gives a Module for the TF1 formats there.
         loads = any(
             public_name(call.path) == "load" and call.mode is Mode.GRAPH
-            for call in self._story.calls
+            for call in self._summary.calls
         )
         nodes = ast.walk(self._tree)
         return loads and any(isinstance(n, ast.Attribute) and n.attr == "signatures" for n in nodes)
 
     def _modules(self) -> Iterator[ModuleCall]:
-        if any(tensorflow_name(c.path).endswith(_SESSION_NAMES) for c in self._story.calls):
+        if any(tensorflow_name(c.path).endswith(_SESSION_NAMES) for c in self._summary.calls):
             return
         names = _NameUses(self._tree)
-        for call in self._story.calls:
+        for call in self._summary.calls:
             if public_name(call.path) != "Module" or call.mode is not Mode.EAGER:
                 continue
             node = call.node

@@ -7,12 +7,12 @@ from typing import Iterable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from unihub.checking.detect import Found, findings_in
 from unihub.checking.findings import Finding, Place, Report, finding
-from unihub.checking.flow import tell_story
+from unihub.checking.flow import summarize
 from unihub.checking.rules import RULES
 from unihub.checking.scripts import STDIN, STDIN_NAME, read_source
 from unihub.checking.source import NOTEBOOK_SUFFIX, Source
 from unihub.checking.targets import Target, choose_target
-from unihub.checking.values import Story
+from unihub.checking.values import Summary
 from unihub.errors import UnihubError, listed, nearest, path_text
 from unihub.errors.arguments import wrong_type
 
@@ -114,16 +114,16 @@ def _check_file(path: str, target: Target) -> Iterator[Tuple[Finding, bool]]:
         yield one, ignored is not None and (not ignored or one.rule in ignored)
 
 
-def analysis(source: Source, target: Target) -> Tuple[Story, List[Found]]:
+def analysis(source: Source, target: Target) -> Tuple[Summary, List[Found]]:
     """Finds what a script does, and which rules it breaks."""
     if source.tree is None:
-        return Story(), []
+        return Summary(), []
     try:
-        story = tell_story(source.tree, target)
-        return story, findings_in(source, story, target)
+        summary = summarize(source.tree, target)
+        return summary, findings_in(source, summary, target)
     except RecursionError as error:
         place = Place(source.path, 1, 1, 1)
-        return Story(), [(source.tree, finding("nested-too-deeply", place, reason=str(error)))]
+        return Summary(), [(source.tree, finding("nested-too-deeply", place, reason=str(error)))]
 
 
 def files_in(paths: Paths, stdin: bool = False) -> Iterator[str]:

@@ -174,7 +174,7 @@ class Text:
 
 
 @dataclass(eq=False)
-class Story:
+class Summary:
     """All that was seen in one script.
 
     Attributes:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Iterable, Optional, Tuple
 
 from unihub.doctor.cells import CellHere, cells_of
+from unihub.doctor.conflicts import problems_of
 from unihub.doctor.installation import Installation, installation_here
 from unihub.doctor.problem import Problem, Severity
-from unihub.doctor.quarrels import problems_of
 from unihub.doctor.surroundings import Surroundings, surroundings_here
 from unihub.matrix.values import Outcome
 

@@ -1,7 +1,7 @@
-"""The doctor's quarrels, each made to happen beside the packages of a stack.
+"""The doctor's conflicts, each made to happen beside the packages of a stack.
 
 Not collected by default, for it installs packages: run it in a stack with
-``python -m pytest tests/doctor/quarrels_made_real.py``. The quarrelling release is
+``python -m pytest tests/doctor/conflicts_made_real.py``. The conflicting release is
 installed by uv into a folder that comes first on the path.
 """
 
@@ -26,7 +26,7 @@ from unihub.doctor import installation_here, problems_of
 print(json.dumps([problem.id for problem in problems_of(installation_here())]))
 """
 
-# stack, quarrel, what is installed, what then fails, what it says
+# stack, conflict, what is installed, what then fails, what it says
 CASES = [
     ("tf1", "protobuf-too-new", ["protobuf==4.21.12"], "import tensorflow", "Descriptors cannot"),
     (
@@ -64,18 +64,18 @@ HERE = [case for case in CASES if case[0] == STACK]
 
 
 @pytest.mark.parametrize(
-    ("quarrel", "packages", "statement", "said"),
+    ("conflict", "packages", "statement", "said"),
     [case[1:] for case in HERE],
     ids=[f"{case[1]}-{len(case[2])}" for case in HERE],
 )
-def test_quarrel_happens_and_is_found(quarrel, packages, statement, said, tmp_path):
+def test_conflict_happens_and_is_found(conflict, packages, statement, said, tmp_path):
     if packages:
         install = ["uv", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path)]
         subprocess.check_call([*install, "--python", sys.executable, *packages])
     failed = run(statement, tmp_path)
     assert failed.returncode != 0
     assert said in failed.stderr
-    assert quarrel in json.loads(run(DIAGNOSE, tmp_path).stdout)
+    assert conflict in json.loads(run(DIAGNOSE, tmp_path).stdout)
 
 
 def run(script, folder):

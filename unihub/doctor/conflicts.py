@@ -21,12 +21,12 @@ ANY = ""
 
 
 @dataclass(frozen=True)
-class Quarrel:
+class Conflict:
     """Packages that do not work together.
 
     Attributes:
         message: id and words; ``{tensorflow_hub}`` stands for a version.
-        when: by package, the versions that quarrel: a specifier, `ANY` or `ABSENT`.
+        when: by package, the versions in conflict: a specifier, `ANY` or `ABSENT`.
         severity: an error stops an import or gives wrong results.
         python: the versions of Python it is limited to.
         variables: environment variables, and whether their value is part of it.
@@ -62,8 +62,8 @@ def _is_backend(name: str) -> Callable[[Optional[str]], bool]:
     return lambda value: value == name
 
 
-QUARRELS: Tuple[Quarrel, ...] = (
-    Quarrel(
+CONFLICTS: Tuple[Conflict, ...] = (
+    Conflict(
         Message(
             "tensorflow-absent",
             "TensorFlow is not installed here.",
@@ -74,7 +74,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         Severity.ERROR,
         "packages' metadata",
     ),
-    Quarrel(
+    Conflict(
         Message(
             "tensorflow-before-1-15",
             "TensorFlow {tensorflow} is older than unihub supports.",
@@ -85,7 +85,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         Severity.ERROR,
         "https://www.tensorflow.org/hub/model_compatibility",
     ),
-    Quarrel(
+    Conflict(
         Message(
             "hub-without-pkg-resources",
             "`import tensorflow_hub` raises ModuleNotFoundError: No module named 'pkg_resources'.",
@@ -98,7 +98,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         "https://github.com/tensorflow/hub/issues/934; tensorflow_hub/__init__.py",
         needs_pkg_resources=True,
     ),
-    Quarrel(
+    Conflict(
         Message(
             "hub-without-distutils",
             "`import tensorflow_hub` raises ModuleNotFoundError: No module named 'distutils'.",
@@ -110,7 +110,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         "https://docs.python.org/3/whatsnew/3.12.html; tensorflow_hub/__init__.py",
         python=">=3.12",
     ),
-    Quarrel(
+    Conflict(
         Message(
             "hub-needs-estimator",
             "`import tensorflow_hub` raises AttributeError: no attribute 'estimator'.",
@@ -122,7 +122,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         Severity.ERROR,
         "tensorflow_hub 0.15.0 on TensorFlow 2.21",
     ),
-    Quarrel(
+    Conflict(
         Message(
             "hub-without-tf-keras",
             "`import tensorflow_hub` raises ModuleNotFoundError: No module named 'tf_keras'.",
@@ -134,7 +134,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         Severity.ERROR,
         "https://github.com/tensorflow/hub/releases/tag/v0.16.0",
     ),
-    Quarrel(
+    Conflict(
         Message(
             "legacy-keras-without-tf-keras",
             "tf.keras raises ImportError: TF_USE_LEGACY_KERAS is set and tf_keras is absent.",
@@ -146,7 +146,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         "https://www.tensorflow.org/guide/keras#using_keras_2; TensorFlow 2.15 and 2.21 so set",
         variables=(("TF_USE_LEGACY_KERAS", _legacy),),
     ),
-    Quarrel(
+    Conflict(
         Message(
             "legacy-keras-misspelt",
             "TF_USE_LEGACY_KERAS has a value that TensorFlow does not honour.",
@@ -158,7 +158,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         "tensorflow/python/util/lazy_loader.py",
         variables=(("TF_USE_LEGACY_KERAS", _legacy_misspelt),),
     ),
-    Quarrel(
+    Conflict(
         Message(
             "keras-backend-not-tensorflow",
             "KerasLayer raises: it does not run on this backend of Keras.",
@@ -171,7 +171,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         variables=(("KERAS_BACKEND", _other_backend),),
     ),
     *(
-        Quarrel(
+        Conflict(
             Message(
                 f"keras-backend-{name}-absent",
                 f"`import keras` raises ModuleNotFoundError: No module named {name!r}.",
@@ -185,7 +185,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         )
         for name in backends.LIFTED
     ),
-    Quarrel(
+    Conflict(
         Message(
             "keras-3-with-tensorflow-2-14",
             "tf.keras raises ModuleNotFoundError: No module named 'keras.api._v2'.",
@@ -197,7 +197,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         Severity.ERROR,
         "tensorflow/__init__.py of 2.12 to 2.14; Keras 3.6 beside TensorFlow 2.14",
     ),
-    Quarrel(
+    Conflict(
         Message(
             "keras-3-with-tensorflow-2-15",
             "models of tf.keras refuse tensorflow_hub's KerasLayer, or making one raises "
@@ -212,7 +212,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         "TensorFlow 2.15 with Keras 3",
         variables=(("TF_USE_LEGACY_KERAS", _not_legacy),),
     ),
-    Quarrel(
+    Conflict(
         Message(
             "keras-2-with-tensorflow-2-16",
             "`import keras` raises AttributeError: no attribute 'register_load_context_function'.",
@@ -225,7 +225,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         "https://github.com/tensorflow/tensorflow/releases/tag/v2.16.1; Keras 2.15 beside "
         "TensorFlow 2.21",
     ),
-    Quarrel(
+    Conflict(
         Message(
             "protobuf-too-new",
             "`import tensorflow` raises TypeError: Descriptors cannot be created directly.",
@@ -236,7 +236,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         Severity.ERROR,
         "https://protobuf.dev/news/2022-05-06/#python-updates",
     ),
-    Quarrel(
+    Conflict(
         Message(
             "numpy-2-with-older-tensorflow",
             "`import tensorflow` fails: numpy {numpy} with TensorFlow {tensorflow}.",
@@ -247,7 +247,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         Severity.ERROR,
         "https://numpy.org/doc/stable/numpy_2_0_migration_guide.html",
     ),
-    Quarrel(
+    Conflict(
         Message(
             "numpy-too-new-for-symbolic-tensors",
             "recurrent layers raise NotImplementedError: numpy {numpy}.",
@@ -258,7 +258,7 @@ QUARRELS: Tuple[Quarrel, ...] = (
         Severity.WARNING,
         "https://github.com/tensorflow/models/issues/9706",
     ),
-    Quarrel(
+    Conflict(
         Message(
             "wrapt-too-new",
             "TensorFlow {tensorflow} was made for an older wrapt than {wrapt}.",
@@ -296,14 +296,14 @@ _SEVERAL = Message(
 
 
 def problems_of(installation: Installation) -> Tuple[Problem, ...]:
-    """The quarrels among what is installed, errors first."""
+    """The conflicts among what is installed, errors first."""
     found: List[Problem] = []
     told: Set[str] = set()
-    for quarrel in QUARRELS:
-        if _quarrels(quarrel, installation):
-            told |= set(quarrel.when)
-            words = quarrel.message.filled(**_facts(installation))
-            found.append(Problem.of(words, quarrel.severity, quarrel.source))
+    for conflict in CONFLICTS:
+        if _is_met(conflict, installation):
+            told |= set(conflict.when)
+            words = conflict.message.filled(**_facts(installation))
+            found.append(Problem.of(words, conflict.severity, conflict.source))
     for problem, about in _companions(installation):
         if about not in told:
             told.add(about)
@@ -313,17 +313,17 @@ def problems_of(installation: Installation) -> Tuple[Problem, ...]:
     return tuple(sorted(found, key=lambda problem: list(Severity).index(problem.severity)))
 
 
-def _quarrels(quarrel: Quarrel, installation: Installation) -> bool:
-    if quarrel.needs_pkg_resources and installation.has_pkg_resources:
+def _is_met(conflict: Conflict, installation: Installation) -> bool:
+    if conflict.needs_pkg_resources and installation.has_pkg_resources:
         return False
-    if quarrel.python and not _within(installation.python, quarrel.python):
+    if conflict.python and not _within(installation.python, conflict.python):
         return False
     variables = dict(installation.variables)
-    if not all(is_part(variables.get(name)) for name, is_part in quarrel.variables):
+    if not all(is_part(variables.get(name)) for name, is_part in conflict.variables):
         return False
     return all(
         _matches(installation.packages.get(name), versions)
-        for name, versions in quarrel.when.items()
+        for name, versions in conflict.when.items()
     )
 
 
