@@ -132,6 +132,18 @@ def rooms_named(tree: ast.AST) -> Iterator[str]:
                 yield text
 
 
+def test_each_room_has_its_tests():
+    rooms = {path.parent for path in PACKAGE.rglob("*.py") if path.name != "__init__.py"}
+    tests = Path(__file__).parent
+    without = {
+        room.name
+        for room in rooms
+        if not any((tests / room.relative_to(PACKAGE)).glob("test_*.py"))
+    }
+    # Each session runs it.
+    assert without == {"demo"}
+
+
 def test_docstrings_begin_with_a_verb_or_a_noun():
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     found = [
