@@ -227,9 +227,18 @@ def trained_in(modes, path):
     return str(path)
 
 
-@pytest.mark.parametrize("mode", [True, False, None])
-def test_a_model_that_was_traced_for_one_mode_trains_in_it(mode, tmp_path, eager):
-    path = trained_in([mode], tmp_path / "model")
+@pytest.mark.parametrize(
+    ("modes", "mode"),
+    [
+        ([True], True),
+        ([False], False),
+        ([None], None),
+        ([None, True], True),
+        ([None, False], False),
+    ],
+)
+def test_a_model_that_was_not_traced_for_both_modes_trains_in_one(modes, mode, tmp_path, eager):
+    path = trained_in(modes, tmp_path / "model")
     use = full_verdict(path, operation=Operation.FINE_TUNING)
     assert use.status is Status.LIMITED
     assert f"traced for training={mode} only" in use.note
