@@ -214,7 +214,6 @@ def _numbers_of(texts: Any) -> List[float]:
     return [float(text) for text in np.ravel(texts)]
 
 
-# The endings of the tensors that a TF2 signature takes for one sparse or ragged tensor.
 def parts_of_sole(accepted: Any, value: Any) -> Optional[Tuple[str, List[str]]]:
     """Code that makes a tensor of a value, and its parts, for inputs that are the parts of one.
 

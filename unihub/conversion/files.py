@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from unihub.conversion import compat, errors
 from unihub.errors import listed
+from unihub.formats.not_a_model import is_model
 from unihub.handles.cache.derived import ORIGIN
 
 ATTACHED_MESSAGES_FILE = "attached_messages.json"
@@ -28,7 +29,7 @@ def check_target(handle: str, path: str, overwrite: bool) -> None:
     if not os.path.lexists(path):
         return
     found = listed(sorted(os.listdir(path))) if os.path.isdir(path) else "a file"
-    if found == "none" or (overwrite and _is_model(path)):
+    if found == "none" or (overwrite and is_model(path)):
         return
     remedy = f"unihub.convert({handle!r}, {path!r}, overwrite=True)"
     if not os.path.isfile(os.path.join(path, ORIGIN)):
@@ -37,14 +38,9 @@ def check_target(handle: str, path: str, overwrite: bool) -> None:
     raise errors.TargetExists(handle=handle, path=path, found=found, remedy=remedy)
 
 
-def _is_model(path: str) -> bool:
-    names = ("saved_model.pb", "saved_model.pbtxt")
-    return any(os.path.isfile(os.path.join(path, name)) for name in names)
-
-
 def _free_path(path: str) -> str:
     """A path that nothing has: in a folder of other things, beside a model or a file."""
-    is_folder = os.path.isdir(path) and not _is_model(path)
+    is_folder = os.path.isdir(path) and not is_model(path)
     stem = os.path.join(path, "converted") if is_folder else f"{path.rstrip(os.sep)}_converted"
     numbered = (f"{stem}_{number}" for number in itertools.count(2))
     return next(one for one in itertools.chain([stem], numbered) if not os.path.lexists(one))

@@ -361,7 +361,7 @@ def refused_folder(folder: str) -> FormatError:
         return HubModuleWithoutGraph(path=folder, found=found)
     if not names:
         return EmptyFolder(path=folder)
-    models = [name for name in names if _is_model(os.path.join(folder, name))]
+    models = [name for name in names if is_model(os.path.join(folder, name))]
     if models:
         example = os.path.join(folder, max(models, key=for_use))
         return ModelInSubfolder(path=folder, found=listed(models), example=example)
@@ -390,7 +390,7 @@ def _models_below(folder: str, names: List[str]) -> List[str]:
             with suppress(FormatError):
                 if os.path.isdir(path) and not os.path.islink(path):
                     below += [os.path.join(path, name) for name in _names(path)]
-        found = [path for path in below if _is_model(path)]
+        found = [path for path in below if is_model(path)]
         if found:
             return found
         level = below
@@ -448,7 +448,8 @@ def _frozen_graph(path: str, content: Data) -> Optional[FrozenGraph]:
     return FrozenGraph(path=path, first=first, last=last, graph=graph)
 
 
-def _is_model(path: str) -> bool:
+def is_model(path: str) -> bool:
+    """Whether a SavedModel's graph is in a folder."""
     return any(os.path.isfile(os.path.join(path, name)) for name in (PB_FILE, PBTXT_FILE))
 
 

@@ -413,7 +413,7 @@ def _of_lists(value: Any, accepted: Any) -> Any:
     is_list = isinstance(value, (list, tuple))
     if isinstance(accepted, (list, tuple)):
         alike = is_list and len(value) == len(accepted)
-        return type(value)(map(_of_lists, value, accepted)) if alike else value
+        return traces.sequence_like(value, map(_of_lists, value, accepted)) if alike else value
     parts = tf.nest.flatten(value)
     if _of_objects(value):
         return tf.convert_to_tensor(value)
