@@ -11,6 +11,7 @@ from unihub import runtime
 from unihub.matrix import Runtime
 from unihub.runtime import Context, installed
 from unihub.runtime.installed import Keras
+from unihub.runtime.tensorflow import _version_in_folders
 
 VERSION = tuple(map(int, tf.__version__.split(".")[:2]))
 IN_TF1 = VERSION < (2, 0)
@@ -159,6 +160,17 @@ def test_hub_release():
     release = installed.hub_release()
     assert release.has_module == (VERSION < (2, 16))
     assert release.importable
+
+
+def test_versions_are_those_that_the_metadata_give():
+    """Read by hand, as importing importlib.metadata takes long: of every distribution here."""
+    metadata = pytest.importorskip(
+        "importlib.metadata" if sys.version_info >= (3, 8) else "importlib_metadata"
+    )
+    names = {one.metadata["Name"] for one in metadata.distributions()}
+    assert len(names) > 20
+    for name in names:
+        assert _version_in_folders(name) == metadata.version(name), name
 
 
 def test_distribution_that_is_not_installed():
