@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from unihub import runtime
 from unihub.matrix import Runtime
-from unihub.runtime import Context, installed
+from unihub.runtime import Context, distributions, installed
 from unihub.runtime.installed import Keras
-from unihub.runtime.tensorflow import _version_in_folders
 
 VERSION = tuple(map(int, tf.__version__.split(".")[:2]))
 IN_TF1 = VERSION < (2, 0)
@@ -170,8 +169,8 @@ def test_versions_are_those_that_the_metadata_give():
     names = {one.metadata["Name"] for one in metadata.distributions()}
     assert len(names) > 20
     for name in names:
-        assert _version_in_folders(name) == metadata.version(name), name
+        assert distributions._version_in_folders(name) == metadata.version(name), name
 
 
 def test_distribution_that_is_not_installed():
-    assert runtime.distribution_version("no-such-distribution") is None
+    assert distributions.distribution_version("no-such-distribution") is None

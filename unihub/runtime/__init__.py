@@ -9,7 +9,6 @@ from unihub.runtime.tensorflow import TensorFlowMissing as TensorFlowMissing
 from unihub.runtime.tensorflow import TensorFlowTooOld as TensorFlowTooOld
 from unihub.runtime.tensorflow import current_context as current_context
 from unihub.runtime.tensorflow import current_runtime as current_runtime
-from unihub.runtime.tensorflow import distribution_version as distribution_version
 from unihub.runtime.tensorflow import imported_tensorflow as imported_tensorflow
 from unihub.runtime.tensorflow import is_imported as is_imported
 from unihub.runtime.tensorflow import is_newer as is_newer

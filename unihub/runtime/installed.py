@@ -14,11 +14,11 @@ from types import ModuleType
 from typing import Optional
 
 from unihub.matrix.values import Runtime
+from unihub.runtime.distributions import distribution_version
 from unihub.runtime.tensorflow import (
     Context,
     current_context,
     current_runtime,
-    distribution_version,
     imported_tensorflow,
     release_of,
     tensorflow_version,

@@ -6,7 +6,6 @@ already; where it is not, the answer comes from the installed packages' metadata
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import Enum
 from importlib.util import find_spec
@@ -132,6 +131,9 @@ def _eager_outside_functions(tensorflow: Any) -> bool:
 def _installed_tensorflow() -> Optional[str]:
     if find_spec("tensorflow") is None:
         return None
+    # Who has imported it needs no metadata.
+    from unihub.runtime.distributions import distribution_version
+
     for name in TENSORFLOW_DISTRIBUTIONS:
         version = distribution_version(name)
         if version is not None:
@@ -140,52 +142,6 @@ def _installed_tensorflow() -> Optional[str]:
     import tensorflow
 
     return str(tensorflow.__version__)
-
-
-def distribution_version(name: str) -> Optional[str]:
-    """The version of an installed distribution; None where it is not installed."""
-    return _version_in_folders(name) or _version_in_metadata(name)
-
-
-def _version_in_folders(name: str) -> Optional[str]:
-    """What the metadata beside the packages say, read without importing email, zipfile and such.
-
-    Importing `importlib.metadata` takes a third of the time of `unihub inspect`.
-    """
-    wanted = name.lower().replace("-", "_")
-    for folder in sys.path:
-        for entry in _distributions_in(folder):
-            if entry.partition("-")[0].lower().replace(".", "_") != wanted:
-                continue
-            file = "METADATA" if entry.endswith(".dist-info") else "PKG-INFO"
-            try:
-                with open(os.path.join(folder, entry, file), encoding="utf-8") as lines:
-                    for line in lines:
-                        if line.startswith("Version: "):
-                            return line[len("Version: ") :].strip()
-            except (OSError, UnicodeError):
-                continue
-    return None
-
-
-def _distributions_in(folder: str) -> List[str]:
-    try:
-        entries = os.listdir(folder or ".")
-    except OSError:
-        return []
-    return sorted(entry for entry in entries if entry.endswith((".dist-info", ".egg-info")))
-
-
-def _version_in_metadata(name: str) -> Optional[str]:
-    """What a finder of another kind knows: an archive on the path, say."""
-    if sys.version_info >= (3, 8):
-        from importlib import metadata
-    else:
-        import importlib_metadata as metadata
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def release_of(version: str) -> Tuple[int, ...]:
