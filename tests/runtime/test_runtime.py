@@ -172,5 +172,18 @@ def test_versions_are_those_that_the_metadata_give():
         assert distributions._version_in_folders(name) == metadata.version(name), name
 
 
+@pytest.mark.parametrize(
+    ("version", "numbers"),
+    [
+        ("2.15.1", (2, 15, 1)),
+        ("2.16.0-rc0", (2, 16, 0)),
+        ("2.15.0+nv23.11", (2, 15, 0)),
+        ("3", (3,)),
+    ],
+)
+def test_release(version, numbers):
+    assert runtime.release_of(version) == numbers
+
+
 def test_distribution_that_is_not_installed():
     assert distributions.distribution_version("no-such-distribution") is None

@@ -146,6 +146,10 @@ def _installed_tensorflow() -> Optional[str]:
 
 def release_of(version: str) -> Tuple[int, ...]:
     """The numbers of a version: (2, 15, 1)."""
+    numbers = version.split(".")
+    if all(map(str.isdecimal, numbers)):
+        return tuple(map(int, numbers))
+    # Its import takes longer than all that most ask of it.
     from packaging.version import Version
 
     return Version(version).release
