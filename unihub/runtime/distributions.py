@@ -14,9 +14,9 @@ def distribution_version(name: str) -> Optional[str]:
 
 
 def _version_in_folders(name: str) -> Optional[str]:
-    """What the metadata beside the packages say, read without importing email, zipfile and such.
+    """Reads the metadata beside the packages, without all that `importlib.metadata` imports.
 
-    Importing `importlib.metadata` took a third of the time of `unihub inspect`.
+    That took a third of the time of `unihub inspect`.
     """
     wanted = name.lower().replace("-", "_")
     for folder in map(os.path.abspath, sys.path):
@@ -49,7 +49,7 @@ def _stated_version(folder: str) -> Optional[str]:
 
 
 def _version_in_metadata(name: str) -> Optional[str]:
-    """What a finder of another kind knows: an archive on the path, say."""
+    """Asks all finders: a package may lie in an archive on the path."""
     if sys.version_info >= (3, 8):
         from importlib import metadata
     else:
