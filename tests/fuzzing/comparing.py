@@ -156,6 +156,12 @@ def variables(loaded: Any) -> List[Any]:
     return found
 
 
+def state(loaded: Any) -> List[Any]:
+    """The values of all the variables of an object or a layer."""
+    found = loaded.weights if isinstance(loaded, KERAS_LAYER) else variables(loaded)
+    return [one.numpy() for one in found]
+
+
 def vars_of(loaded: Any) -> List[str]:
     return [name for name in dir(loaded) if not name.startswith("_") and name != "signatures"]
 
@@ -224,6 +230,7 @@ def ran(session: Sequence[str], folder: Path, fast: bool) -> List[Line]:
         "out": out,
         "plain": tf.autograph.experimental.do_not_convert,
         "stacked": stacked,
+        "state": state,
         "stepped": stepped,
         "tf": tf,
         "total": total,

@@ -380,7 +380,8 @@ DEEDS = (
     "out(m.__class__.__name__); out(callable(m))",
     "out(m.nothing_of_this_name)",
 )
-
+# What was done before is in it, whatever loaded the rest of the model since.
+STATE = "out(state(m))"
 
 # What is done with a layer that is not trained.
 LAYER_DEEDS = (
@@ -470,7 +471,7 @@ def programs(draw: Any, longest: int = 16) -> Program:
     for length in draw(st.lists(st.integers(3, longest), min_size=1, max_size=6)):
         if "v1." not in source and draw(st.integers(0, 3)) == 3:
             deeds = draw(st.lists(st.sampled_from(LAYER_DEEDS), min_size=3, max_size=10))
-            sessions.append(("m = layer(PATH)", *deeds))
+            sessions.append(("m = layer(PATH)", *deeds, STATE))
             continue
         # What Keras 3 exports has none of the lists.
         is_of_keras2 = kind is keras_models and not keras3_in_use()
@@ -479,7 +480,7 @@ def programs(draw: Any, longest: int = 16) -> Program:
         if is_trained and draw(st.booleans()):
             every = (*TRAINED_DEEDS, *TRAINED_DEEDS, *LAYER_DEEDS)
             deeds = draw(st.lists(st.sampled_from(every), min_size=3, max_size=10))
-            sessions.append(("m = layer(PATH, trainable=True)", *deeds))
+            sessions.append(("m = layer(PATH, trainable=True)", *deeds, STATE))
             continue
         tuned = "m = load(PATH, op='fine_tuning', api='load')"
         whole = "m = load(PATH, weights='mmap')" if length % 2 else "m = load(PATH)"
@@ -492,5 +493,5 @@ def programs(draw: Any, longest: int = 16) -> Program:
             plain = deed.startswith(("out", "for", "tf.random"))
             x = draw(st.sampled_from(X)) if plain and draw(st.booleans()) else "X"
             session.append(deed.format(call=call.format(x=x), on_x=call.format(x="x")))
-        sessions.append(tuple(session))
+        sessions.append((*session, STATE))
     return Program(source, tuple(sessions))
