@@ -21,6 +21,7 @@ from unihub.engines.predictor import Predictor
 from unihub.engines.tasks import Task, do
 from unihub.errors import check_choice, path_text
 from unihub.errors.redaction import shown
+from unihub.formats.files import HUB_FILE, PB_FILE, PBTXT_FILE
 
 with needed("apache_beam", extra="beam"):
     import apache_beam as beam
@@ -37,7 +38,7 @@ _OF_PREDICTOR = (
 _OF_BEAM = {"env_vars", *inspect.signature(base.ModelHandler).parameters} - {"kwargs"}
 
 # Patterns find files, and a model is a folder.
-_OF_MODELS = ("saved_model.pb", "saved_model.pbtxt", "tfhub_module.pb")
+_OF_MODELS = (PB_FILE, PBTXT_FILE, HUB_FILE)
 
 
 class ModelHandler(base.ModelHandler[Any, base.PredictionResult, Predictor]):  # type: ignore[misc]

@@ -26,6 +26,7 @@ from typing import (
     Tuple,
 )
 
+from unihub.formats.files import PB_FILE
 from unihub.formats.message import Message
 from unihub.formats.model import SavedModel
 from unihub.formats.saved_model import saved_model_file
@@ -161,7 +162,7 @@ def refuse_escaping_assets(handle: str, model: SavedModel) -> None:
     for graph in model.meta_graphs:
         for asset in graph.assets:
             if escapes(asset):
-                file = os.path.join(model.path, "saved_model.pb")
+                file = os.path.join(model.path, PB_FILE)
                 from unihub.inspection.refused_files import AssetEscapes
 
                 raise AssetEscapes(handle=handle, asset=asset, file=file)

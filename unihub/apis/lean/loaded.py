@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import inspect
 from typing import Any, ClassVar, Dict, FrozenSet, Iterator, Mapping, Optional, Sequence, Tuple
 
@@ -60,6 +59,10 @@ class Lean:
         from unihub.apis import copying
 
         raise copying.refused_part(self, *self._lean_part())
+
+    def _lean_set(self, **own: Any) -> None:
+        for name, value in own.items():
+            object.__setattr__(self, f"_lean_{name}", value)
 
     def _lean_part(self) -> Tuple[str, Optional[str]]:
         """The handle of the model that it is a part of, and the signature."""
@@ -176,10 +179,7 @@ class LeanSignatures(Lean, Mapping[str, Any]):
     def __init__(
         self, model: Model, names: Sequence[str], known: Optional[LeveledSignature] = None
     ) -> None:
-        set_own = functools.partial(object.__setattr__, self)
-        set_own("_lean_model", model)
-        set_own("_lean_names", tuple(names))
-        set_own("_lean_found", {})
+        self._lean_set(model=model, names=tuple(names), found={})
         if known is not None:
             self._lean_found[known.signature] = _lean_signature(known)
 
@@ -253,9 +253,7 @@ class LeanObject(Lean):
     _lean_absent: ClassVar[FrozenSet[str]] = ABSENT
 
     def __init__(self, model: Model, signatures: Optional[LeanSignatures]) -> None:
-        set_own = functools.partial(object.__setattr__, self)
-        set_own("_lean_model", model)
-        set_own("_lean_signatures", signatures)
+        self._lean_set(model=model, signatures=signatures)
 
     @property
     def _lean_claims(self) -> type:
@@ -339,11 +337,8 @@ class LeanSignatureObject(LeanObject):
         output: Optional[str],
     ) -> None:
         super().__init__(model, signatures)
-        set_own = functools.partial(object.__setattr__, self)
-        set_own("_lean_function", function)
-        set_own("_lean_call", call)
-        set_own("_lean_sole_input", inputs[0] if len(inputs) == 1 else None)
-        set_own("_lean_output", output)
+        sole = inputs[0] if len(inputs) == 1 else None
+        self._lean_set(function=function, call=call, sole_input=sole, output=output)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         inputs: Any = None

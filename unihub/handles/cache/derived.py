@@ -17,7 +17,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any, Iterator, List, Mapping, Optional, Tuple
 
-from unihub.formats.files import variables_digest
+from unihub.formats.files import PB_FILE, variables_digest
 from unihub.handles.cache import staging
 
 WEIGHTS = "weights"
@@ -25,7 +25,6 @@ CONVERTED = "converted"
 
 _FINISHED = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 ORIGIN = os.path.join("assets.extra", "unihub_conversion.json")
-_GRAPH = "saved_model.pb"
 _LENGTH = struct.Struct("<Q")
 _MOST_NOTE_BYTES = 1 << 20
 
@@ -94,7 +93,7 @@ def _converted(path: str) -> Derived:
             model: Optional[str] = os.path.realpath(str(json.load(file)["handle"]))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         model = None
-    return Derived(path, os.path.join(path, _GRAPH), model)
+    return Derived(path, os.path.join(path, PB_FILE), model)
 
 
 def _read_note(path: str) -> Mapping[str, Any]:
