@@ -150,9 +150,18 @@ def whole(session: nox.Session) -> None:
 @nox.session(python="3.12")
 def engines(session: nox.Session) -> None:
     """Apache Beam, Apache Spark, which needs Java, and Ray: workers of each; and files of rows."""
+    _run_engines(session, "tests/engines", "tests/cli/test_predict.py")
+
+
+@nox.session(python="3.12")
+def killed(session: nox.Session) -> None:
+    """Jobs on each engine whose worker is killed: what takes longest of `engines`."""
+    _run_engines(session, "tests/engines", "-k", "killed", UNIHUB_KILLED="1")
+
+
+def _run_engines(session: nox.Session, *tests: str, **env: str) -> None:
     session.install("tensorflow", "tensorflow-hub", *TEST_TOOLS, f"{ROOT}[predict,beam,spark,ray]")
-    tests = ("tests/engines", "tests/cli/test_predict.py")
-    session.run("pytest", *PARALLEL, *(session.posargs or tests), env=QUIET)
+    session.run("pytest", *PARALLEL, *(session.posargs or tests), env={**QUIET, **env})
 
 
 def _run_backend(session: nox.Session, backend: str, *packages: str, **env: str) -> None:

@@ -15,6 +15,11 @@ from unihub.engines.errors import BadRow
 from unihub.engines.job import predict_files
 
 MODEL = str(MODELS / "tf2_reusable")
+# Ray takes least, and what makes a job of it is the same for all.
+BY_HAND = pytest.mark.skipif(
+    "UNIHUB_KILLED" not in os.environ,
+    reason="takes minutes and seldom breaks: nox -s killed",
+)
 X = np.random.default_rng(7).normal(size=(60, 3)).astype(np.float32)
 
 

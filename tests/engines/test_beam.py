@@ -33,7 +33,7 @@ from engines.columns import (
     save_dtypes,
     secret_handle,
 )
-from engines.killing import check_job
+from engines.killing import BY_HAND, check_job
 from golden import check_golden
 
 import unihub
@@ -88,6 +88,7 @@ def test_rows_of_two_worker_processes(tmp_path, monkeypatch):
     np.testing.assert_allclose([found[i] for i in range(100)], expected(), atol=1e-3)
 
 
+@BY_HAND
 def test_a_job_whose_worker_is_killed(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "tests")]))
     monkeypatch.chdir(tmp_path)

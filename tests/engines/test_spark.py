@@ -22,7 +22,7 @@ import pyspark
 import pyspark.cloudpickle as cloudpickle
 from conftest import MODELS, ROOT
 from engines.columns import OF_DTYPES, answers, check_dtypes, png, save_dtypes, secret_handle
-from engines.killing import Broken, check_job
+from engines.killing import BY_HAND, Broken, check_job
 from golden import check_golden
 from pyspark.sql import SparkSession
 
@@ -56,6 +56,7 @@ def spark():
     session.stop()
 
 
+@BY_HAND
 @pytest.mark.usefixtures("spark")
 def test_a_job_whose_worker_is_killed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
