@@ -10,6 +10,7 @@ import threading
 import pytest
 import tensorflow as tf
 
+import unihub
 from unihub import runtime
 from unihub.matrix import Runtime
 
@@ -119,3 +120,40 @@ def test_where_there_are_no_more_threads(monkeypatch):
 
 def _refuse_thread():
     raise RuntimeError("can't start new thread")
+
+
+def gradient(model, x):
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = model(x)
+    return tape.gradient(y, x).numpy().tolist()
+
+
+@pytest.mark.parametrize("refused", [(), (1, 2, 3)], ids=["too few", "too many"])
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["this thread", "another"])
+def test_a_refused_call_holds_nobody_up(refused, elsewhere, tmp_path):
+    """TensorFlow's own function stays locked in a thread where it is given too few arguments."""
+    saved = Model()
+    saved.__call__.get_concrete_function(tf.TensorSpec([None, 3]))
+    tf.saved_model.save(saved, str(tmp_path))
+    model, x = unihub.load(str(tmp_path)), tf.ones([2, 3])
+    full = unihub.load(str(tmp_path), fast=False)
+    results = []
+
+    def refuse():
+        model(x)
+        with pytest.raises(TypeError):
+            model(*refused)
+
+    def work():
+        if not elsewhere:
+            refuse()
+        results.append(gradient(model, x))
+
+    if elsewhere:
+        refuse()
+    # A test that fails is not to wait for ever.
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert results == [gradient(full, x)]

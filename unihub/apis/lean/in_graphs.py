@@ -196,9 +196,9 @@ class Call(LeveledCall):
                 self._routes.find_traced(args, kwargs)
         return self._called(own, args, kwargs)
 
-    def _called(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def _run(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         # A layer explains by itself what is refused.
-        return super()._called(own, args, kwargs) if self.explains else own(*args, **kwargs)
+        return super()._run(own, args, kwargs) if self.explains else own(*args, **kwargs)
 
     def leave(self) -> None:
         super().leave()

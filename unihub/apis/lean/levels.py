@@ -14,7 +14,7 @@ import tensorflow as tf
 from unihub.apis.lean import files
 from unihub.apis.lean.direct import DirectCall, DirectFunction, Wrapper
 from unihub.apis.lean.plan import Capture, Declined, Part, Pruned, Variable
-from unihub.apis.lean.private import is_anyone_listening, load_around
+from unihub.apis.lean.private import is_anyone_listening, let_go, load_around
 from unihub.apis.lean.routes import Route, Routes
 from unihub.apis.lean.store import Store
 from unihub.apis.lean.threads import at_top_level
@@ -359,6 +359,12 @@ class LeveledCall(LeveledFunction):
 
     def _called(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The outputs of TensorFlow's own function."""
+        try:
+            return self._run(own, args, kwargs)
+        finally:
+            let_go(own)
+
+    def _run(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         return call_explained(own, args, kwargs, self.model.handle)
 
     def _directly(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -386,6 +392,8 @@ class LeveledCall(LeveledFunction):
         it, and not again as it calls it; and it prefers the trace for just these inputs.
         """
         traced = self._traced.setdefault(id(own), weakref.WeakSet())
+        # It may be called by others than this object too.
+        let_go(own)
         for route in routes:
             if route is not None and route.wrapper not in traced:
                 args, kwargs = route.example
