@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import pytest
 import tensorflow as tf
@@ -157,3 +159,31 @@ def test_a_refused_call_holds_nobody_up(refused, elsewhere, tmp_path):
     thread.start()
     thread.join(60)
     assert results == [gradient(full, x)]
+
+
+@pytest.mark.parametrize("run", [at_top_level, lambda action: side_by_side([action])])
+def test_an_interrupted_action_is_over(run):
+    """What else is done to a model after Ctrl-C does not meet a load that still goes on."""
+
+    def interrupt(number, frame):
+        raise KeyboardInterrupt
+
+    def action():
+        states.append("begun")
+        time.sleep(0.005)
+        states.append("ended")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for place in range(200):
+            states, seen = [], None
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-5 * (place + 1))
+                run(action)
+            except KeyboardInterrupt:
+                seen = list(states)
+                time.sleep(0.01)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            assert seen in (None, states)
+    finally:
+        signal.signal(signal.SIGALRM, before)

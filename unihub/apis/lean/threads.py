@@ -21,6 +21,9 @@ class _Task(Generic[T]):
         self._action = action
         self._results: List[T] = []
         self._error: Optional[BaseException] = None
+        # Taken by who runs it, or gives it up.
+        self._turn = threading.Lock()
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self.run, daemon=True)
 
     def start(self) -> bool:
@@ -32,20 +35,27 @@ class _Task(Generic[T]):
         return True
 
     def run(self) -> None:
+        if not self._turn.acquire(blocking=False):
+            return
         try:
             self._results.append(self._action())
         # Whatever it is, it is raised where the action was asked for.
         except BaseException as error:
             self._error = error
+        finally:
+            self._ended.set()
+
+    def give_up(self) -> None:
+        """Has the action over: it has ended, or it never runs.
+
+        An interrupt may come when a thread was started, and nobody knows yet that it was.
+        """
+        if not self._turn.acquire(blocking=False):
+            self._ended.wait()
 
     def result(self) -> T:
         if self._thread.ident is not None:
-            try:
-                self._thread.join()
-            except BaseException:
-                # Nobody may take up what the action is still at.
-                self._thread.join()
-                raise
+            self._thread.join()
         if self._error is not None:
             raise self._error
         return self._results[0]
@@ -54,15 +64,23 @@ class _Task(Generic[T]):
 def at_top_level(action: Callable[[], T]) -> T:
     """Runs an action where no graph, tape, scope or device of the caller is in force."""
     task = _Task(action)
-    if not task.start():
-        with nothing_in_force():
-            task.run()
-    return task.result()
+    try:
+        if not task.start():
+            with nothing_in_force():
+                task.run()
+        return task.result()
+    finally:
+        # Nobody may take up what the action is still at.
+        task.give_up()
 
 
 def side_by_side(actions: Sequence[Callable[[], T]]) -> List[T]:
     """The results of several actions, each of which has a thread if there are any."""
     tasks = [_Task(action) for action in actions]
-    for task in [task for task in tasks if not task.start()]:
-        task.run()
-    return [task.result() for task in tasks]
+    try:
+        for task in [task for task in tasks if not task.start()]:
+            task.run()
+        return [task.result() for task in tasks]
+    finally:
+        for task in tasks:
+            task.give_up()
