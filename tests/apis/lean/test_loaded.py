@@ -14,6 +14,7 @@ import tensorflow as tf
 from conftest import MODELS
 from golden import check_golden
 
+import unihub
 from unihub import runtime
 from unihub.matrix import Runtime
 
@@ -395,3 +396,54 @@ def test_its_inputs_are_not_kept(lean_and_loads):
     first = lean(x)
     x.assign(x * 2)
     assert first.numpy().tolist() != lean(x).numpy().tolist()
+
+
+class Counting(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.kernel = tf.Variable(2.0)
+        self.count = tf.Variable(0.0, trainable=False)
+
+    @tf.function
+    def __call__(self, x, training=False):
+        if training:
+            self.count.assign_add(1.0)
+        return x * self.kernel + self.count
+
+
+def _called(model):
+    return model(tf.ones([2]))
+
+
+def _trained(model):
+    return model(tf.ones([2]), training=True)
+
+
+def _differentiated(model):
+    x = tf.ones([2])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = model(x)
+    return tape.gradient(y, x)
+
+
+def _outcome(model, before, after):
+    if before:
+        before(model)
+    model.kernel = tf.Variable(7.0)
+    try:
+        return after(model).numpy().tolist()
+    except Exception as error:
+        return type(error).__name__
+
+
+@pytest.mark.parametrize("before", [None, _called, _trained, _differentiated])
+@pytest.mark.parametrize("after", [_called, _trained, _differentiated])
+def test_a_variable_that_is_replaced_is_gone(before, after, tmp_path):
+    """TensorFlow traces nothing more that reads it, and calls what it has traced."""
+    model = Counting()
+    for training in (False, True):
+        model.__call__.get_concrete_function(tf.TensorSpec([None]), training)
+    tf.saved_model.save(model, str(tmp_path))
+    lean, full = (unihub.load(str(tmp_path), fast=fast) for fast in (True, False))
+    assert _outcome(lean, before, after) == _outcome(full, before, after)

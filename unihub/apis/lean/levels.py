@@ -174,7 +174,10 @@ class Model:
             if function.own is None:
                 function.own = function.of(full)
                 function.tensors = function.tensors_of(function.own) if self.has_objects else None
+            function.watch()
         self._full = full
+        # The full object alone keeps its variables, as TensorFlow's loader has it.
+        self._pruned.clear()
 
     def _load_rest(self, path: str, tags: Sequence[str]) -> Any:
         from unihub.apis.lean.pruned import load_rest
@@ -255,6 +258,9 @@ class LeveledFunction:
     def functions_of(self, own: Any) -> List[Any]:
         """TensorFlow's ConcreteFunctions for the direct functions."""
         raise NotImplementedError
+
+    def watch(self) -> None:
+        """Is told when a variable of the full object, which its own function reads, is gone."""
 
     def complete(self) -> Any:
         """TensorFlow's own function, loaded once."""
@@ -340,6 +346,7 @@ class LeveledCall(LeveledFunction):
         self._routes = Routes(direct)
         # Of each of TensorFlow's functions, which live as long as this one.
         self._traced: Dict[int, weakref.WeakSet[Wrapper]] = {}
+        self._watched: List[Any] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         outputs = self._directly(args, kwargs)
@@ -406,6 +413,17 @@ class LeveledCall(LeveledFunction):
 
     def captures(self) -> Captures:
         return self._direct.captures
+
+    def watch(self) -> None:
+        if not self.model.has_objects:
+            return
+        routes = self._routes
+        # TensorFlow calls what it has traced by then, and traces no more.
+        self._watched = [
+            weakref.ref(variable, lambda _: routes.close())
+            for function in self.functions_of(self.own)
+            for variable in function.variables
+        ]
 
     def of(self, full: Any) -> Any:
         return full.__call__

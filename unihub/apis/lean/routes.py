@@ -64,6 +64,7 @@ class Routes:
 
     def __init__(self, direct: DirectCall) -> None:
         self.takes_values = True
+        self._is_closed = False
         self._direct = direct
         self._routes: Dict[Any, Route] = {}
         # Those for Python values, which are constants in their functions.
@@ -200,6 +201,10 @@ class Routes:
                 return index if fit is Fit.YES else None
         return None
 
+    def close(self) -> None:
+        """Leaves calls of a new kind to TensorFlow."""
+        self._is_closed = True
+
     def kinds(self) -> Sequence[Route]:
         """One route of each kind of call that was made, the earliest first."""
         return list(self._by_binding.values())
@@ -219,7 +224,7 @@ class Routes:
                 return None
             (first,) = covering or (None,)
         if first is None:
-            function = self._wrapper(bound)
+            function = None if self._is_closed else self._wrapper(bound)
             if function is None:
                 return None
             named = {name: _spec(value) for name, value in kwargs.items()}
