@@ -38,6 +38,7 @@ def call_explained(
         # Most calls are taken, and most processes make no other.
         from unihub.apis.refused import cast, why_refused
 
+        let_go(function)
         takes = told_by or function
         fitted = cast(takes, args, kwargs)
         if fitted is None:
@@ -54,6 +55,17 @@ def call_explained(
             raise
         raise known from None
     return function(*fitted[0], **fitted[1])
+
+
+def let_go(function: Any) -> None:
+    """Releases what a tf.function locked in this thread and left so.
+
+    TensorFlow locks it before it looks at the arguments of a call, and lets them be refused
+    then: whoever has it traced in another thread would wait for ever.
+    """
+    lock = getattr(function, "_lock", None)
+    while lock is not None and lock._is_owned():
+        lock.release()
 
 
 def _as_called(handle: str, name: str) -> Any:

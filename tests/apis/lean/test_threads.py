@@ -133,12 +133,13 @@ def gradient(model, x):
 
 @pytest.mark.parametrize("refused", [(), (1, 2, 3)], ids=["too few", "too many"])
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["this thread", "another"])
-def test_a_refused_call_holds_nobody_up(refused, elsewhere, tmp_path):
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_refused_call_holds_nobody_up(refused, elsewhere, fast, tmp_path):
     """TensorFlow's own function stays locked in a thread where it is given too few arguments."""
     saved = Model()
     saved.__call__.get_concrete_function(tf.TensorSpec([None, 3]))
     tf.saved_model.save(saved, str(tmp_path))
-    model, x = unihub.load(str(tmp_path)), tf.ones([2, 3])
+    model, x = unihub.load(str(tmp_path), fast=fast), tf.ones([2, 3])
     full = unihub.load(str(tmp_path), fast=False)
     results = []
 

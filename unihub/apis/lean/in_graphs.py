@@ -28,6 +28,7 @@ from unihub.apis.lean.tracing import (
     empty_variable,
     may_be_called_in_graph,
 )
+from unihub.apis.own_call import let_go
 
 _log = logging.getLogger(__name__)
 
@@ -196,9 +197,14 @@ class Call(LeveledCall):
                 self._routes.find_traced(args, kwargs)
         return self._called(own, args, kwargs)
 
-    def _run(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    def _called(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        if self.explains:
+            return super()._called(own, args, kwargs)
         # A layer explains by itself what is refused.
-        return super()._run(own, args, kwargs) if self.explains else own(*args, **kwargs)
+        try:
+            return own(*args, **kwargs)
+        finally:
+            let_go(own)
 
     def leave(self) -> None:
         super().leave()

@@ -14,11 +14,11 @@ import tensorflow as tf
 from unihub.apis.lean import files
 from unihub.apis.lean.direct import DirectCall, DirectFunction, Wrapper
 from unihub.apis.lean.plan import Capture, Declined, Part, Pruned, Variable
-from unihub.apis.lean.private import is_anyone_listening, let_go, load_around
+from unihub.apis.lean.private import is_anyone_listening, load_around
 from unihub.apis.lean.routes import Route, Routes
 from unihub.apis.lean.store import Store
 from unihub.apis.lean.threads import at_top_level
-from unihub.apis.own_call import call_explained
+from unihub.apis.own_call import call_explained, let_go
 from unihub.apis.request import Origin
 
 _log = logging.getLogger(__name__)
@@ -366,12 +366,6 @@ class LeveledCall(LeveledFunction):
 
     def _called(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """The outputs of TensorFlow's own function."""
-        try:
-            return self._run(own, args, kwargs)
-        finally:
-            let_go(own)
-
-    def _run(self, own: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         return call_explained(own, args, kwargs, self.model.handle)
 
     def _directly(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:

@@ -62,7 +62,6 @@ __all__ = [
     "caller",
     "default_graphs",
     "is_variable_watched",
-    "let_go",
     "load_around",
     "no_tape",
     "nothing_in_force",
@@ -119,17 +118,6 @@ def nothing_in_force() -> Iterator[None]:
             yield
         finally:
             default_graphs.stack, default_graphs._global_default_graph = graphs
-
-
-def let_go(function: Any) -> None:
-    """Releases what a tf.function locked in this thread and left so.
-
-    TensorFlow locks it before it looks at the arguments of a call, and lets them be refused
-    then: whoever has it traced in another thread would wait for ever.
-    """
-    lock = getattr(function, "_lock", None)
-    while lock is not None and lock._is_owned():
-        lock.release()
 
 
 def are_ops_intercepted() -> bool:
