@@ -216,6 +216,9 @@ def bench(session: nox.Session) -> None:
     env = {**QUIET, "UNIHUB_TF1_PYTHON": str(ROOT / ".nox" / "bench-3-7" / "bin" / "python")}
     results = ("--json", f"benchmarks/results/{stack}.json")
     session.run("python", "-m", "benchmarks", *(session.posargs or results), env=env)
+    if stack == "keras3" and not session.posargs:
+        layers = ("frozen", "tuning", "--json", "benchmarks/results/keras2.json")
+        session.run("python", "-m", "benchmarks", *layers, env={**env, "TF_USE_LEGACY_KERAS": "1"})
     session.run("python", "-m", "benchmarks.report")
 
 
