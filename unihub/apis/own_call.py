@@ -63,8 +63,10 @@ def let_go(function: Any) -> None:
     TensorFlow locks it before it looks at the arguments of a call, and lets them be refused
     then: whoever has it traced in another thread would wait for ever.
     """
-    lock = getattr(function, "_lock", None)
-    while lock is not None and lock._is_owned():
+    lock: Any = getattr(function, "_lock", None)
+    # What is no lock of one thread, in whatever is called, does not say whose it is.
+    is_owned = getattr(lock, "_is_owned", bool)
+    while is_owned():
         lock.release()
 
 

@@ -203,8 +203,9 @@ class Call(LeveledCall):
         # A layer explains by itself what is refused.
         try:
             return own(*args, **kwargs)
-        finally:
+        except Exception:
             let_go(own)
+            raise
 
     def leave(self) -> None:
         super().leave()
